@@ -1,0 +1,117 @@
+//! The words between the scheduler, which decides, and the store, which makes
+//! decisions durable: the store calls a [`Planner`] inside its transaction and
+//! writes down what it answers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::run::{Outcome, RunError, RunState, Trigger};
+use crate::task::Task;
+use crate::{Fence, Instant, RunId};
+
+/// What the store knows of a task's progress.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Progress {
+    /// The next due time (nominal); none for a disabled or exhausted schedule.
+    pub next_due: Option<Instant>,
+    /// When that fire may start: `next_due` plus jitter.
+    pub wake_at: Option<Instant>,
+    /// The newest fire that has a row.
+    pub last_fire: Option<Instant>,
+    /// Fire time of the newest run that succeeded.
+    pub last_success: Option<Instant>,
+    pub last_outcome: Option<Outcome>,
+    /// Runs in a row that did not succeed.
+    pub failures: u32,
+    /// The newest fence given.
+    pub fence: u64,
+    /// Runs that are not settled, oldest first.
+    pub open: Vec<OpenRun>,
+}
+
+/// A run that is not settled.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OpenRun {
+    pub id: RunId,
+    pub fire_at: Instant,
+    pub attempt: u32,
+    pub fence: Fence,
+    pub trigger: Trigger,
+    pub state: RunState,
+}
+
+/// A fire that ends without running.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Passed {
+    pub fire_at: Instant,
+    /// `Skipped`, `Coalesced` or `Lost`.
+    pub outcome: Outcome,
+    pub reason: String,
+}
+
+/// What is to be done about a task now.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Decision {
+    /// Fires to settle without running, oldest first.
+    pub pass: Vec<Passed>,
+    /// Fires to claim and run now, oldest first.
+    pub start: Vec<Instant>,
+    /// Fires that wait for a living run (overlap `queue`).
+    pub queue: Vec<Instant>,
+    /// Open runs to promote: queued or waiting ones that may start now.
+    pub resume: Vec<RunId>,
+    /// Living runs to cancel.
+    pub cancel: Vec<RunId>,
+    /// The new next due time and wake-up.
+    pub next_due: Option<Instant>,
+    pub wake_at: Option<Instant>,
+}
+
+/// What is to be done about an attempt that ended or whose lease did.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// The fire is over.
+    Settle {
+        outcome: Outcome,
+        reason: Option<String>,
+    },
+    /// The same fire again, not before `at`.
+    Retry { at: Instant },
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ended {
+    /// The plugin reported.
+    Succeeded,
+    /// The plugin failed or trapped.
+    Failed(RunError),
+    /// Its deadline passed.
+    TimedOut,
+    /// It was asked to stop.
+    Cancelled,
+    /// Its process died: the lease ended, or the store was opened anew.
+    Crashed,
+}
+
+/// Pure decisions; implemented by `mhost-sched`.
+pub trait Planner: Send + Sync {
+    /// A task that was created, changed, enabled or disabled at `now`: its first
+    /// `next_due` and `wake_at`. Nothing is caught up.
+    fn arm(&self, task: &Task, now: Instant) -> (Option<Instant>, Option<Instant>);
+
+    /// What is due at `now`. `slots` is how many more runs the task's pool takes.
+    /// A fire for which there is no slot stays due: it is in none of the lists, and
+    /// `next_due` stays at it. `wake_at` is then none: a completion wakes the pool.
+    fn due(&self, task: &Task, progress: &Progress, slots: u32, now: Instant) -> Decision;
+
+    /// What follows from the end of an attempt.
+    fn ended(
+        &self,
+        task: &Task,
+        progress: &Progress,
+        run: &OpenRun,
+        ended: &Ended,
+        now: Instant,
+    ) -> Verdict;
+}

@@ -1,0 +1,53 @@
+//! A task: a stored definition of work.
+
+use serde::{Deserialize, Serialize};
+
+use crate::grant::Grants;
+use crate::limits::Limits;
+use crate::plugin::{Digest, PluginRef};
+use crate::policy::Policy;
+use crate::schedule::Schedule;
+use crate::{Instant, Name, TaskId};
+
+/// What an operator writes: `[tasks.NAME]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskSpec {
+    pub plugin: PluginRef,
+    pub action: String,
+    pub schedule: Schedule,
+    /// For people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// A former name: the task of that name is renamed, with all its history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renamed_from: Option<Name>,
+    /// Checked against the action's schema.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub config: serde_json::Map<String, serde_json::Value>,
+    #[serde(default)]
+    pub grants: Grants,
+    #[serde(default)]
+    pub policy: Policy,
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// What the store keeps of a task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Task {
+    pub id: TaskId,
+    pub name: Name,
+    pub spec: TaskSpec,
+    /// The component that the task was approved with.
+    pub pin: Digest,
+    /// Set while the plugin's present component is not the pinned one, or asks
+    /// for more than the operator has seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantine: Option<String>,
+    /// A disabled (paused) task has no due time.
+    pub enabled: bool,
+    /// Grows with every change of the schedule.
+    pub schedule_version: u32,
+    pub created_at: Instant,
+}

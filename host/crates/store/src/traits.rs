@@ -1,0 +1,312 @@
+//! The trait that every store implements, and the words it uses.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use mhost_model::plan::{Ended, Progress};
+use mhost_model::plugin::{Digest, PluginRecord};
+use mhost_model::ports::run::StateChanges;
+use mhost_model::receipt::Receipt;
+use mhost_model::resource::{DatabaseDef, PoolDef, RemoteDef, RepositoryDef};
+use mhost_model::run::{LogLine, Outcome, Report, Run, Trigger};
+use mhost_model::task::{Task, TaskSpec};
+use mhost_model::{Fence, Instant, Name, NodeId, RunId, Span, TaskId};
+use thiserror::Error;
+
+/// What can go wrong in a store. Texts name the operation; remedies are added
+/// where a person reads them.
+#[derive(Debug, Clone, Error)]
+pub enum StoreError {
+    /// Another process holds the store's file.
+    #[error("the store {path} is in use by another process")]
+    Busy { path: String },
+    /// The file was written by a newer mhost.
+    #[error(
+        "the store {path} has format {found}; this mhost reads up to {known}: use the newer mhost that wrote it"
+    )]
+    TooNew {
+        path: String,
+        found: u32,
+        known: u32,
+    },
+    /// The file is not what it should be.
+    #[error("the store {path} is damaged ({why}): run `mhost doctor`")]
+    Damaged { path: String, why: String },
+    /// A fence that is not the newest: the claim was taken over.
+    #[error("run {0} is no longer claimed by this process")]
+    Stale(RunId),
+    /// No such task, run, ….
+    #[error("there is no {kind} `{name}`")]
+    NotFound { kind: &'static str, name: String },
+    /// A change that contradicts what is there.
+    #[error("{0}")]
+    Conflict(String),
+    /// The operating system or the database answered.
+    #[error("cannot {operation}: {why}")]
+    Failed {
+        operation: &'static str,
+        why: String,
+    },
+}
+
+pub type StoreResult<T> = Result<T, StoreError>;
+
+/// The key of a claim: who may complete it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClaimKey {
+    pub run: RunId,
+    pub fence: Fence,
+}
+
+/// A request to claim what is due at the store's `now`.
+#[derive(Debug, Clone)]
+pub struct ClaimDue {
+    pub node: NodeId,
+    /// Free slots by pool; a pool that is missing takes its configured size (1 if
+    /// there is none).
+    pub slots: BTreeMap<Name, u32>,
+    pub lease: Span,
+    /// At most so many runs are claimed in one transaction.
+    pub limit: usize,
+}
+
+/// A run that is this process's to execute now.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    pub run: Run,
+    /// Absent for `exec`.
+    pub task: Option<Task>,
+    pub previous_success: Option<Instant>,
+}
+
+impl Claim {
+    /// Names the claim to `renew` and `complete`.
+    pub fn key(&self) -> ClaimKey {
+        ClaimKey {
+            run: self.run.id,
+            fence: self.run.fence,
+        }
+    }
+}
+
+/// What `claim_due` did, in one transaction.
+#[derive(Debug, Clone, Default)]
+pub struct Claimed {
+    /// To be executed by the caller.
+    pub start: Vec<Claim>,
+    /// Rows that were settled without running.
+    pub passed: Vec<Run>,
+    /// Living runs that the overlap policy wants cancelled.
+    pub cancel: Vec<RunId>,
+    /// When there is something to claim again; none while only completions can
+    /// change anything.
+    pub next_wake: Option<Instant>,
+    /// Whether `limit` cut the claim short: call again at once.
+    pub more: bool,
+}
+
+/// A run that somebody or something other than the clock asks for.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    pub node: NodeId,
+    /// A stored task by id, or what `exec` brings along.
+    pub what: Asked,
+    pub trigger: Trigger,
+    pub dry_run: bool,
+    /// Start beside a living run, whatever the overlap policy says.
+    pub force: bool,
+    /// Free slots of the task's pool.
+    pub slots: u32,
+    pub lease: Span,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub enum Asked {
+    Task(TaskId),
+    /// The spec stands in for a task's; nothing of it is stored but the run.
+    Exec {
+        spec: Box<TaskSpec>,
+        digest: Digest,
+    },
+}
+
+/// The answer to an [`Ask`].
+#[derive(Debug, Clone)]
+pub enum Answer {
+    /// To be executed by the caller.
+    Start(Box<Claim>),
+    /// Stands in the ledger as queued; `claim_due` hands it out when it may start.
+    Queued(Box<Run>),
+    /// The overlap policy settled it as skipped.
+    Passed(Box<Run>),
+    /// The living runs must be cancelled first; it is queued behind them.
+    CancelThen { run: Box<Run>, cancel: Vec<RunId> },
+}
+
+/// The end of an attempt.
+#[derive(Debug, Clone)]
+pub struct Completion {
+    pub key: ClaimKey,
+    pub ended: Ended,
+    pub started_at: Instant,
+    pub finished_at: Instant,
+    pub report: Option<Report>,
+    pub receipt: Option<Receipt>,
+    /// Committed with the outcome; only if the attempt succeeded.
+    pub state: StateChanges,
+    /// The rest of the log.
+    pub log: Vec<LogLine>,
+}
+
+/// What a completion or a reap made of a run.
+#[derive(Debug, Clone)]
+pub struct Completed {
+    /// Settled, or waiting for a retry.
+    pub run: Run,
+    /// See [`Claimed::next_wake`].
+    pub next_wake: Option<Instant>,
+}
+
+/// One change of the definitions. A batch is one transaction: all or none.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Edit {
+    /// Creates or replaces a task. A task that exists under this name (or under
+    /// `renamed_from`) keeps id and history; its due time is armed anew only where the
+    /// schedule, its zone or `enabled` changed.
+    PutTask {
+        name: Name,
+        spec: Box<TaskSpec>,
+        pin: Digest,
+        enabled: bool,
+    },
+    /// The task goes, its runs stay in the ledger.
+    RemoveTask(Name),
+    SetEnabled {
+        name: Name,
+        enabled: bool,
+    },
+    /// Sets or lifts a quarantine; a task in quarantine is not claimed.
+    SetQuarantine {
+        name: Name,
+        quarantine: Option<String>,
+    },
+    /// Approves a plugin's present component.
+    SetPin {
+        name: Name,
+        pin: Digest,
+    },
+    PutDatabase(Name, DatabaseDef),
+    RemoveDatabase(Name),
+    PutRepository(Name, RepositoryDef),
+    RemoveRepository(Name),
+    PutRemote(Name, RemoteDef),
+    RemoveRemote(Name),
+    PutPool(Name, PoolDef),
+    RemovePool(Name),
+    /// By name and version.
+    PutPlugin(Box<PluginRecord>),
+    RemovePlugin {
+        name: Name,
+        version: String,
+    },
+}
+
+/// Everything but tasks and runs.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Definitions {
+    pub databases: BTreeMap<Name, DatabaseDef>,
+    pub repositories: BTreeMap<Name, RepositoryDef>,
+    pub remotes: BTreeMap<Name, RemoteDef>,
+    pub pools: BTreeMap<Name, PoolDef>,
+    pub plugins: Vec<PluginRecord>,
+}
+
+/// A task and how far it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskStatus {
+    pub task: Task,
+    pub progress: Progress,
+}
+
+/// Which runs to list, newest first.
+#[derive(Debug, Clone, Default)]
+pub struct RunFilter {
+    pub task: Option<TaskId>,
+    /// By the name that the run had; finds runs of removed tasks and of `exec`.
+    pub task_name: Option<Name>,
+    /// Empty for all, settled or not.
+    pub outcomes: BTreeSet<Outcome>,
+    /// By `fire_at`, inclusive and exclusive.
+    pub since: Option<Instant>,
+    pub until: Option<Instant>,
+    /// Only runs with a smaller id: the next page.
+    pub before: Option<RunId>,
+    pub limit: usize,
+}
+
+/// See the crate's page. Every method that changes something is durable when it
+/// returns; changes asked for at the same time share a commit.
+#[async_trait]
+pub trait TaskStore: Send + Sync {
+    /// A new id at every opening.
+    fn node(&self) -> NodeId;
+
+    /// The store's clock: it decides what is due and when a lease ends.
+    async fn now(&self) -> StoreResult<Instant>;
+
+    /// The earliest time at which `claim_due` or `reap` can have something to do.
+    async fn next_wake(&self) -> StoreResult<Option<Instant>>;
+
+    /// Claims what is due: run rows, next due times and fences in one transaction.
+    /// Also hands out queued runs and retries whose time has come.
+    async fn claim_due(&self, request: ClaimDue) -> StoreResult<Claimed>;
+
+    /// Claims, queues or passes a run that was asked for.
+    async fn ask(&self, ask: Ask) -> StoreResult<Answer>;
+
+    /// Extends leases; answers which claims still stand.
+    async fn renew(&self, keys: Vec<ClaimKey>, lease: Span) -> StoreResult<Vec<bool>>;
+
+    /// Ends an attempt: outcome, report, receipt, state, log and what follows from it in one
+    /// transaction. [`StoreError::Stale`] if the claim was taken over.
+    async fn complete(&self, completion: Completion) -> StoreResult<Completed>;
+
+    /// Settles or retries claims whose lease has ended, and those of former nodes
+    /// where the store knows that they are dead (the embedded one does).
+    async fn reap(&self) -> StoreResult<Vec<Completed>>;
+
+    /// Settles a run that is queued or waiting as cancelled. A running one is the
+    /// executor's to cancel: `false`.
+    async fn cancel_open(&self, run: RunId, reason: String) -> StoreResult<bool>;
+
+    /// Applies a batch of edits: all or none.
+    async fn edit(&self, edits: Vec<Edit>) -> StoreResult<()>;
+
+    async fn definitions(&self) -> StoreResult<Definitions>;
+    async fn task(&self, name: &Name) -> StoreResult<Option<TaskStatus>>;
+    async fn task_by_id(&self, id: TaskId) -> StoreResult<Option<TaskStatus>>;
+    /// In the order of names, after `after`.
+    async fn tasks(&self, after: Option<Name>, limit: usize) -> StoreResult<Vec<TaskStatus>>;
+
+    async fn runs(&self, filter: RunFilter) -> StoreResult<Vec<Run>>;
+    async fn run(&self, id: RunId) -> StoreResult<Option<Run>>;
+
+    /// Appends lines to a run's log while it is on.
+    async fn append_log(&self, run: RunId, lines: Vec<LogLine>) -> StoreResult<()>;
+    /// The log in order, from line number `from`, at most `limit`.
+    async fn log(&self, run: RunId, from: u64, limit: usize) -> StoreResult<Vec<LogLine>>;
+
+    /// One value of a task's plugin state.
+    async fn state(&self, task: TaskId, key: String) -> StoreResult<Option<Vec<u8>>>;
+    /// Keys of a task's plugin state in order.
+    async fn state_keys(
+        &self,
+        task: TaskId,
+        after: Option<String>,
+        limit: usize,
+    ) -> StoreResult<Vec<String>>;
+
+    /// Checks every record and index; each finding is a line. Empty is sound.
+    async fn verify(&self) -> StoreResult<Vec<String>>;
+}
