@@ -44,6 +44,9 @@ pub struct BackupSummary {
     pub files_unmodified: u64,
     pub bytes_processed: u64,
     pub bytes_added: u64,
+    /// What is missing from the snapshot because it could not be read, each with
+    /// the reason.
+    pub unread: Vec<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -118,6 +121,7 @@ pub trait Repository: Send + Sync {
         options: &BackupOptions,
         now: Instant,
     ) -> FaultResult<BackupSummary>;
+    /// `snapshot` may end with `:/PATH`, which puts that folder directly at the target.
     fn restore(
         &self,
         snapshot: &str,
