@@ -5,5 +5,17 @@
 //! and no store: those are behind the ports of `mhost-model`.
 
 mod api;
+mod bindings;
+mod budget;
+mod capabilities;
+mod directories;
+mod limiter;
+mod log;
+mod masks;
+mod meter;
+mod permits;
+mod refusal;
+mod state;
 
 pub use api::*;
+pub use directories::check_grants;

@@ -1,0 +1,28 @@
+//! The contract of `wit/` as Rust: generated, nothing else. What a host function
+//! does stands in [`crate::capabilities`].
+
+wasmtime::component::bindgen!({
+    path: "../../../wit",
+    world: "maintenance",
+    imports: {
+        // What these carry belongs into no trace.
+        "mhost:plugin/secrets.get": async | trappable,
+        "wasi:keyvalue/store": async | trappable,
+        "wasi:config/store": async | trappable,
+        default: async | trappable | tracing,
+    },
+    exports: { default: async },
+    with: {
+        "mhost:plugin/files.walk": crate::capabilities::files::Walk,
+        "mhost:plugin/files.file-lock": crate::capabilities::files::FileLock,
+        "mhost:plugin/database.connection": crate::capabilities::database::Connection,
+        "mhost:plugin/database.transaction": crate::capabilities::database::Transaction,
+        "mhost:plugin/repository.handle": crate::capabilities::repository::Handle,
+        "mhost:plugin/remote.store": crate::capabilities::remote::Store,
+        "mhost:plugin/remote.writer": crate::capabilities::remote::Writer,
+        "wasi:keyvalue/store.bucket": crate::capabilities::state::Bucket,
+    },
+    trappable_error_type: {
+        "mhost:plugin/faults.error" => crate::refusal::Refusal,
+    },
+});

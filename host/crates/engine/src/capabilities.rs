@@ -1,0 +1,43 @@
+//! What a guest can reach, one module per capability. Each implements the traits
+//! that the contract generates for a [`Call`](crate::state::Call), and offers
+//! `add_to_linker`; each asks the granter for a permit before it opens anything.
+
+pub mod config;
+pub mod database;
+pub mod files;
+pub mod http;
+pub mod log;
+pub mod probe;
+pub mod processes;
+pub mod progress;
+pub mod remote;
+pub mod repository;
+pub mod secrets;
+pub mod state;
+pub mod wasi;
+
+use wasmtime::component::Linker;
+
+use crate::bindings::mhost::plugin::faults;
+use crate::state::{Calls, RunState, enter};
+
+/// Everything that any component may import.
+pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<RunState>> {
+    let mut linker = Linker::new(engine);
+    let add = &mut linker;
+    faults::add_to_linker::<_, Calls>(add, enter)?;
+    wasi::add_to_linker(add)?;
+    http::add_to_linker(add)?;
+    files::add_to_linker(add)?;
+    database::add_to_linker(add)?;
+    repository::add_to_linker(add)?;
+    remote::add_to_linker(add)?;
+    secrets::add_to_linker(add)?;
+    state::add_to_linker(add)?;
+    config::add_to_linker(add)?;
+    log::add_to_linker(add)?;
+    progress::add_to_linker(add)?;
+    probe::add_to_linker(add)?;
+    processes::add_to_linker(add)?;
+    Ok(linker)
+}

@@ -1,0 +1,373 @@
+//! Permits are proofs. Opening anything for a guest takes a [`Permit`], and only
+//! the [`Granter`] makes one, after it found the grant; so a capability that
+//! forgets to check does not compile.
+//!
+//! A denial carries the line to add to `mhost.toml` and stands on the receipt. In
+//! a dry run a permit to change something is never made: what was asked stands on
+//! the receipt as withheld. A run whose claim was taken over gets no permit to
+//! change something either.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use mhost_model::grant::{
+    Access, DatabaseGrant, DatabaseVerb, Grants, Origin, ProcessGrant, RepositoryVerb, SecretSource,
+};
+use mhost_model::ports::run::FenceCheck;
+use mhost_model::{Denial, Fault, FaultResult, Name};
+
+use crate::meter::Meter;
+
+mod verbs;
+
+pub use verbs::{ProcessVerb, database_verb, repository_verb};
+
+/// The proof that `C` was granted to this run.
+#[derive(Debug, Clone)]
+pub struct Permit<C> {
+    what: C,
+    /// Where the grant stands in the configuration.
+    place: String,
+    verb: String,
+    meter: Arc<Meter>,
+}
+
+impl<C> Deref for Permit<C> {
+    type Target = C;
+    fn deref(&self) -> &C {
+        &self.what
+    }
+}
+
+impl<C> Permit<C> {
+    /// Puts the use on the receipt; to be called when the verb succeeded.
+    pub fn used(&self) {
+        self.meter.used(&self.place, &self.verb, None);
+    }
+
+    /// The same, of a part of the grant: a table, an origin.
+    pub fn used_part(&self, part: &str) {
+        self.meter.used(&self.place, &self.verb, Some(part));
+    }
+}
+
+/// A granted directory, to look at or to change.
+#[derive(Debug, Clone)]
+pub struct DirectoryUse {
+    pub name: Name,
+    /// What this permit is good for, not what the grant says.
+    pub access: Access,
+}
+
+/// One verb on a granted database.
+#[derive(Debug, Clone)]
+pub struct DatabaseUse {
+    pub name: Name,
+    pub verb: DatabaseVerb,
+    grant: DatabaseGrant,
+}
+
+/// One verb on a granted repository.
+#[derive(Debug, Clone)]
+pub struct RepositoryUse {
+    pub name: Name,
+    pub verb: RepositoryVerb,
+    /// The secret that holds the password.
+    pub password: Name,
+}
+
+/// A granted remote, to look at or to change.
+#[derive(Debug, Clone)]
+pub struct RemoteUse {
+    pub name: Name,
+    pub access: Access,
+}
+
+/// A granted origin.
+#[derive(Debug, Clone)]
+pub struct OriginUse {
+    pub origin: Origin,
+}
+
+/// A granted secret.
+#[derive(Debug, Clone)]
+pub struct SecretUse {
+    pub name: Name,
+    pub source: SecretSource,
+}
+
+/// A granted signal or command.
+#[derive(Debug, Clone)]
+pub struct ProcessUse {
+    pub name: Name,
+    pub grant: ProcessGrant,
+}
+
+/// Makes permits from a task's grants; one for each run.
+pub struct Granter {
+    task: String,
+    grants: Grants,
+    dry_run: bool,
+    fence: Arc<dyn FenceCheck>,
+    meter: Arc<Meter>,
+}
+
+impl Granter {
+    pub(crate) fn new(
+        task: String,
+        grants: Grants,
+        dry_run: bool,
+        fence: Arc<dyn FenceCheck>,
+        meter: Arc<Meter>,
+    ) -> Self {
+        Self {
+            task,
+            grants,
+            dry_run,
+            fence,
+            meter,
+        }
+    }
+
+    pub(crate) fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
+    /// Whether nothing may change.
+    pub fn dry_run(&self) -> bool {
+        self.dry_run
+    }
+
+    /// `verb` names what is asked, for people (`read`, `copy`, `hard-link`); `about` is
+    /// the guest path for a dry run's receipt.
+    pub fn directory(
+        &self,
+        name: &str,
+        access: Access,
+        verb: &str,
+        about: &str,
+    ) -> FaultResult<Permit<DirectoryUse>> {
+        let place = format!("dirs.{name}");
+        let Some((name, grant)) = self.grants.dirs.get_key_value(name) else {
+            let remedy = format!(
+                "dirs.{name} = {{ path = \"/…\", access = \"{}\" }}",
+                verbs::access(access)
+            );
+            return Err(self.denied("directory", name, verb, remedy));
+        };
+        if access == Access::ReadWrite && grant.access == Access::ReadOnly {
+            let remedy = format!(
+                "dirs.{name} = {{ path = {:?}, access = \"read-write\" }}",
+                grant.path
+            );
+            return Err(self.denied("directory", name.as_str(), verb, remedy));
+        }
+        self.may_change(access == Access::ReadWrite, || format!("{verb} {about}"))?;
+        let what = DirectoryUse {
+            name: name.clone(),
+            access,
+        };
+        Ok(self.permit(what, place, verbs::used(access)))
+    }
+
+    /// One verb on a database.
+    pub fn database(&self, name: &str, verb: DatabaseVerb) -> FaultResult<Permit<DatabaseUse>> {
+        let word = database_verb(verb);
+        let Some((name, grant)) = self.grants.databases.get_key_value(name) else {
+            let remedy = format!("databases.{name} = {{ verbs = [\"{word}\"] }}");
+            return Err(self.denied("database", name, word, remedy));
+        };
+        if !grant.verbs.contains(&verb) {
+            let list = verbs::list(grant.verbs.iter().chain([&verb]).map(|v| database_verb(*v)));
+            let remedy = format!("databases.{name} = {{ verbs = [{list}] }}");
+            return Err(self.denied("database", name.as_str(), word, remedy));
+        }
+        let changes = matches!(
+            verb,
+            DatabaseVerb::Write | DatabaseVerb::Pack | DatabaseVerb::Restore
+        );
+        self.may_change(changes, || format!("{word} database {name}"))?;
+        let what = DatabaseUse {
+            name: name.clone(),
+            verb,
+            grant: grant.clone(),
+        };
+        Ok(self.permit(what, format!("databases.{name}"), word))
+    }
+
+    /// Whether the permit's grant covers a table.
+    pub fn table(&self, permit: &Permit<DatabaseUse>, table: &str) -> FaultResult<()> {
+        match &permit.grant.tables {
+            Some(tables) if !tables.contains(table) => {
+                let list = verbs::list(tables.iter().map(String::as_str).chain([table]));
+                let name = &permit.name;
+                let remedy = format!("databases.{name}.tables = [{list}]");
+                let target = format!("{name}/{}", verbs::clip(table));
+                Err(self.denied("database", &target, &permit.verb, remedy))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// One verb on a repository.
+    pub fn repository(
+        &self,
+        name: &str,
+        verb: RepositoryVerb,
+    ) -> FaultResult<Permit<RepositoryUse>> {
+        let word = repository_verb(verb);
+        let Some((name, grant)) = self.grants.repositories.get_key_value(name) else {
+            let remedy = format!("repositories.{name} = {{ verbs = [\"{word}\"] }}");
+            return Err(self.denied("repository", name, word, remedy));
+        };
+        if !grant.verbs.contains(&verb) {
+            let list = verbs::list(
+                grant
+                    .verbs
+                    .iter()
+                    .chain([&verb])
+                    .map(|v| repository_verb(*v)),
+            );
+            let remedy = format!("repositories.{name} = {{ verbs = [{list}] }}");
+            return Err(self.denied("repository", name.as_str(), word, remedy));
+        }
+        let changes = matches!(
+            verb,
+            RepositoryVerb::Append | RepositoryVerb::Forget | RepositoryVerb::Prune
+        );
+        self.may_change(changes, || format!("{word} in repository {name}"))?;
+        let what = RepositoryUse {
+            name: name.clone(),
+            verb,
+            password: grant.password.clone(),
+        };
+        Ok(self.permit(what, format!("repositories.{name}"), word))
+    }
+
+    /// Access to a remote; `verb` and `about` as for [`Self::directory`].
+    pub fn remote(
+        &self,
+        name: &str,
+        access: Access,
+        verb: &str,
+        about: &str,
+    ) -> FaultResult<Permit<RemoteUse>> {
+        let wanted = verbs::access(access);
+        let remedy = || format!("remotes.{name} = {{ access = \"{wanted}\" }}");
+        let Some((name, grant)) = self.grants.remotes.get_key_value(name) else {
+            return Err(self.denied("remote", name, verb, remedy()));
+        };
+        if access == Access::ReadWrite && grant.access == Access::ReadOnly {
+            return Err(self.denied("remote", name.as_str(), verb, remedy()));
+        }
+        self.may_change(access == Access::ReadWrite, || {
+            format!("{verb} {about} on remote {name}")
+        })?;
+        let what = RemoteUse {
+            name: name.clone(),
+            access,
+        };
+        Ok(self.permit(what, format!("remotes.{name}"), verbs::used(access)))
+    }
+
+    /// A peer; `verb` is the HTTP method or `connect`, `handshake`, `resolve`.
+    /// `changes` says whether a dry run must hold it back; `about` is then the target.
+    pub fn origin(
+        &self,
+        origin: &Origin,
+        verb: &str,
+        changes: bool,
+        about: &str,
+    ) -> FaultResult<Permit<OriginUse>> {
+        if !self.grants.net.contains(origin) {
+            let list = verbs::list(
+                self.grants
+                    .net
+                    .iter()
+                    .chain([origin])
+                    .map(Origin::to_string),
+            );
+            let remedy = format!("net = [{list}]");
+            return Err(self.denied("network", &origin.to_string(), verb, remedy));
+        }
+        self.may_change(changes, || format!("{verb} {about}"))?;
+        let what = OriginUse {
+            origin: origin.clone(),
+        };
+        Ok(self.permit(what, "net".to_owned(), verb))
+    }
+
+    /// A secret.
+    pub fn secret(&self, name: &str) -> FaultResult<Permit<SecretUse>> {
+        let Some((name, source)) = self.grants.secrets.get_key_value(name) else {
+            let remedy = format!("secrets.{name} = {{ file = \"/…\" }}");
+            return Err(self.denied("secret", name, "read", remedy));
+        };
+        let what = SecretUse {
+            name: name.clone(),
+            source: source.clone(),
+        };
+        Ok(self.permit(what, format!("secrets.{name}"), "read"))
+    }
+
+    /// A signal or a command.
+    pub fn process(&self, name: &str, verb: ProcessVerb) -> FaultResult<Permit<ProcessUse>> {
+        let found = self.grants.processes.get_key_value(name);
+        let Some((name, grant)) = found.filter(|(_, grant)| verb.fits(grant)) else {
+            let remedy = format!("processes.{name} = {}", verb.example());
+            return Err(self.denied("process", name, verb.as_str(), remedy));
+        };
+        self.may_change(true, || format!("{} process {name}", verb.as_str()))?;
+        let what = ProcessUse {
+            name: name.clone(),
+            grant: grant.clone(),
+        };
+        Ok(self.permit(what, format!("processes.{name}"), verb.as_str()))
+    }
+
+    /// Whether something may change now: not in a dry run, and not by a run whose
+    /// claim was taken over.
+    fn may_change(&self, changes: bool, what: impl FnOnce() -> String) -> FaultResult<()> {
+        if !changes {
+            return Ok(());
+        }
+        if self.dry_run {
+            let what = verbs::clip(&what()).to_owned();
+            self.meter.withheld(&what);
+            return Err(Fault::DryRun(what));
+        }
+        self.current()
+    }
+
+    /// Fails when this run's claim is no longer the newest.
+    pub fn current(&self) -> FaultResult<()> {
+        if self.fence.current() {
+            Ok(())
+        } else {
+            Err(Fault::Failed(
+                "a newer claim of this task has begun; this run may no longer change anything"
+                    .into(),
+            ))
+        }
+    }
+
+    fn permit<C>(&self, what: C, place: String, verb: &str) -> Permit<C> {
+        Permit {
+            what,
+            place,
+            verb: verb.to_owned(),
+            meter: Arc::clone(&self.meter),
+        }
+    }
+
+    fn denied(&self, capability: &str, target: &str, verb: &str, remedy: String) -> Fault {
+        let denial = Denial {
+            capability: capability.to_owned(),
+            target: verbs::clip(target).to_owned(),
+            verb: verb.to_owned(),
+            remedy: format!("[tasks.{}.grants] {}", self.task, verbs::clip(&remedy)),
+        };
+        self.meter.denied(denial.clone());
+        Fault::Denied(denial)
+    }
+}

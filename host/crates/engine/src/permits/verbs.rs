@@ -1,0 +1,89 @@
+//! The verbs as they stand in the configuration, in denials and on receipts.
+
+use std::fmt::Display;
+
+use mhost_model::grant::{Access, DatabaseVerb, ProcessGrant, RepositoryVerb};
+
+/// The longest name or target from a guest that a denial repeats, bytes.
+const CLIPPED: usize = 512;
+
+/// What a guest asks of a granted process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProcessVerb {
+    Signal,
+    Run,
+}
+
+impl ProcessVerb {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Signal => "signal",
+            Self::Run => "run",
+        }
+    }
+
+    pub(super) fn fits(self, grant: &ProcessGrant) -> bool {
+        match grant {
+            ProcessGrant::Signal(_) => self == Self::Signal,
+            ProcessGrant::Command(_) => self == Self::Run,
+        }
+    }
+
+    pub(super) fn example(self) -> &'static str {
+        match self {
+            Self::Signal => "{ pid_file = \"/run/….pid\", signal = \"USR1\" }",
+            Self::Run => "{ command = [\"/…\"] }",
+        }
+    }
+}
+
+/// As it stands in the configuration.
+pub fn database_verb(verb: DatabaseVerb) -> &'static str {
+    match verb {
+        DatabaseVerb::Read => "read",
+        DatabaseVerb::Write => "write",
+        DatabaseVerb::Snapshot => "snapshot",
+        DatabaseVerb::Pack => "pack",
+        DatabaseVerb::Verify => "verify",
+        DatabaseVerb::Restore => "restore",
+    }
+}
+
+/// As it stands in the configuration.
+pub fn repository_verb(verb: RepositoryVerb) -> &'static str {
+    match verb {
+        RepositoryVerb::Append => "append",
+        RepositoryVerb::Read => "read",
+        RepositoryVerb::Forget => "forget",
+        RepositoryVerb::Prune => "prune",
+        RepositoryVerb::Check => "check",
+    }
+}
+
+pub(super) fn access(access: Access) -> &'static str {
+    match access {
+        Access::ReadOnly => "read-only",
+        Access::ReadWrite => "read-write",
+    }
+}
+
+/// The verb that stands on the receipt.
+pub(super) fn used(access: Access) -> &'static str {
+    match access {
+        Access::ReadOnly => "read",
+        Access::ReadWrite => "write",
+    }
+}
+
+/// `"a", "b"`.
+pub(super) fn list(items: impl Iterator<Item = impl Display>) -> String {
+    let quoted: Vec<_> = items
+        .map(|item| format!("{:?}", item.to_string()))
+        .collect();
+    quoted.join(", ")
+}
+
+/// The start of a text that a guest made up.
+pub(super) fn clip(text: &str) -> &str {
+    &text[..text.floor_char_boundary(CLIPPED)]
+}
