@@ -5,6 +5,7 @@
 //! and no store: those are behind the ports of `mhost-model`.
 
 mod api;
+mod beneath;
 mod bindings;
 mod budget;
 mod capabilities;
