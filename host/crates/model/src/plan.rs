@@ -56,13 +56,17 @@ pub struct Decision {
     pub pass: Vec<Passed>,
     /// Fires to claim and run now, oldest first.
     pub start: Vec<Instant>,
-    /// Fires that wait for a living run (overlap `queue`).
+    /// Fires to write down as queued: they wait for a living run (overlap `queue`
+    /// and `cancel-previous`) or for an older fire of the same catch-up.
     pub queue: Vec<Instant>,
     /// Open runs to promote: queued or waiting ones that may start now.
     pub resume: Vec<RunId>,
-    /// Living runs to cancel.
+    /// Open runs that must end first: a running one is its executor's to cancel, a
+    /// queued or waiting one the store settles as cancelled.
     pub cancel: Vec<RunId>,
-    /// The new next due time and wake-up.
+    /// The new next due time and wake-up. `wake_at == Some(now)` says that more is
+    /// due than one transaction should settle: ask again at once. The retry times
+    /// of waiting runs are not in `wake_at`; the store wakes for those too.
     pub next_due: Option<Instant>,
     pub wake_at: Option<Instant>,
 }
@@ -97,12 +101,15 @@ pub enum Ended {
 /// Pure decisions; implemented by `mhost-sched`.
 pub trait Planner: Send + Sync {
     /// A task that was created, changed, enabled or disabled at `now`: its first
-    /// `next_due` and `wake_at`. Nothing is caught up.
+    /// `next_due` and `wake_at`. Nothing is caught up. `now` is the later of the
+    /// store's clock and the task's `last_fire`, so that no fire comes twice after
+    /// the clock was set back.
     fn arm(&self, task: &Task, now: Instant) -> (Option<Instant>, Option<Instant>);
 
     /// What is due at `now`. `slots` is how many more runs the task's pool takes.
     /// A fire for which there is no slot stays due: it is in none of the lists, and
     /// `next_due` stays at it. `wake_at` is then none: a completion wakes the pool.
+    /// A task in quarantine is held in the same way.
     fn due(&self, task: &Task, progress: &Progress, slots: u32, now: Instant) -> Decision;
 
     /// What follows from the end of an attempt.
