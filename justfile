@@ -1,0 +1,46 @@
+# What a developer of mhost does, by name. Nothing here can be done only here: each
+# recipe is a command that works on its own.
+
+# the recipes
+default:
+    @just --list
+
+# build the command, with its plugins inside
+build:
+    cargo build --release
+
+# the whole suite
+test:
+    cargo test --release
+
+# formatting and lints, as CI runs them
+lint:
+    cargo fmt --all --check
+    cargo clippy --release --workspace --all-targets -- -D warnings
+
+# licences, bans and duplicate crates (needs cargo-deny)
+deny:
+    cargo deny check bans licenses sources
+
+# the benches; the figures go into docs/benchmarks.md
+bench:
+    cargo bench --workspace --profile release
+
+# fuzz one parser for a minute (needs cargo-fuzz and a nightly toolchain)
+fuzz target:
+    cargo +nightly fuzz run {{target}} -- -max_total_time=60
+
+# everything on real files in a new folder
+demo folder="target/demo":
+    rm -rf {{folder}}
+    cargo run --release -- demo {{folder}}
+
+# API docs, and the pages that are made from code
+docs:
+    MHOST_BLESS=1 cargo test --release -p mhost --test docs
+    cargo doc --workspace --no-deps
+
+# what is shipped: one file
+release:
+    cargo build --profile dist --locked
+    ls -l target/dist/mhost
