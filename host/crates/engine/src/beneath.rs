@@ -16,11 +16,13 @@ mod place;
 use mhost_model::FaultResult;
 use mhost_model::grant::Access;
 
+use crate::directories::Directories;
+use crate::permits::Granter;
 use crate::state::Shared;
 
 pub(crate) use errors::file_fault;
 pub(crate) use guest_path::GuestPath;
-pub(crate) use place::{Content, Leaf, Place};
+pub(crate) use place::{Content, Leaf, Pinned, Place};
 
 /// Where a guest path leads, if its grant allows this access now. `verb` is what was
 /// asked for, in a word, for denials and errors.
@@ -30,8 +32,19 @@ pub(crate) fn locate(
     access: Access,
     verb: &str,
 ) -> FaultResult<Place> {
+    locate_in(&shared.granter, &shared.directories, text, access, verb)
+}
+
+/// The same where there is no run around it.
+pub(crate) fn locate_in(
+    granter: &Granter,
+    directories: &Directories,
+    text: &str,
+    access: Access,
+    verb: &str,
+) -> FaultResult<Place> {
     let path = GuestPath::parse(text)?;
-    let permit = shared.granter.directory(&path.grant, access, verb, text)?;
-    let directory = shared.directories.get(&permit)?;
+    let permit = granter.directory(&path.grant, access, verb, text)?;
+    let directory = directories.get(&permit)?;
     Place::new(directory, permit, path, text)
 }

@@ -59,6 +59,12 @@ impl WriteBudget {
         }
     }
 
+    /// Returns what was taken and not written.
+    pub fn give_back(&self, bytes: u64) {
+        self.taken.fetch_sub(bytes, Relaxed);
+        self.meter.unwrote(bytes);
+    }
+
     /// Fails when `bytes` more would leave less than the floor free; takes nothing.
     pub fn room(&self, bytes: u64, on: impl AsFd) -> FaultResult<()> {
         let stat = rustix::fs::fstatvfs(on)

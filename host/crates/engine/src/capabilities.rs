@@ -16,6 +16,7 @@ pub mod secrets;
 pub mod state;
 pub mod wasi;
 
+use mhost_model::{Fault, FaultResult};
 use wasmtime::component::Linker;
 
 use crate::bindings::mhost::plugin::faults;
@@ -40,4 +41,22 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<RunSt
     probe::add_to_linker(add)?;
     processes::add_to_linker(add)?;
     Ok(linker)
+}
+
+/// A list from a guest that is larger is refused, bytes.
+const LIST: usize = 16 << 20;
+
+/// Refuses a list that is larger than the contract allows.
+fn check_list(bytes: usize) -> FaultResult<()> {
+    if bytes > LIST {
+        return Err(Fault::Limit(format!(
+            "one call may carry a list of {LIST} bytes, not {bytes}; pass it in pieces"
+        )));
+    }
+    Ok(())
+}
+
+/// As the contract writes times; what lies before 1970 is 0.
+fn millis(at: mhost_model::Instant) -> u64 {
+    u64::try_from(at.timestamp_millis()).unwrap_or(0)
 }

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
-use mhost_model::grant::{Access, DirGrant, Grants};
+use mhost_model::grant::{Access, DirGrant};
 use mhost_model::{Fault, FaultResult, Name};
 
-use crate::permits::{DirectoryUse, Permit};
+use crate::permits::{DirectoryUse, Granter, Permit};
 
 mod protected;
 
@@ -39,48 +40,54 @@ impl AsFd for Directory {
     }
 }
 
-/// All of a run's directories.
-#[derive(Debug, Default)]
-pub struct Directories(BTreeMap<Name, Directory>);
+/// All of a run's directories; opened when the run begins, on its own thread.
+#[derive(Debug)]
+pub struct Directories {
+    protected: Vec<PathBuf>,
+    opened: OnceLock<BTreeMap<Name, Directory>>,
+}
 
 impl Directories {
+    pub(crate) fn new(protected: &[PathBuf]) -> Self {
+        Self {
+            protected: protected.to_vec(),
+            opened: OnceLock::new(),
+        }
+    }
+
     /// Opens every granted directory. Fails when one is missing, is no directory, or
     /// covers what is protected.
-    pub(crate) fn open(
-        grants: &Grants,
-        dry_run: bool,
-        protected: &[PathBuf],
-    ) -> Result<Self, Vec<Fault>> {
-        if grants.dirs.is_empty() {
-            return Ok(Self::default());
+    pub(crate) fn open(&self, granter: &Granter) -> Result<(), Vec<Fault>> {
+        let dirs = &granter.grants().dirs;
+        if dirs.is_empty() {
+            return Ok(());
         }
-        let guard = protected::Guard::new(protected);
-        let mut opened = BTreeMap::new();
-        let mut faults = Vec::new();
-        for (name, grant) in &grants.dirs {
-            match open(name, grant, dry_run, &guard) {
-                Ok(directory) => {
-                    opened.insert(name.clone(), directory);
-                }
+        let guard = protected::Guard::new(&self.protected);
+        let (mut opened, mut faults) = (BTreeMap::new(), Vec::new());
+        for (name, grant) in dirs {
+            match open(name, grant, granter.dry_run(), &guard) {
+                Ok(directory) => drop(opened.insert(name.clone(), directory)),
                 Err(fault) => faults.push(fault),
             }
         }
-        if faults.is_empty() {
-            Ok(Self(opened))
-        } else {
-            Err(faults)
+        if !faults.is_empty() {
+            return Err(faults);
         }
+        self.opened.get_or_init(|| opened);
+        Ok(())
     }
 
     /// The directory that a permit is for.
     pub fn get(&self, permit: &Permit<DirectoryUse>) -> FaultResult<&Directory> {
-        self.0
-            .get(&permit.name)
-            .ok_or_else(|| Fault::Failed(format!("directory {} is not open", permit.name)))
+        let opened = self
+            .opened
+            .get()
+            .and_then(|opened| opened.get(&permit.name));
+        opened.ok_or_else(|| Fault::Failed(format!("directory {} is not open", permit.name)))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Name, &Directory)> {
-        self.0.iter()
+        self.opened.get().into_iter().flatten()
     }
 }
 

@@ -47,6 +47,10 @@ impl Meter {
         self.bytes_written.fetch_add(bytes, Relaxed);
     }
 
+    pub(crate) fn unwrote(&self, bytes: u64) {
+        self.bytes_written.fetch_sub(bytes, Relaxed);
+    }
+
     /// One more file was opened.
     pub fn opened(&self) {
         self.files_opened.fetch_add(1, Relaxed);
@@ -68,6 +72,11 @@ impl Meter {
     /// A call came from the guest; the count with it.
     pub(crate) fn call(&self) -> u64 {
         self.host_calls.fetch_add(1, Relaxed) + 1
+    }
+
+    /// Calls so far.
+    pub(crate) fn calls(&self) -> u64 {
+        self.host_calls.load(Relaxed)
     }
 
     /// Time spent in a host call.

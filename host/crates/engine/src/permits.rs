@@ -45,6 +45,10 @@ impl<C> Permit<C> {
         self.meter.used(&self.place, &self.verb, None);
     }
 
+    fn verb_word(&self) -> &str {
+        &self.verb
+    }
+
     /// The same, of a part of the grant: a table, an origin.
     pub fn used_part(&self, part: &str) {
         self.meter.used(&self.place, &self.verb, Some(part));
@@ -57,6 +61,12 @@ pub struct DirectoryUse {
     pub name: Name,
     /// What this permit is good for, not what the grant says.
     pub access: Access,
+}
+
+/// Something granted by name.
+#[derive(Debug, Clone)]
+pub struct Named {
+    pub name: Name,
 }
 
 /// One verb on a granted database.
@@ -170,6 +180,22 @@ impl Granter {
         Ok(self.permit(what, place, verbs::used(access)))
     }
 
+    /// A database of which at least one verb is granted; each verb then needs a permit
+    /// of its own.
+    pub fn database_open(&self, name: &str) -> FaultResult<Permit<Named>> {
+        let Some((name, grant)) = self.grants.databases.get_key_value(name) else {
+            let remedy = format!("databases.{name} = {{ verbs = [\"read\"] }}");
+            return Err(self.denied("database", name, "open", remedy));
+        };
+        let first = grant.verbs.first().copied();
+        let word = first.map_or("open", database_verb);
+        Ok(self.permit(
+            Named { name: name.clone() },
+            format!("databases.{name}"),
+            word,
+        ))
+    }
+
     /// One verb on a database.
     pub fn database(&self, name: &str, verb: DatabaseVerb) -> FaultResult<Permit<DatabaseUse>> {
         let word = database_verb(verb);
@@ -195,25 +221,52 @@ impl Granter {
         Ok(self.permit(what, format!("databases.{name}"), word))
     }
 
-    /// Whether the permit's grant covers a table.
-    pub fn table(&self, permit: &Permit<DatabaseUse>, table: &str) -> FaultResult<()> {
-        match &permit.grant.tables {
-            Some(tables) if !tables.contains(table) => {
-                let list = verbs::list(tables.iter().map(String::as_str).chain([table]));
-                let name = &permit.name;
-                let remedy = format!("databases.{name}.tables = [{list}]");
-                let target = format!("{name}/{}", verbs::clip(table));
-                Err(self.denied("database", &target, &permit.verb, remedy))
-            }
-            _ => Ok(()),
-        }
+    /// Whether the permit's grant covers a table; nothing is recorded.
+    pub fn has_table(&self, permit: &Permit<DatabaseUse>, table: &str) -> bool {
+        let tables = permit.grant.tables.as_ref();
+        tables.is_none_or(|tables| tables.contains(table))
     }
 
-    /// One verb on a repository.
+    /// Refuses a table that the permit's grant does not cover.
+    pub fn table(&self, permit: &Permit<DatabaseUse>, table: &str) -> FaultResult<()> {
+        if self.has_table(permit, table) {
+            return Ok(());
+        }
+        let granted = permit.grant.tables.iter().flatten().map(String::as_str);
+        let list = verbs::list(granted.chain([table]));
+        let name = &permit.name;
+        let remedy = format!("databases.{name}.tables = [{list}]");
+        let target = format!("{name}/{}", verbs::clip(table));
+        Err(self.denied("database", &target, permit.verb_word(), remedy))
+    }
+
+    /// A repository of which at least one verb is granted; each verb then needs a
+    /// permit of its own.
+    pub fn repository_open(&self, name: &str) -> FaultResult<Permit<RepositoryUse>> {
+        let granted = self.grants.repositories.get(name);
+        let first = granted.and_then(|grant| grant.verbs.first().copied());
+        self.repository(name, first.unwrap_or(RepositoryVerb::Read), false)
+    }
+
+    /// What a policy would forget, removing nothing.
+    pub fn repository_judge(&self, name: &str) -> FaultResult<Permit<RepositoryUse>> {
+        let granted = self.grants.repositories.get(name);
+        let reads = granted.is_some_and(|grant| grant.verbs.contains(&RepositoryVerb::Read));
+        let verb = if reads {
+            RepositoryVerb::Read
+        } else {
+            RepositoryVerb::Forget
+        };
+        self.repository(name, verb, false)
+    }
+
+    /// One verb on a repository; `changes` says whether this use of it changes
+    /// something.
     pub fn repository(
         &self,
         name: &str,
         verb: RepositoryVerb,
+        changes: bool,
     ) -> FaultResult<Permit<RepositoryUse>> {
         let word = repository_verb(verb);
         let Some((name, grant)) = self.grants.repositories.get_key_value(name) else {
@@ -231,10 +284,6 @@ impl Granter {
             let remedy = format!("repositories.{name} = {{ verbs = [{list}] }}");
             return Err(self.denied("repository", name.as_str(), word, remedy));
         }
-        let changes = matches!(
-            verb,
-            RepositoryVerb::Append | RepositoryVerb::Forget | RepositoryVerb::Prune
-        );
         self.may_change(changes, || format!("{word} in repository {name}"))?;
         let what = RepositoryUse {
             name: name.clone(),

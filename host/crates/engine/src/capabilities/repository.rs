@@ -1,13 +1,251 @@
-//! `mhost:plugin/repository`.
+//! `mhost:plugin/repository`: backup repositories through the host's driver. Which
+//! verb is granted is asked at each call.
 
-use wasmtime::component::Linker;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::state::RunState;
+use mhost_model::grant::{Access, DatabaseVerb, RepositoryVerb};
+use mhost_model::ports::repository as port;
+use mhost_model::{Fault, FaultResult};
+use tempfile::TempDir;
+use wasmtime::component::{Linker, Resource};
+
+use crate::beneath::{self, GuestPath, Pinned};
+use crate::bindings::mhost::plugin::repository::{
+    self, BackupOptions, BackupSummary, Host, HostHandle, Judged, Keep, Node, PruneSummary,
+    RestoreOptions, RestoreSummary, Snapshot, Source, Verdict,
+};
+use crate::capabilities::{database, secrets};
+use crate::permits::{Permit, RepositoryUse};
+use crate::refusal::Answer;
+use crate::state::{Call, Calls, RunState, Shared, enter};
+
+mod shapes;
+
+/// The most nodes of one listing.
+const NODES: u32 = 100_000;
 
 /// An open repository.
-pub struct Handle;
+pub struct Handle {
+    name: String,
+    repository: Box<dyn port::Repository>,
+}
 
-/// Nothing is offered yet.
-pub(crate) fn add_to_linker(_linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
-    Ok(())
+pub(crate) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
+    repository::add_to_linker::<_, Calls>(linker, enter)
+}
+
+impl Host for Call<'_> {
+    async fn open(&mut self, name: String) -> Answer<Resource<Handle>> {
+        let permit = self.shared.granter.repository_open(&name)?;
+        let password = secrets::read(&self.shared, permit.password.as_str())?;
+        let repository = self.shared.repositories.open(&permit.name, &password)?;
+        Ok(self.table.push(Handle { name, repository })?)
+    }
+
+    async fn create(&mut self, name: String) -> Answer<Resource<Handle>> {
+        let granter = &self.shared.granter;
+        let permit = granter.repository(&name, RepositoryVerb::Append, true)?;
+        let password = secrets::read(&self.shared, permit.password.as_str())?;
+        let repository = self.shared.repositories.create(&permit.name, &password)?;
+        permit.used();
+        Ok(self.table.push(Handle { name, repository })?)
+    }
+}
+
+impl Call<'_> {
+    /// The repository, and the proof that this verb is granted on it.
+    fn repository(
+        &self,
+        handle: &Resource<Handle>,
+        verb: RepositoryVerb,
+        changes: bool,
+    ) -> Answer<(&dyn port::Repository, Permit<RepositoryUse>)> {
+        let handle = self.table.get(handle)?;
+        let permit = self
+            .shared
+            .granter
+            .repository(&handle.name, verb, changes)?;
+        Ok((handle.repository.as_ref(), permit))
+    }
+}
+
+impl HostHandle for Call<'_> {
+    async fn id(&mut self, handle: Resource<Handle>) -> wasmtime::Result<String> {
+        Ok(self.table.get(&handle)?.repository.id())
+    }
+
+    async fn snapshots(&mut self, handle: Resource<Handle>) -> Answer<Vec<Snapshot>> {
+        let (repository, permit) = self.repository(&handle, RepositoryVerb::Read, false)?;
+        let snapshots = repository.snapshots()?;
+        permit.used();
+        Ok(snapshots.into_iter().map(shapes::snapshot).collect())
+    }
+
+    async fn backup(
+        &mut self,
+        handle: Resource<Handle>,
+        sources: Vec<Source>,
+        options: BackupOptions,
+    ) -> Answer<BackupSummary> {
+        let shared = Arc::clone(&self.shared);
+        let (repository, permit) = self.repository(&handle, RepositoryVerb::Append, true)?;
+        if sources.is_empty() {
+            return Err(Fault::Invalid("a backup needs at least one source".into()).into());
+        }
+        let held: FaultResult<Vec<Held>> =
+            sources.iter().map(|source| hold(&shared, source)).collect();
+        let held = held?;
+        let sources: Vec<port::Source> = held.iter().map(|held| held.source.clone()).collect();
+        let now = shared.clock.now();
+        let summary = repository.backup(&sources, &shapes::backup_options(options), now)?;
+        shared.meter.read(summary.bytes_processed);
+        shared.meter.wrote(summary.bytes_added);
+        permit.used();
+        Ok(shapes::backup_summary(summary))
+    }
+
+    async fn restore(
+        &mut self,
+        handle: Resource<Handle>,
+        snapshot: String,
+        target: String,
+        options: RestoreOptions,
+    ) -> Answer<RestoreSummary> {
+        let shared = Arc::clone(&self.shared);
+        let (repository, permit) = self.repository(&handle, RepositoryVerb::Read, false)?;
+        let place = beneath::locate(&shared, &target, Access::ReadWrite, "restore")?;
+        let pinned = place.pinned("restore")?;
+        shared.budget.room(0, place.directory("restore")?)?;
+        let summary =
+            repository.restore(&snapshot, &pinned.path, &shapes::restore_options(options))?;
+        shared.meter.wrote(summary.bytes);
+        shared.meter.changed(summary.files);
+        permit.used();
+        place.used();
+        Ok(shapes::restore_summary(summary))
+    }
+
+    async fn listing(
+        &mut self,
+        handle: Resource<Handle>,
+        snapshot: String,
+        path: String,
+        limit: u32,
+    ) -> Answer<Vec<Node>> {
+        let (repository, permit) = self.repository(&handle, RepositoryVerb::Read, false)?;
+        let nodes = repository.listing(&snapshot, &path, limit.min(NODES))?;
+        permit.used();
+        Ok(nodes.into_iter().map(shapes::node).collect())
+    }
+
+    async fn forget(
+        &mut self,
+        handle: Resource<Handle>,
+        policy: Keep,
+        apply: bool,
+    ) -> Answer<Vec<Judged>> {
+        let now = self.shared.clock.now();
+        let handle = self.table.get(&handle)?;
+        let granter = &self.shared.granter;
+        let permit = if apply {
+            granter.repository(&handle.name, RepositoryVerb::Forget, true)?
+        } else {
+            granter.repository_judge(&handle.name)?
+        };
+        let judged = handle
+            .repository
+            .forget(&shapes::keep(policy), apply, now)?;
+        permit.used();
+        Ok(judged.into_iter().map(shapes::judged).collect())
+    }
+
+    async fn prune(&mut self, handle: Resource<Handle>) -> Answer<PruneSummary> {
+        let (repository, permit) = self.repository(&handle, RepositoryVerb::Prune, true)?;
+        let summary = repository.prune()?;
+        permit.used();
+        Ok(shapes::prune_summary(summary))
+    }
+
+    async fn check(&mut self, handle: Resource<Handle>, percent: u32) -> Answer<Verdict> {
+        let (repository, permit) = self.repository(&handle, RepositoryVerb::Check, false)?;
+        if percent > 100 {
+            return Err(Fault::Invalid(format!("{percent} percent are more than all")).into());
+        }
+        let verdict = repository.check(percent)?;
+        self.shared.meter.read(verdict.bytes_read);
+        permit.used();
+        Ok(shapes::verdict(verdict))
+    }
+
+    async fn drop(&mut self, handle: Resource<Handle>) -> wasmtime::Result<()> {
+        self.table.delete(handle)?;
+        Ok(())
+    }
+}
+
+/// A source, and what must live until it was read.
+struct Held {
+    source: port::Source,
+    _pinned: Option<Pinned>,
+    _folder: Option<TempDir>,
+}
+
+fn hold(shared: &Shared, source: &Source) -> FaultResult<Held> {
+    match source {
+        Source::Path(path) => hold_path(shared, path),
+        Source::Database(name) => hold_database(shared, name),
+    }
+}
+
+/// A tree beneath a grant: read through its handle, standing under the host's path.
+fn hold_path(shared: &Shared, path: &str) -> FaultResult<Held> {
+    let place = beneath::locate(shared, path, Access::ReadOnly, "backup")?;
+    let pinned = place.pinned("backup")?;
+    place.used();
+    Ok(Held {
+        source: port::Source {
+            read: pinned.path.clone(),
+            stand: stand(shared, path)?,
+        },
+        _pinned: Some(pinned),
+        _folder: None,
+    })
+}
+
+/// The host's path of a guest path.
+fn stand(shared: &Shared, path: &str) -> FaultResult<PathBuf> {
+    let guest = GuestPath::parse(path)?;
+    let grant = shared.granter.grants().dirs.get(guest.grant.as_str());
+    let root = grant.map(|grant| grant.path.clone()).unwrap_or_default();
+    let below = guest.rest();
+    let at_root = below.as_os_str().is_empty() || below == Path::new(".");
+    Ok(if at_root { root } else { root.join(below) })
+}
+
+/// A consistent copy of a database in a folder of the host's own, standing under the
+/// database's path.
+fn hold_database(shared: &Shared, name: &str) -> FaultResult<Held> {
+    let permit = shared.granter.database(name, DatabaseVerb::Snapshot)?;
+    let failed = |error: std::io::Error| {
+        Fault::Failed(format!(
+            "cannot make a folder for the snapshot of {name}: {error}"
+        ))
+    };
+    let folder = tempfile::Builder::new()
+        .prefix("mhost-")
+        .tempdir()
+        .map_err(failed)?;
+    let read: PathBuf = folder.path().join("database");
+    let mut open = shared.databases.open(&permit.name)?;
+    database::snapshot(shared, open.as_mut(), &read)?;
+    permit.used();
+    Ok(Held {
+        source: port::Source {
+            read,
+            stand: shared.databases.path(&permit.name)?,
+        },
+        _pinned: None,
+        _folder: Some(folder),
+    })
 }

@@ -1,6 +1,6 @@
 //! Managed databases; shapes and units are those of `wit/database.wit`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +61,10 @@ pub struct Verdict {
 /// Opens databases by the name they have in the configuration.
 pub trait Databases: Send + Sync {
     fn open(&self, name: &Name) -> FaultResult<Box<dyn Database>>;
+    /// Where it lies on this machine, absolute: a backup keeps it under this path.
+    fn path(&self, name: &Name) -> FaultResult<PathBuf> {
+        Ok(Path::new("/databases").join(name.as_str()))
+    }
 }
 
 /// One open database.
