@@ -1,0 +1,99 @@
+use mhost_sdk::Error;
+use mhost_sdk::database::Value;
+use mhost_sdk::testing::{FakeDatabase, NativeHost};
+use serde_json::json;
+
+use crate::plugin;
+
+fn host(database: FakeDatabase) -> NativeHost {
+    NativeHost::new().with_database("site", database)
+}
+
+fn site() -> serde_json::Value {
+    json!({ "target": { "database": "site" } })
+}
+
+#[test]
+fn packing_gives_space_back_once() {
+    let host = host(FakeDatabase::new("redb", 1000, 600));
+    for (reclaimed, after) in [(600.0, 400.0), (0.0, 400.0)] {
+        let report = host.run(&plugin(), "pack", site()).unwrap();
+        assert_eq!(report.figure("bytes_reclaimed"), Some(reclaimed));
+        assert_eq!(report.figure("bytes_after"), Some(after));
+    }
+}
+
+#[test]
+fn a_dry_run_says_what_it_would_do() {
+    let host = host(FakeDatabase::new("sqlite", 1000, 600));
+    let report = host.dry_run(&plugin(), "pack", site()).unwrap();
+    assert_eq!(report.figure("bytes_reclaimed"), Some(600.0));
+    assert!(
+        report.summary.starts_with("would pack"),
+        "{}",
+        report.summary
+    );
+    let report = host.run(&plugin(), "pack", site()).unwrap();
+    assert_eq!(
+        report.figure("bytes_before"),
+        Some(1000.0),
+        "nothing was packed before"
+    );
+}
+
+#[test]
+fn a_damaged_database_fails_for_good_and_says_why() {
+    let sound = host(FakeDatabase::new("redb", 1000, 0));
+    let report = sound.run(&plugin(), "verify", site()).unwrap();
+    assert_eq!(report.figure("findings"), Some(0.0));
+    let broken = host(FakeDatabase::new("redb", 1000, 0).damaged("page 7: bad checksum"));
+    let failure = broken.run(&plugin(), "verify", site()).unwrap_err();
+    assert!(!failure.retryable);
+    assert!(
+        failure.message.contains("page 7: bad checksum"),
+        "{}",
+        failure.message
+    );
+    assert_eq!(failure.partial.unwrap().figure("findings"), Some(1.0));
+}
+
+#[test]
+fn inspection_counts_rows() {
+    let database = FakeDatabase::new("redb", 1000, 10)
+        .with_row("a", vec![Value::Integer(1)], vec![Value::Null])
+        .with_row("a", vec![Value::Integer(2)], vec![Value::Null])
+        .with_row("b", vec![Value::Text("x".into())], vec![Value::Null]);
+    let report = host(database).run(&plugin(), "inspect", site()).unwrap();
+    assert_eq!(report.figure("rows"), Some(3.0));
+    assert_eq!(report.figure("tables"), Some(2.0));
+    assert_eq!(report.figure("bytes_reclaimable"), Some(10.0));
+}
+
+#[test]
+fn what_is_not_granted_is_named() {
+    let failure = NativeHost::new()
+        .run(&plugin(), "pack", site())
+        .unwrap_err();
+    assert!(
+        failure
+            .message
+            .starts_with("cannot open the database `site`")
+    );
+    assert!(matches!(failure.cause.as_deref(), Some(Error::NotFound(_))));
+}
+
+#[test]
+fn a_mistake_in_the_configuration_is_named() {
+    let host = NativeHost::new();
+    for (config, named) in [
+        (json!({ "target": { "databse": "site" } }), "databse"),
+        (
+            json!({ "target": { "database": "site" }, "verbose": true }),
+            "verbose",
+        ),
+        (json!({}), "target"),
+    ] {
+        let failure = host.run(&plugin(), "pack", config).unwrap_err();
+        assert!(failure.message.contains(named), "{}", failure.message);
+    }
+}

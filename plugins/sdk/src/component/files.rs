@@ -1,0 +1,142 @@
+//! Files: the host's verbs, and std over `wasi:filesystem` for the ordinary ones.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+
+use super::Imports;
+use crate::bindings::mhost::plugin::files;
+use crate::files::{
+    Changes, Compressed, Compression, CopyOptions, Entry, Files, HashAlgorithm, Lock, Metadata,
+    Space, Walk, WalkOptions,
+};
+use crate::{Error, Result};
+
+impl Lock for files::FileLock {}
+
+impl Walk for files::Walk {
+    fn next(&self, max: u32) -> Result<Vec<Entry>> {
+        files::Walk::next(self, max)
+    }
+}
+
+impl Files for Imports {
+    fn stat(&self, path: &str) -> Result<Metadata> {
+        files::stat(path)
+    }
+
+    fn walk(&self, root: &str, options: WalkOptions) -> Result<Box<dyn Walk + '_>> {
+        Ok(Box::new(files::open_walk(root, options)?))
+    }
+
+    fn set_metadata(&self, path: &str, changes: Changes) -> Result<()> {
+        files::set_metadata(path, changes)
+    }
+
+    fn copy(&self, source: &str, target: &str, options: CopyOptions) -> Result<u64> {
+        files::copy(source, target, options)
+    }
+
+    fn copy_range(
+        &self,
+        source: &str,
+        offset: u64,
+        length: Option<u64>,
+        target: &str,
+        target_offset: u64,
+    ) -> Result<u64> {
+        files::copy_range(source, offset, length, target, target_offset)
+    }
+
+    fn replace(&self, source: &str, target: &str) -> Result<()> {
+        files::replace(source, target)
+    }
+
+    fn rename(&self, source: &str, target: &str) -> Result<()> {
+        files::rename(source, target)
+    }
+
+    fn truncate(&self, path: &str, size: u64) -> Result<()> {
+        files::truncate(path, size)
+    }
+
+    fn sync(&self, path: &str) -> Result<()> {
+        files::sync(path)
+    }
+
+    fn hard_link(&self, source: &str, target: &str) -> Result<()> {
+        files::hard_link(source, target)
+    }
+
+    fn symbolic_link(&self, target_text: &str, path: &str) -> Result<()> {
+        files::symbolic_link(target_text, path)
+    }
+
+    fn free_space(&self, path: &str) -> Result<Space> {
+        files::free_space(path)
+    }
+
+    fn lock(&self, path: &str, exclusive: bool) -> Result<Box<dyn Lock + '_>> {
+        Ok(Box::new(files::lock(path, exclusive)?))
+    }
+
+    fn hash(
+        &self,
+        path: &str,
+        algorithm: HashAlgorithm,
+        offset: u64,
+        length: Option<u64>,
+    ) -> Result<Vec<u8>> {
+        files::hash(path, algorithm, offset, length)
+    }
+
+    fn compress(
+        &self,
+        source: &str,
+        target: &str,
+        format: Compression,
+        level: Option<u32>,
+    ) -> Result<Compressed> {
+        files::compress(source, target, format, level)
+    }
+
+    fn verify_compressed(&self, path: &str, format: Compression) -> Result<u64> {
+        files::verify_compressed(path, format)
+    }
+
+    fn read(&self, path: &str, most: u64) -> Result<Vec<u8>> {
+        let mut content = Vec::new();
+        let read = File::open(path)
+            .and_then(|file| file.take(most.saturating_add(1)).read_to_end(&mut content));
+        done(read, || format!("read `{path}`"))?;
+        if content.len() as u64 > most {
+            let text = format!("cannot read `{path}`: it holds more than {most} bytes");
+            return Err(Error::Limit(text));
+        }
+        Ok(content)
+    }
+
+    fn create(&self, path: &str, content: &[u8]) -> Result<()> {
+        let created = File::create_new(path).and_then(|mut file| file.write_all(content));
+        done(created, || format!("create `{path}`"))
+    }
+
+    fn create_directory(&self, path: &str) -> Result<()> {
+        done(fs::create_dir(path), || {
+            format!("create the directory `{path}`")
+        })
+    }
+
+    fn remove_file(&self, path: &str) -> Result<()> {
+        done(fs::remove_file(path), || format!("remove `{path}`"))
+    }
+
+    fn remove_directory(&self, path: &str) -> Result<()> {
+        done(fs::remove_dir(path), || {
+            format!("remove the directory `{path}`")
+        })
+    }
+}
+
+fn done<T>(result: io::Result<T>, operation: impl FnOnce() -> String) -> Result<T> {
+    result.map_err(|error| Error::from_io(&operation(), &error))
+}

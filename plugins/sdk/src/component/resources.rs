@@ -1,0 +1,151 @@
+//! Databases, repositories and remotes: the traits over the contract's resources.
+
+use crate::Result;
+use crate::bindings::mhost::plugin::{database, remote, repository};
+use crate::database::{Database, Info, Packed, Page, Row, Table, Transaction, Value, Verdict};
+use crate::remote::{Entry, Metadata, Remote, Writer};
+use crate::repository::{
+    BackupOptions, BackupSummary, Judged, Keep, Node, PruneSummary, Repository, RestoreOptions,
+    RestoreSummary, Snapshot, Source, Verdict as CheckVerdict,
+};
+
+impl Transaction for database::Transaction {
+    fn get(&self, table: &str, key: &[Value]) -> Result<Option<Row>> {
+        database::Transaction::get(self, table, key)
+    }
+
+    fn scan(&self, table: &str, after: Option<&[Value]>, limit: u32) -> Result<Page> {
+        database::Transaction::scan(self, table, after, limit)
+    }
+
+    fn put(&self, table: &str, key: &[Value], columns: &[Value]) -> Result<()> {
+        database::Transaction::put(self, table, key, columns)
+    }
+
+    fn delete(&self, table: &str, key: &[Value]) -> Result<bool> {
+        database::Transaction::delete(self, table, key)
+    }
+
+    fn commit(self: Box<Self>) -> Result<()> {
+        database::Transaction::commit(&self)
+    }
+}
+
+impl Database for database::Connection {
+    fn info(&self) -> Result<Info> {
+        database::Connection::info(self)
+    }
+
+    fn tables(&self) -> Result<Vec<Table>> {
+        database::Connection::tables(self)
+    }
+
+    fn begin_read(&self) -> Result<Box<dyn Transaction + '_>> {
+        Ok(Box::new(database::Connection::begin_read(self)?))
+    }
+
+    fn begin_write(&self) -> Result<Box<dyn Transaction + '_>> {
+        Ok(Box::new(database::Connection::begin_write(self)?))
+    }
+
+    fn snapshot(&self, target: &str) -> Result<u64> {
+        database::Connection::snapshot(self, target)
+    }
+
+    fn pack(&self) -> Result<Packed> {
+        database::Connection::pack(self)
+    }
+
+    fn verify(&self) -> Result<Verdict> {
+        database::Connection::verify(self)
+    }
+
+    fn restore(&self, source: &str) -> Result<String> {
+        database::Connection::restore(self, source)
+    }
+}
+
+impl Repository for repository::Handle {
+    fn id(&self) -> String {
+        repository::Handle::id(self)
+    }
+
+    fn snapshots(&self) -> Result<Vec<Snapshot>> {
+        repository::Handle::snapshots(self)
+    }
+
+    fn backup(&self, sources: &[Source], options: &BackupOptions) -> Result<BackupSummary> {
+        repository::Handle::backup(self, sources, options)
+    }
+
+    fn restore(
+        &self,
+        snapshot: &str,
+        target: &str,
+        options: &RestoreOptions,
+    ) -> Result<RestoreSummary> {
+        repository::Handle::restore(self, snapshot, target, options)
+    }
+
+    fn listing(&self, snapshot: &str, path: &str, limit: u32) -> Result<Vec<Node>> {
+        repository::Handle::listing(self, snapshot, path, limit)
+    }
+
+    fn forget(&self, policy: &Keep, apply: bool) -> Result<Vec<Judged>> {
+        repository::Handle::forget(self, policy, apply)
+    }
+
+    fn prune(&self) -> Result<PruneSummary> {
+        repository::Handle::prune(self)
+    }
+
+    fn check(&self, percent: u32) -> Result<CheckVerdict> {
+        repository::Handle::check(self, percent)
+    }
+}
+
+impl Writer for remote::Writer {
+    fn write(&self, data: &[u8]) -> Result<()> {
+        remote::Writer::write(self, data)
+    }
+
+    fn finish(self: Box<Self>) -> Result<u64> {
+        remote::Writer::finish(&self)
+    }
+}
+
+impl Remote for remote::Store {
+    fn listing(
+        &self,
+        path: &str,
+        recursive: bool,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Entry>> {
+        remote::Store::listing(self, path, recursive, after, limit)
+    }
+
+    fn stat(&self, path: &str) -> Result<Metadata> {
+        remote::Store::stat(self, path)
+    }
+
+    fn read(&self, path: &str, offset: u64, length: u32) -> Result<Vec<u8>> {
+        remote::Store::read(self, path, offset, length)
+    }
+
+    fn write(&self, path: &str) -> Result<Box<dyn Writer + '_>> {
+        Ok(Box::new(remote::Store::write(self, path)?))
+    }
+
+    fn rename(&self, source: &str, target: &str) -> Result<()> {
+        remote::Store::rename(self, source, target)
+    }
+
+    fn delete(&self, path: &str) -> Result<()> {
+        remote::Store::delete(self, path)
+    }
+
+    fn create_directory(&self, path: &str) -> Result<()> {
+        remote::Store::create_directory(self, path)
+    }
+}

@@ -1,0 +1,109 @@
+//! The errors that every capability answers with: the Rust form of the
+//! contract's `faults`, with texts for people.
+
+use std::io;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error as ThisError;
+
+/// What was refused, and the grant that would allow it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ThisError)]
+#[error("{verb} on {capability} `{target}` is not granted: {remedy}")]
+pub struct Denial {
+    /// The kind of power: `directory`, `database`, `network` ….
+    pub capability: String,
+    /// The name or target asked for.
+    pub target: String,
+    /// The verb asked for.
+    pub verb: String,
+    /// The grant to add, as it would stand in `mhost.toml`.
+    pub remedy: String,
+}
+
+/// See `wit/faults.wit`, which says when each is answered. The texts are whole
+/// sentences that name the operation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ThisError)]
+#[serde(rename_all = "kebab-case", tag = "kind", content = "about")]
+pub enum Error {
+    /// Not granted.
+    #[error(transparent)]
+    Denied(Denial),
+    /// A dry run lets nothing change.
+    #[error("not done in a dry run: {0}")]
+    DryRun(String),
+    /// There is no such thing.
+    #[error("{0}")]
+    NotFound(String),
+    /// It exists already.
+    #[error("{0}")]
+    Exists(String),
+    /// Another process holds it.
+    #[error("{0}")]
+    Busy(String),
+    /// The request makes no sense.
+    #[error("{0}")]
+    Invalid(String),
+    /// The engine, the file system or the host cannot do this.
+    #[error("{0}")]
+    Unsupported(String),
+    /// A limit or a budget of the run was reached.
+    #[error("{0}")]
+    Limit(String),
+    /// A deadline passed.
+    #[error("{0}")]
+    TimedOut(String),
+    /// What was read is damaged.
+    #[error("{0}")]
+    Damaged(String),
+    /// Anything else that the operating system or a peer answered.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// What the host's functions return.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// Whether the same request may succeed later without anybody's help.
+    pub fn retryable(&self) -> bool {
+        matches!(self, Self::Busy(_) | Self::TimedOut(_) | Self::Failed(_))
+    }
+
+    /// From the operating system's answer to `operation` (`remove `/logs/a``).
+    pub fn from_io(operation: &str, error: &io::Error) -> Self {
+        let text = format!("cannot {operation}: {error}");
+        match error.kind() {
+            io::ErrorKind::NotFound => Self::NotFound(text),
+            io::ErrorKind::AlreadyExists => Self::Exists(text),
+            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidFilename => Self::Invalid(text),
+            io::ErrorKind::Unsupported => Self::Unsupported(text),
+            _ => Self::Failed(text),
+        }
+    }
+}
+
+/// What an answer means where something may be missing.
+pub trait Optional<T> {
+    /// `None` for [`Error::NotFound`].
+    fn optional(self) -> Result<Option<T>>;
+    /// `None` for [`Error::DryRun`]: asked for, stands on the receipt, not done.
+    fn unless_dry_run(self) -> Result<Option<T>>;
+}
+
+impl<T> Optional<T> for Result<T> {
+    fn optional(self) -> Result<Option<T>> {
+        match self {
+            Ok(value) => Ok(Some(value)),
+            Err(Error::NotFound(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn unless_dry_run(self) -> Result<Option<T>> {
+        match self {
+            Ok(value) => Ok(Some(value)),
+            Err(Error::DryRun(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}

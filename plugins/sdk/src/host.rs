@@ -1,0 +1,64 @@
+//! Everything that a plugin can reach, as one trait: the component's imports
+//! implement it in a run, and `testing::NativeHost` in unit tests. What was not
+//! granted is answered with [`Error::Denied`](crate::Error::Denied).
+
+use crate::Result;
+use crate::database::Database;
+use crate::files::Files;
+use crate::http::{Request, Response};
+use crate::log::Level;
+use crate::probe::Probe;
+use crate::processes::Outcome;
+use crate::progress;
+use crate::remote::Remote;
+use crate::repository::Repository;
+use crate::state::State;
+
+/// See the module.
+pub trait Host {
+    /// The host's clock: milliseconds since 1970-01-01T00:00:00Z.
+    fn now(&self) -> u64;
+
+    /// The granted directories.
+    fn files(&self) -> &dyn Files;
+
+    /// Opens a granted database; `busy` where another process holds it.
+    fn database(&self, name: &str) -> Result<Box<dyn Database + '_>>;
+
+    /// Opens a granted backup repository; `not-found` where there is none yet.
+    fn repository(&self, name: &str) -> Result<Box<dyn Repository + '_>>;
+
+    /// Creates a granted backup repository; needs `append`.
+    fn create_repository(&self, name: &str) -> Result<Box<dyn Repository + '_>>;
+
+    /// Opens a granted remote.
+    fn remote(&self, name: &str) -> Result<Box<dyn Remote + '_>>;
+
+    /// Makes HTTP requests, all at the same time, each within its own deadline;
+    /// the answers in the order of the requests.
+    fn fetch(&self, requests: &[Request]) -> Vec<Result<Response>>;
+
+    /// The network below HTTP.
+    fn probe(&self) -> &dyn Probe;
+
+    /// The value of a granted secret.
+    fn secret(&self, name: &str) -> Result<String>;
+
+    /// The task's own state, committed only with a run that succeeds.
+    fn state(&self) -> &dyn State;
+
+    /// Sends a granted signal.
+    fn signal(&self, name: &str) -> Result<()>;
+
+    /// Runs a granted command to its end.
+    fn run_command(&self, name: &str) -> Result<Outcome>;
+
+    /// Says how far the run is.
+    fn progress(&self, state: &progress::State);
+
+    /// Whether the run was asked to end.
+    fn cancelled(&self) -> bool;
+
+    /// Writes one line of the run's log.
+    fn log(&self, level: Level, message: &str);
+}

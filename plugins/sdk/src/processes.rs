@@ -1,0 +1,3 @@
+//! Granted commands; see `wit/processes.wit`.
+
+pub use crate::bindings::mhost::plugin::processes::Outcome;

@@ -1,0 +1,322 @@
+//! A host for unit tests: the granted directories lie in a temporary folder,
+//! databases, repositories, remotes and peers are fakes in memory, the clock
+//! stands still, and what the plugin says is recorded. A test can let the run
+//! crash at any change.
+//!
+//! It grants everything that was set up and answers `not-found` for the rest;
+//! what the real host refuses is the engine's to test.
+
+mod crash;
+mod database;
+mod files;
+mod remote;
+mod repository;
+mod services;
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub use crash::Crash;
+pub use database::FakeDatabase;
+pub use remote::FakeRemote;
+pub use repository::FakeRepository;
+
+use crate::database::Database;
+use crate::files::Files;
+use crate::http::{Request, Response};
+use crate::log::Level;
+use crate::probe::Probe;
+use crate::processes::Outcome;
+use crate::progress::State as Progress;
+use crate::remote::Remote;
+use crate::repository::Repository;
+use crate::state::State;
+use crate::{Context, Error, Failure, Host, Plugin, Report, Result, Told};
+
+type Answer = Box<dyn Fn(&Request) -> Result<Response>>;
+
+/// See the module.
+pub struct NativeHost {
+    root: TempDir,
+    now: Cell<u64>,
+    dry_run: Cell<bool>,
+    cancelled: Cell<bool>,
+    crash: Crash,
+    databases: BTreeMap<String, FakeDatabase>,
+    repositories: BTreeMap<String, FakeRepository>,
+    remotes: BTreeMap<String, FakeRemote>,
+    secrets: BTreeMap<String, String>,
+    commands: BTreeMap<String, Outcome>,
+    answer: Answer,
+    probe: Option<Box<dyn Probe>>,
+    committed: RefCell<BTreeMap<String, Vec<u8>>>,
+    state: RefCell<BTreeMap<String, Vec<u8>>>,
+    log: RefCell<Vec<(Level, String)>>,
+    progress: RefCell<Vec<Progress>>,
+    processes: RefCell<Vec<String>>,
+}
+
+impl Default for NativeHost {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl NativeHost {
+    /// Nothing granted, at 2026-03-01T00:00:00Z.
+    pub fn new() -> Self {
+        Self {
+            root: tempfile::tempdir().expect("a temporary directory"),
+            now: Cell::new(1_772_323_200_000),
+            dry_run: Cell::new(false),
+            cancelled: Cell::new(false),
+            crash: Crash::default(),
+            databases: BTreeMap::new(),
+            repositories: BTreeMap::new(),
+            remotes: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            commands: BTreeMap::new(),
+            answer: Box::new(|request| {
+                Err(Error::NotFound(format!("no fake for {}", request.url)))
+            }),
+            probe: None,
+            committed: RefCell::default(),
+            state: RefCell::default(),
+            log: RefCell::default(),
+            progress: RefCell::default(),
+            processes: RefCell::default(),
+        }
+    }
+
+    /// Grants an empty directory, read-write.
+    pub fn with_directory(self, name: &str) -> Self {
+        std::fs::create_dir(self.root.path().join(name)).expect("a new directory");
+        self
+    }
+
+    pub fn with_database(mut self, name: &str, database: FakeDatabase) -> Self {
+        self.databases.insert(name.to_owned(), database);
+        self
+    }
+
+    pub fn with_repository(mut self, name: &str, repository: FakeRepository) -> Self {
+        self.repositories.insert(name.to_owned(), repository);
+        self
+    }
+
+    pub fn with_remote(mut self, name: &str, remote: FakeRemote) -> Self {
+        self.remotes.insert(name.to_owned(), remote);
+        self
+    }
+
+    pub fn with_secret(mut self, name: &str, value: &str) -> Self {
+        self.secrets.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Grants a command that ends so; a signal of the same name is granted too.
+    pub fn with_command(mut self, name: &str, outcome: Outcome) -> Self {
+        self.commands.insert(name.to_owned(), outcome);
+        self
+    }
+
+    /// Every HTTP request is answered by this.
+    pub fn with_http(mut self, answer: impl Fn(&Request) -> Result<Response> + 'static) -> Self {
+        self.answer = Box::new(answer);
+        self
+    }
+
+    pub fn with_probe(mut self, probe: impl Probe + 'static) -> Self {
+        self.probe = Some(Box::new(probe));
+        self
+    }
+
+    /// Where a guest path lies on this machine.
+    pub fn path(&self, guest: &str) -> PathBuf {
+        self.root.path().join(guest.trim_start_matches('/'))
+    }
+
+    pub fn set_now(&self, millis: u64) {
+        self.now.set(millis);
+    }
+
+    pub fn set_cancelled(&self, cancelled: bool) {
+        self.cancelled.set(cancelled);
+    }
+
+    /// When the run crashes, and how many changes it made.
+    pub fn crash(&self) -> &Crash {
+        &self.crash
+    }
+
+    /// Runs an action as the engine does: state is committed with success only.
+    pub fn run(
+        &self,
+        plugin: &Plugin,
+        action: &str,
+        config: Value,
+    ) -> std::result::Result<Report, Failure> {
+        self.state.replace(self.committed.borrow().clone());
+        let told = Told {
+            action: action.to_owned(),
+            task: "test".to_owned(),
+            config: config.to_string(),
+            dry_run: self.dry_run.get(),
+            attempt: 1,
+            idempotency_key: "test/0".to_owned(),
+            fence: 1,
+            fire_time: self.now.get(),
+            previous_success: None,
+        };
+        let outcome = plugin.run(&Context::new(told, self));
+        if outcome.is_ok() && !self.dry_run.get() {
+            self.committed.replace(self.state.borrow().clone());
+        }
+        outcome
+    }
+
+    /// The same as a dry run.
+    pub fn dry_run(
+        &self,
+        plugin: &Plugin,
+        action: &str,
+        config: Value,
+    ) -> std::result::Result<Report, Failure> {
+        self.dry_run.set(true);
+        let outcome = self.run(plugin, action, config);
+        self.dry_run.set(false);
+        outcome
+    }
+
+    /// What was logged so far.
+    pub fn logged(&self) -> Vec<(Level, String)> {
+        self.log.borrow().clone()
+    }
+
+    /// The progress that was told so far.
+    pub fn progressed(&self) -> Vec<Progress> {
+        self.progress.borrow().clone()
+    }
+
+    /// The commands that ran and the signals that were sent, in order.
+    pub fn processed(&self) -> Vec<String> {
+        self.processes.borrow().clone()
+    }
+
+    /// One change of the outside world: refused in a dry run and after a crash.
+    fn change<T>(
+        &self,
+        what: impl FnOnce() -> String,
+        act: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
+        if self.dry_run.get() {
+            return Err(Error::DryRun(what()));
+        }
+        self.crash.around(act)
+    }
+}
+
+fn granted<'a, T>(known: &'a BTreeMap<String, T>, kind: &str, name: &str) -> Result<&'a T> {
+    known
+        .get(name)
+        .ok_or_else(|| Error::NotFound(format!("the test grants no {kind} `{name}`")))
+}
+
+impl Host for NativeHost {
+    fn now(&self) -> u64 {
+        self.now.get()
+    }
+
+    fn files(&self) -> &dyn Files {
+        self
+    }
+
+    fn database(&self, name: &str) -> Result<Box<dyn Database + '_>> {
+        let fake = granted(&self.databases, "database", name)?;
+        Ok(Box::new(database::Open { fake, host: self }))
+    }
+
+    fn repository(&self, name: &str) -> Result<Box<dyn Repository + '_>> {
+        let fake = granted(&self.repositories, "repository", name)?;
+        fake.opened()?;
+        Ok(Box::new(repository::Open { fake, host: self }))
+    }
+
+    fn create_repository(&self, name: &str) -> Result<Box<dyn Repository + '_>> {
+        let fake = granted(&self.repositories, "repository", name)?;
+        self.change(
+            || format!("create the repository `{name}`"),
+            || fake.create(),
+        )?;
+        Ok(Box::new(repository::Open { fake, host: self }))
+    }
+
+    fn remote(&self, name: &str) -> Result<Box<dyn Remote + '_>> {
+        let fake = granted(&self.remotes, "remote", name)?;
+        Ok(Box::new(remote::Open {
+            fake: Rc::clone(&fake.0),
+            host: self,
+        }))
+    }
+
+    fn fetch(&self, requests: &[Request]) -> Vec<Result<Response>> {
+        requests
+            .iter()
+            .map(|request| (self.answer)(request))
+            .collect()
+    }
+
+    fn probe(&self) -> &dyn Probe {
+        match &self.probe {
+            Some(probe) => probe.as_ref(),
+            None => self,
+        }
+    }
+
+    fn secret(&self, name: &str) -> Result<String> {
+        granted(&self.secrets, "secret", name).cloned()
+    }
+
+    fn state(&self) -> &dyn State {
+        self
+    }
+
+    fn signal(&self, name: &str) -> Result<()> {
+        granted(&self.commands, "process", name)?;
+        self.change(
+            || format!("signal `{name}`"),
+            || {
+                self.processes.borrow_mut().push(format!("signal {name}"));
+                Ok(())
+            },
+        )
+    }
+
+    fn run_command(&self, name: &str) -> Result<Outcome> {
+        let outcome = granted(&self.commands, "process", name)?;
+        self.change(
+            || format!("run `{name}`"),
+            || {
+                self.processes.borrow_mut().push(format!("run {name}"));
+                Ok(outcome.clone())
+            },
+        )
+    }
+
+    fn progress(&self, state: &Progress) {
+        self.progress.borrow_mut().push(state.clone());
+    }
+
+    fn cancelled(&self) -> bool {
+        self.cancelled.get()
+    }
+
+    fn log(&self, level: Level, message: &str) {
+        self.log.borrow_mut().push((level, message.to_owned()));
+    }
+}
