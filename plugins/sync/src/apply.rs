@@ -76,9 +76,15 @@ impl Apply<'_> {
         let Err(error) = outcome else {
             return Ok(());
         };
-        let fatal = matches!(error, Error::Denied(_) | Error::Limit(_) | Error::TimedOut(_));
+        let fatal = matches!(
+            error,
+            Error::Denied(_) | Error::Limit(_) | Error::TimedOut(_)
+        );
         self.context.error(format!("{}: {error}", step.path()));
-        self.done.errors.push(Refused { step: step.clone(), error: error.to_string() });
+        self.done.errors.push(Refused {
+            step: step.clone(),
+            error: error.to_string(),
+        });
         self.done.cause.get_or_insert_with(|| error.clone());
         if fatal { Err(error.into()) } else { Ok(()) }
     }
@@ -104,11 +110,17 @@ impl Apply<'_> {
                 self.done.metadata += 1;
             }
             Step::Delete(_) => {
-                self.files().remove_file(&target).optional().unless_dry_run()?;
+                self.files()
+                    .remove_file(&target)
+                    .optional()
+                    .unless_dry_run()?;
                 self.done.deleted += 1;
             }
             Step::DeleteDirectory(_) => {
-                self.files().remove_directory(&target).optional().unless_dry_run()?;
+                self.files()
+                    .remove_directory(&target)
+                    .optional()
+                    .unless_dry_run()?;
                 self.done.deleted += 1;
             }
         }
@@ -117,23 +129,44 @@ impl Apply<'_> {
 
     /// The host puts the new file in its place whole, with mode, owner and times.
     fn copy(&mut self, path: &str, target: &str) -> Result<()> {
-        let options = CopyOptions { replace: true, preserve: true };
-        let copied = self.files().copy(&join(self.from, path), target, options).unless_dry_run()?;
-        let planned = || self.source.things.get(&Path(path.to_owned())).map_or(0, |thing| thing.metadata.size);
+        let options = CopyOptions {
+            replace: true,
+            preserve: true,
+        };
+        let copied = self
+            .files()
+            .copy(&join(self.from, path), target, options)
+            .unless_dry_run()?;
+        let planned = || {
+            self.source
+                .things
+                .get(&Path(path.to_owned()))
+                .map_or(0, |thing| thing.metadata.size)
+        };
         self.done.bytes += copied.unwrap_or_else(planned);
         self.done.copied += 1;
-        self.context.report_progress("copying", self.done.bytes, Some(self.total), Unit::Bytes);
+        self.context
+            .report_progress("copying", self.done.bytes, Some(self.total), Unit::Bytes);
         Ok(())
     }
 
     /// Made aside and renamed, so that a link that is there is replaced at once.
     fn link(&self, path: &str, target: &str) -> Result<()> {
-        let text = self.source.things.get(&Path(path.to_owned())).and_then(|thing| thing.link.clone());
+        let text = self
+            .source
+            .things
+            .get(&Path(path.to_owned()))
+            .and_then(|thing| thing.link.clone());
         let (folder, name) = split(target);
         let aside = join(folder, &format!(".{name}.mhost-link"));
         // Left over from a run that was cut off.
-        self.files().remove_file(&aside).optional().unless_dry_run()?;
-        self.files().symbolic_link(&text.unwrap_or_default(), &aside).unless_dry_run()?;
+        self.files()
+            .remove_file(&aside)
+            .optional()
+            .unless_dry_run()?;
+        self.files()
+            .symbolic_link(&text.unwrap_or_default(), &aside)
+            .unless_dry_run()?;
         self.files().replace(&aside, target).unless_dry_run()?;
         Ok(())
     }
@@ -158,5 +191,8 @@ fn apply_metadata(files: &dyn Files, target: &str, wanted: &Metadata) -> Result<
         modified: Some(wanted.modified),
         accessed: None,
     };
-    files.set_metadata(target, changes).unless_dry_run().map(|_| ())
+    files
+        .set_metadata(target, changes)
+        .unless_dry_run()
+        .map(|_| ())
 }

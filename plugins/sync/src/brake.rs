@@ -11,7 +11,12 @@ use crate::plan::Plan;
 const FEW: u64 = 10;
 
 /// Refuses a plan that removes more than was allowed.
-pub fn check(config: &Mirror, source: &Listing, target: &Listing, plan: &Plan) -> Result<(), Failure> {
+pub fn check(
+    config: &Mirror,
+    source: &Listing,
+    target: &Listing,
+    plan: &Plan,
+) -> Result<(), Failure> {
     let removals = plan.removals();
     let there = target.things.len() as u64;
     if removals == 0 {

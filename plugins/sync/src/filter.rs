@@ -13,7 +13,8 @@ pub struct Filter {
 
 impl Filter {
     pub fn new(patterns: &[String]) -> Result<Self, Failure> {
-        let (directories, any): (Vec<_>, Vec<_>) = patterns.iter().partition(|pattern| pattern.ends_with('/'));
+        let (directories, any): (Vec<_>, Vec<_>) =
+            patterns.iter().partition(|pattern| pattern.ends_with('/'));
         Ok(Self {
             any: compile(&any)?,
             directories: compile(&directories)?,
@@ -51,7 +52,9 @@ fn glob(pattern: &str) -> Result<Glob, Failure> {
     GlobBuilder::new(&bound)
         .literal_separator(true)
         .build()
-        .map_err(|error| Failure::permanent(format!("`{pattern}` in `exclude` is no glob: {error}")))
+        .map_err(|error| {
+            Failure::permanent(format!("`{pattern}` in `exclude` is no glob: {error}"))
+        })
 }
 
 #[cfg(test)]
@@ -62,7 +65,11 @@ mod tests {
     fn patterns_bind_as_users_expect() {
         let check = |pattern: &str, path: &str, directory: bool, expected: bool| {
             let filter = Filter::new(&[pattern.to_owned()]).unwrap();
-            assert_eq!(filter.excludes(path, directory), expected, "{pattern} on {path}");
+            assert_eq!(
+                filter.excludes(path, directory),
+                expected,
+                "{pattern} on {path}"
+            );
         };
         check("*.tmp", "a.tmp", false, true);
         check("*.tmp", "deep/er/a.tmp", false, true);

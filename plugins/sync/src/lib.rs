@@ -10,6 +10,8 @@ mod filter;
 mod listing;
 mod mirror;
 mod plan;
+#[cfg(test)]
+mod tests;
 
 use mhost_sdk::{Access, Action, Capability, Plugin};
 

@@ -49,12 +49,26 @@ impl PartialOrd for Path {
 impl Listing {
     /// Walks a tree.
     pub fn read(files: &dyn Files, root: &str, filter: &Filter) -> Result<Self> {
-        let (entries, errors) = files.walk_all(root, WalkOptions { max_depth: None, one_file_system: false })?;
-        let mut listing = Self { errors, ..Self::default() };
+        let (entries, errors) = files.walk_all(
+            root,
+            WalkOptions {
+                max_depth: None,
+                one_file_system: false,
+            },
+        )?;
+        let mut listing = Self {
+            errors,
+            ..Self::default()
+        };
         // A left-out directory; its entries follow it at once.
         let mut left_out: Option<String> = None;
         for entry in entries {
-            let below = |top: &String| entry.path.strip_prefix(top.as_str()).is_some_and(|rest| rest.starts_with('/'));
+            let below = |top: &String| {
+                entry
+                    .path
+                    .strip_prefix(top.as_str())
+                    .is_some_and(|rest| rest.starts_with('/'))
+            };
             if left_out.as_ref().is_some_and(below) {
                 continue;
             }
@@ -70,11 +84,17 @@ impl Listing {
 
     fn add(&mut self, entry: Entry) {
         if entry.raw.is_some() {
-            let text = format!("the name `{}` is not UTF-8, and cannot be reached by it: rename it", entry.path);
+            let text = format!(
+                "the name `{}` is not UTF-8, and cannot be reached by it: rename it",
+                entry.path
+            );
             self.errors.push(Error::Unsupported(text));
             return;
         }
-        let thing = Thing { metadata: entry.metadata, link: entry.link_target };
+        let thing = Thing {
+            metadata: entry.metadata,
+            link: entry.link_target,
+        };
         self.things.insert(Path(entry.path), thing);
     }
 }

@@ -6,11 +6,11 @@ use mhost_sdk::{Capped, Context, Doing as _, Failure, Optional as _, Report};
 use serde::Serialize;
 
 use crate::apply::{Apply, Done, Refused};
+use crate::brake;
 use crate::config::Mirror;
 use crate::filter::Filter;
 use crate::listing::{Listing, Thing};
 use crate::plan::{self, Plan, Step};
-use crate::brake;
 
 /// What does not fit into figures.
 #[derive(Serialize)]
@@ -27,15 +27,21 @@ pub fn mirror(context: &Context<'_>, config: Mirror) -> Result<Report, Failure> 
     let filter = Filter::new(&config.exclude)?;
     let there = check_ends(context, &config)?;
     let files = context.files();
-    let source = Listing::read(files, &config.from, &filter).doing(|| format!("list {}", config.from))?;
+    let source =
+        Listing::read(files, &config.from, &filter).doing(|| format!("list {}", config.from))?;
     let target = match there {
-        true => Listing::read(files, &config.to, &filter).doing(|| format!("list {}", config.to))?,
+        true => {
+            Listing::read(files, &config.to, &filter).doing(|| format!("list {}", config.to))?
+        }
         false => Listing::default(),
     };
     let plan = compare(context, &config, &source, &target)?;
     brake::check(&config, &source, &target, &plan)?;
     if !there {
-        files.create_directory(&config.to).unless_dry_run().doing(|| format!("make {}", config.to))?;
+        files
+            .create_directory(&config.to)
+            .unless_dry_run()
+            .doing(|| format!("make {}", config.to))?;
     }
     let mut apply = Apply {
         context,
@@ -52,16 +58,26 @@ pub fn mirror(context: &Context<'_>, config: Mirror) -> Result<Report, Failure> 
 /// Refuses ends that make no sense; answers whether the target is there.
 fn check_ends(context: &Context<'_>, config: &Mirror) -> Result<bool, Failure> {
     let files = context.files();
-    let from = files.stat(&config.from).doing(|| format!("look at the source {}", config.from))?;
+    let from = files
+        .stat(&config.from)
+        .doing(|| format!("look at the source {}", config.from))?;
     if from.kind != Kind::Directory {
-        return Err(Failure::permanent(format!("the source {} is not a directory", config.from)));
+        return Err(Failure::permanent(format!(
+            "the source {} is not a directory",
+            config.from
+        )));
     }
-    let to = files.stat_optional(&config.to).doing(|| format!("look at the target {}", config.to))?;
+    let to = files
+        .stat_optional(&config.to)
+        .doing(|| format!("look at the target {}", config.to))?;
     let Some(to) = to else {
         return Ok(false);
     };
     if to.kind != Kind::Directory {
-        return Err(Failure::permanent(format!("the target {} is not a directory", config.to)));
+        return Err(Failure::permanent(format!(
+            "the target {} is not a directory",
+            config.to
+        )));
     }
     let same = |a: &Metadata, b: &Metadata| (a.device, a.inode) == (b.device, b.inode);
     let inside = |outer: &str, inner: &str| join(inner, "").starts_with(&join(outer, ""));
@@ -74,13 +90,22 @@ fn check_ends(context: &Context<'_>, config: &Mirror) -> Result<bool, Failure> {
     Ok(true)
 }
 
-fn compare(context: &Context<'_>, config: &Mirror, source: &Listing, target: &Listing) -> Result<Plan, Failure> {
+fn compare(
+    context: &Context<'_>,
+    config: &Mirror,
+    source: &Listing,
+    target: &Listing,
+) -> Result<Plan, Failure> {
     let mut refused = None;
     let mut same = |path: &str, a: &Thing, b: &Thing| {
         if !config.checksum {
             return plan::quick(&a.metadata, &b.metadata);
         }
-        let hash = |top: &str| context.files().hash(&join(top, path), HashAlgorithm::Blake3, 0, None);
+        let hash = |top: &str| {
+            context
+                .files()
+                .hash(&join(top, path), HashAlgorithm::Blake3, 0, None)
+        };
         match (hash(&config.from), hash(&config.to)) {
             (Ok(a), Ok(b)) => a == b,
             // Copying it meets the same error, and puts it on the list.
@@ -106,7 +131,10 @@ fn conclude(
     target: &Listing,
 ) -> Result<Report, Failure> {
     let failures = done.errors.len() + (source.errors.len() + target.errors.len()) as u64;
-    let cause = done.cause.clone().or_else(|| source.errors.iter().chain(&target.errors).next().cloned());
+    let cause = done
+        .cause
+        .clone()
+        .or_else(|| source.errors.iter().chain(&target.errors).next().cloned());
     let report = report(context.dry_run(), done, plan, source, target);
     if let Err(failure) = outcome {
         return Err(failure.with_partial(report));
@@ -131,9 +159,15 @@ fn report(dry_run: bool, done: Done, plan: &Plan, source: &Listing, target: &Lis
         plan.unchanged
     );
     let mut left_out = Capped::default();
-    plan.left_out.iter().for_each(|path| left_out.push(path.clone()));
+    plan.left_out
+        .iter()
+        .for_each(|path| left_out.push(path.clone()));
     let mut unlisted = Capped::default();
-    source.errors.iter().chain(&target.errors).for_each(|error| unlisted.push(error.to_string()));
+    source
+        .errors
+        .iter()
+        .chain(&target.errors)
+        .for_each(|error| unlisted.push(error.to_string()));
     Report::new(summary)
         .metric("files_copied", done.copied)
         .metric("bytes_copied", done.bytes)
@@ -142,5 +176,10 @@ fn report(dry_run: bool, done: Done, plan: &Plan, source: &Listing, target: &Lis
         .metric("dirs_created", done.created)
         .metric("links_made", done.linked)
         .metric("metadata_changed", done.metadata)
-        .details(&Details { steps: done.steps, left_out, errors: done.errors, unlisted })
+        .details(&Details {
+            steps: done.steps,
+            left_out,
+            errors: done.errors,
+            unlisted,
+        })
 }

@@ -94,7 +94,9 @@ impl Plan {
         }
         match thing.metadata.kind {
             Kind::Directory => self.directory(path, thing, there),
-            Kind::SymbolicLink if there.is_some_and(|there| there.link == thing.link) => self.unchanged += 1,
+            Kind::SymbolicLink if there.is_some_and(|there| there.link == thing.link) => {
+                self.unchanged += 1
+            }
             Kind::SymbolicLink => self.make.push(Step::Link(path.0.clone())),
             _ => self.file(path, thing, there, same),
         }
@@ -118,7 +120,9 @@ impl Plan {
         same: &mut dyn FnMut(&str, &Thing, &Thing) -> bool,
     ) {
         match there {
-            Some(there) if thing.metadata.size == there.metadata.size && same(&path.0, thing, there) => {
+            Some(there)
+                if thing.metadata.size == there.metadata.size && same(&path.0, thing, there) =>
+            {
                 if alike(&thing.metadata, &there.metadata) {
                     self.unchanged += 1;
                 } else {
@@ -140,20 +144,30 @@ impl Plan {
             return;
         }
         let below = |(candidate, _): &(&Path, &Thing)| {
-            candidate.0.strip_prefix(&path.0).is_some_and(|rest| rest.starts_with('/'))
+            candidate
+                .0
+                .strip_prefix(&path.0)
+                .is_some_and(|rest| rest.starts_with('/'))
         };
-        let tree: Vec<_> = target.things.range(path.clone()..).skip(1).take_while(below).collect();
-        self.clear.extend(tree.into_iter().rev().map(|(path, thing)| removal(path, thing)));
+        let tree: Vec<_> = target
+            .things
+            .range(path.clone()..)
+            .skip(1)
+            .take_while(below)
+            .collect();
+        self.clear.extend(
+            tree.into_iter()
+                .rev()
+                .map(|(path, thing)| removal(path, thing)),
+        );
         self.clear.push(Step::DeleteDirectory(path.0.clone()));
     }
 
     fn extraneous(&mut self, source: &Listing, target: &Listing) {
         let cleared: std::collections::BTreeSet<&str> = self.clear.iter().map(Step::path).collect();
-        let gone = target
-            .things
-            .iter()
-            .rev()
-            .filter(|(path, _)| !source.things.contains_key(path) && !cleared.contains(path.0.as_str()));
+        let gone = target.things.iter().rev().filter(|(path, _)| {
+            !source.things.contains_key(path) && !cleared.contains(path.0.as_str())
+        });
         self.delete = gone.map(|(path, thing)| removal(path, thing)).collect();
     }
 
@@ -182,6 +196,7 @@ pub fn quick(source: &Metadata, target: &Metadata) -> bool {
 /// Whether mode and time are as they should be. Owners are not compared: without
 /// privileges they cannot be set.
 fn alike(source: &Metadata, target: &Metadata) -> bool {
-    let times = source.kind != Kind::Directory || source.modified.seconds == target.modified.seconds;
+    let times =
+        source.kind != Kind::Directory || source.modified.seconds == target.modified.seconds;
     source.mode == target.mode && times && (source.kind != Kind::File || quick(source, target))
 }

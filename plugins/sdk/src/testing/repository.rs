@@ -26,6 +26,7 @@ pub struct FakeRepository {
     exists: Cell<bool>,
     kept: RefCell<Vec<Kept>>,
     damage: Option<String>,
+    unread: Vec<String>,
 }
 
 impl FakeRepository {
@@ -39,6 +40,12 @@ impl FakeRepository {
     /// One that `check` finds damaged.
     pub fn damaged(mut self, finding: &str) -> Self {
         self.damage = Some(finding.to_owned());
+        self
+    }
+
+    /// One whose backups cannot read this.
+    pub fn unread(mut self, gap: &str) -> Self {
+        self.unread.push(gap.to_owned());
         self
     }
 
@@ -165,7 +172,7 @@ impl Repository for Open<'_> {
             bytes_processed: snapshot.size,
             bytes_added: snapshot.size,
             snapshot: snapshot.clone(),
-            unread: Vec::new(),
+            unread: self.fake.unread.clone(),
         };
         self.host.change(
             || "add a snapshot".to_owned(),

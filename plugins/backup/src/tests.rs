@@ -1,0 +1,177 @@
+use std::fs;
+
+use mhost_sdk::testing::{FakeDatabase, FakeRepository, NativeHost};
+use mhost_sdk::{Failure, Report};
+use serde_json::{Value, json};
+
+use crate::plugin;
+
+const DAY: u64 = 86_400_000;
+const START: u64 = 1_772_323_200_000;
+
+fn host(repository: FakeRepository) -> NativeHost {
+    let host = NativeHost::new()
+        .with_directory("src")
+        .with_directory("out")
+        .with_repository("main", repository)
+        .with_database("site", FakeDatabase::new("redb", 10, 0));
+    host.write_file("/src/a/one.txt", "one", START);
+    host.write_file("/src/two.txt", "two", START);
+    host
+}
+
+fn run(host: &NativeHost, action: &str, config: Value) -> Result<Report, Failure> {
+    host.run(&plugin(), action, config)
+}
+
+fn id(report: &Report) -> String {
+    report.artifacts[0].name.clone()
+}
+
+#[test]
+fn what_is_backed_up_is_restored() {
+    let host = host(FakeRepository::default());
+    let config = json!({ "sources": ["/src"], "databases": ["site"], "tags": ["nightly"] });
+    let report = run(&host, "backup", config.clone()).unwrap();
+    assert_eq!(report.figure("files_new"), Some(3.0));
+    assert_eq!(report.artifacts[0].kind, "snapshot");
+    let report = run(&host, "backup", config).unwrap();
+    assert_eq!(report.figure("files_unmodified"), Some(3.0));
+    let report = run(&host, "restore", json!({ "to": "/out", "paths": ["/src"] })).unwrap();
+    assert_eq!(report.figure("files_restored"), Some(2.0));
+    let restored = fs::read_to_string(host.path("/out/src/a/one.txt")).unwrap();
+    assert_eq!(restored, "one");
+}
+
+#[test]
+fn a_repository_is_created_only_where_that_is_wished() {
+    let host = host(FakeRepository::default());
+    let config = json!({ "sources": ["/src"], "create": false });
+    let failure = run(&host, "backup", config).unwrap_err();
+    assert!(
+        failure.message.contains("open the repository `main`"),
+        "{}",
+        failure.message
+    );
+}
+
+#[test]
+fn nothing_to_back_up_is_a_mistake() {
+    let failure = run(&host(FakeRepository::empty()), "backup", json!({})).unwrap_err();
+    assert!(failure.message.contains("`sources`"), "{}", failure.message);
+}
+
+#[test]
+fn dry_runs_change_nothing_and_say_what_they_would() {
+    let host = host(FakeRepository::default());
+    let config = json!({ "sources": ["/src"] });
+    let report = host.dry_run(&plugin(), "backup", config.clone()).unwrap();
+    assert_eq!(report.figure("files_found"), Some(2.0));
+    assert!(
+        report.summary.contains("create the repository"),
+        "{}",
+        report.summary
+    );
+    assert!(
+        run(&host, "snapshots", json!({})).is_err(),
+        "there is none yet"
+    );
+    run(&host, "backup", config).unwrap();
+    let to = json!({ "to": "/out" });
+    let report = host.dry_run(&plugin(), "restore", to).unwrap();
+    assert_eq!(report.figure("files_found"), Some(2.0));
+    assert!(!host.path("/out/src").exists());
+    host.dry_run(&plugin(), "prune", json!({})).unwrap();
+}
+
+#[test]
+fn an_instant_chooses_the_newest_snapshot_before_it() {
+    let host = host(FakeRepository::empty());
+    let config = json!({ "sources": ["/src"] });
+    let ids: Vec<_> = (0..3)
+        .map(|day| {
+            host.set_now(START + day * DAY);
+            host.write_file("/src/two.txt", day.to_string(), START);
+            id(&run(&host, "backup", config.clone()).unwrap())
+        })
+        .collect();
+    for (at, expected) in [
+        ("2026-03-01T00:00:00Z", Some(&ids[0])),
+        ("2026-03-02T23:59:59Z", Some(&ids[1])),
+        ("2026-03-03T02:00:00+02:00", Some(&ids[2])),
+        ("2026-02-28T00:00:00Z", None),
+        ("yesterday", None),
+    ] {
+        let config = json!({ "to": "/out", "at": at, "overwrite": true });
+        let chosen = run(&host, "restore", config).map(|report| report.details.unwrap());
+        match expected {
+            Some(id) => assert_eq!(chosen.unwrap()["snapshot"], id.as_str(), "{at}"),
+            None => assert!(!chosen.unwrap_err().retryable, "{at}"),
+        }
+    }
+    let both = json!({ "to": "/out", "snapshot": ids[0], "at": "2026-03-02T00:00:00Z" });
+    assert!(run(&host, "restore", both).is_err());
+}
+
+#[test]
+fn a_policy_keeps_and_says_why() {
+    let host = host(FakeRepository::empty());
+    for _ in 0..3 {
+        run(&host, "backup", json!({ "sources": ["/src"] })).unwrap();
+    }
+    let judged = host
+        .dry_run(&plugin(), "forget", json!({ "keep_last": 1 }))
+        .unwrap();
+    assert_eq!(judged.figure("snapshots_removed"), Some(2.0));
+    let before = run(&host, "snapshots", json!({})).unwrap();
+    assert_eq!(before.figure("snapshots"), Some(3.0));
+    let report = run(&host, "forget", json!({ "keep_last": 1, "prune": true })).unwrap();
+    assert_eq!(report.figure("snapshots_kept"), Some(1.0));
+    assert_eq!(report.figure("bytes_removed"), Some(10.0));
+    let details = report.details.unwrap();
+    assert_eq!(details["snapshots"]["items"][2]["reasons"], json!(["last"]));
+}
+
+#[test]
+fn a_policy_that_keeps_nothing_is_refused() {
+    let host = host(FakeRepository::empty());
+    run(&host, "backup", json!({ "sources": ["/src"] })).unwrap();
+    let failure = run(&host, "forget", json!({ "keep_within": "0s" })).unwrap_err();
+    assert!(failure.message.contains("keep_last"), "{}", failure.message);
+    let left = run(&host, "snapshots", json!({})).unwrap();
+    assert_eq!(left.figure("snapshots"), Some(1.0));
+}
+
+#[test]
+fn a_damaged_repository_fails_for_good() {
+    let sound = run(
+        &host(FakeRepository::empty()),
+        "check",
+        json!({ "data_percent": 5 }),
+    );
+    assert_eq!(sound.unwrap().figure("bytes_checked"), Some(5.0));
+    let damaged = host(FakeRepository::empty().damaged("pack 1234 is missing"));
+    let failure = run(&damaged, "check", json!({})).unwrap_err();
+    assert!(!failure.retryable);
+    assert!(
+        failure.message.contains("pack 1234 is missing"),
+        "{}",
+        failure.message
+    );
+}
+
+#[test]
+fn a_snapshot_with_gaps_is_kept_but_fails_the_run() {
+    let host = host(FakeRepository::empty().unread("/src/locked: permission denied"));
+    let config = json!({ "sources": ["/src"] });
+    let failure = run(&host, "backup", config).unwrap_err();
+    assert!(
+        failure.message.contains("/src/locked"),
+        "{}",
+        failure.message
+    );
+    assert_eq!(failure.partial.unwrap().artifacts.len(), 1);
+    let config = json!({ "sources": ["/src"], "tolerate_unread": true });
+    let report = run(&host, "backup", config).unwrap();
+    assert_eq!(report.figure("files_unread"), Some(1.0));
+}
