@@ -6,8 +6,8 @@
 //! (their drivers keep room on their own).
 
 use std::os::fd::AsFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use mhost_model::limits::Limits;
 use mhost_model::{ByteSize, Fault, FaultResult};
@@ -20,6 +20,7 @@ pub struct WriteBudget {
     limit: Option<u64>,
     floor: u64,
     taken: AtomicU64,
+    refused: Mutex<Option<String>>,
     meter: Arc<Meter>,
 }
 
@@ -29,8 +30,22 @@ impl WriteBudget {
             limit: limits.write.map(|size| size.0),
             floor: limits.free_space.0,
             taken: AtomicU64::new(0),
+            refused: Mutex::default(),
             meter,
         }
+    }
+
+    /// The newest refusal, in words: `wasi:filesystem` can only say that there is no
+    /// room.
+    pub(crate) fn refused(&self) -> Option<String> {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.clone()
+    }
+
+    fn refuse(&self, why: String) -> Fault {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        *refused = Some(why.clone());
+        Fault::Limit(why)
     }
 
     /// Asks to write `bytes` more on the file system that `on` lies on; to be called
@@ -47,7 +62,7 @@ impl WriteBudget {
         match self.limit {
             Some(limit) if asked > limit => {
                 self.taken.fetch_sub(bytes, Relaxed);
-                Err(Fault::Limit(format!(
+                Err(self.refuse(format!(
                     "limits.write: this run asked to write {asked} bytes in all, and {limit} ({}) are allowed; raise the limit if it needs them",
                     ByteSize(limit)
                 )))
@@ -71,7 +86,7 @@ impl WriteBudget {
             .map_err(|error| Fault::Failed(format!("cannot ask for the free space: {error}")))?;
         let free = stat.f_bavail.saturating_mul(stat.f_frsize);
         if free.saturating_sub(bytes) < self.floor {
-            return Err(Fault::Limit(format!(
+            return Err(self.refuse(format!(
                 "limits.free_space: writing {bytes} bytes would leave less than {} free ({} are); make room, or lower the limit",
                 ByteSize(self.floor),
                 ByteSize(free)

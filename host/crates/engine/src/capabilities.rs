@@ -4,6 +4,7 @@
 
 pub mod config;
 pub mod database;
+pub mod directories;
 pub mod files;
 pub mod http;
 pub mod log;

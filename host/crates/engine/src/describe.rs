@@ -85,6 +85,7 @@ fn shared(plugin: &Plugin, time: Duration) -> Arc<Shared> {
         remotes: nothing.clone(),
         secrets: nothing.clone(),
         clock,
+        network: Arc::clone(&plugin.core.network),
         cancel: Cancel::default(),
         deadline: guest::deadline(time),
         config: Default::default(),

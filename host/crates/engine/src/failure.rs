@@ -27,7 +27,9 @@ pub(crate) fn returned(
     refused: Option<String>,
 ) -> RunError {
     let cause = failure.cause.map(|cause| shared.masked(cause.into()));
+    let refused = refused.or_else(|| shared.budget.refused());
     let kind = match &cause {
+        None if refused.is_some() => ErrorKind::Limit,
         Some(Fault::Denied(_)) => ErrorKind::Denied,
         Some(Fault::Limit(_)) => ErrorKind::Limit,
         Some(Fault::Busy(_)) => ErrorKind::Busy,

@@ -197,6 +197,7 @@ fn store(core: &Core, shared: Arc<Shared>) -> wasmtime::Result<Store<RunState>> 
         engine: core.engine.weak(),
         limiter: Limiter::new(limits.memory, Arc::clone(&shared.meter)),
         owners: Default::default(),
+        listings: 0,
         shared: Arc::clone(&shared),
     };
     let mut store = Store::new(&core.engine, state);

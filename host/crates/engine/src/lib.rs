@@ -19,6 +19,7 @@ mod limiter;
 mod log;
 mod masks;
 mod meter;
+mod network;
 mod permits;
 mod plugin;
 mod refusal;
@@ -31,5 +32,6 @@ mod worker;
 
 pub use api::*;
 pub use directories::check_grants;
+pub use network::{Network, RecordKind, Resolver, SystemResolver};
 pub use plugin::Plugin;
 pub use sandbox::Sandbox;

@@ -134,6 +134,7 @@ fn shared(plugin: &Plugin, job: Job) -> Arc<Shared> {
         remotes: job.remotes,
         secrets: job.secrets,
         clock: job.clock,
+        network: Arc::clone(&plugin.core.network),
         cancel: job.cancel,
         deadline: guest::deadline(job.limits.time.0),
         config: context.config,

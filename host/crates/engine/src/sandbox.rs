@@ -12,6 +12,7 @@ use wasmtime::{
 };
 
 use crate::cache::Cache;
+use crate::network::Network;
 use crate::plugin::Plugin;
 use crate::state::RunState;
 use crate::ticker::Ticker;
@@ -26,6 +27,7 @@ const STACK: usize = 8 << 20;
 /// Loads components. Cheap to make: wasmtime starts with the first component.
 pub struct Sandbox {
     config: EngineConfig,
+    network: Arc<Network>,
     core: OnceLock<Result<Arc<Core>, String>>,
 }
 
@@ -36,6 +38,7 @@ pub(crate) struct Core {
     pub(crate) ticker: Ticker,
     pub(crate) workers: Workers,
     pub(crate) protected: Vec<PathBuf>,
+    pub(crate) network: Arc<Network>,
     cache: Option<Cache>,
 }
 
@@ -47,8 +50,16 @@ impl Sandbox {
         }
         Ok(Self {
             config,
+            network: Arc::new(Network::system()),
             core: OnceLock::new(),
         })
+    }
+
+    /// The same with another way to the network; for tests, and where a machine has
+    /// authorities of its own.
+    pub fn with_network(mut self, network: Network) -> Self {
+        self.network = Arc::new(network);
+        self
     }
 
     /// The plugin of a component: its compiled code from the cache, or compiled now,
@@ -98,7 +109,8 @@ impl Sandbox {
 
     fn core(&self) -> Result<Arc<Core>, EngineError> {
         let made = self.core.get_or_init(|| {
-            let core = Core::new(&self.config).map_err(|error| format!("{error:#}"))?;
+            let core =
+                Core::new(&self.config, &self.network).map_err(|error| format!("{error:#}"))?;
             Ok(Arc::new(core))
         });
         made.clone().map_err(|why| EngineError::Failed {
@@ -109,13 +121,14 @@ impl Sandbox {
 }
 
 impl Core {
-    fn new(config: &EngineConfig) -> wasmtime::Result<Self> {
+    fn new(config: &EngineConfig, network: &Arc<Network>) -> wasmtime::Result<Self> {
         let engine = Engine::new(&settings(config.allocation))?;
         Ok(Self {
             linker: crate::capabilities::linker(&engine)?,
             ticker: Ticker::start(&engine)?,
             workers: Workers::default(),
             protected: config.protected.clone(),
+            network: Arc::clone(network),
             cache: config
                 .cache
                 .as_deref()

@@ -12,7 +12,7 @@ use mhost_model::ports::database::Databases;
 use mhost_model::ports::remote::Remotes;
 use mhost_model::ports::repository::Repositories;
 use mhost_model::ports::run::Secrets;
-use mhost_model::{Clock, Fault, Name};
+use mhost_model::{Clock, Fault};
 use wasmtime::EngineWeak;
 use wasmtime::component::{HasData, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -21,6 +21,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use crate::Cancel;
 use crate::bindings::mhost::plugin::faults;
 use crate::budget::WriteBudget;
+use crate::capabilities::directories::Owner;
 use crate::capabilities::http::Hooks;
 use crate::capabilities::progress::Progress;
 use crate::capabilities::state::Overlay;
@@ -29,6 +30,7 @@ use crate::limiter::Limiter;
 use crate::log::Log;
 use crate::masks::Masks;
 use crate::meter::Meter;
+use crate::network::Network;
 use crate::permits::Granter;
 use crate::refusal::Refusal;
 
@@ -44,6 +46,7 @@ pub struct Shared {
     pub remotes: Arc<dyn Remotes>,
     pub secrets: Arc<dyn Secrets>,
     pub clock: Arc<dyn Clock>,
+    pub network: Arc<Network>,
     pub cancel: Cancel,
     /// When the run's time is up.
     pub deadline: Moment,
@@ -92,7 +95,9 @@ pub struct RunState {
     pub(crate) engine: EngineWeak,
     pub(crate) limiter: Limiter,
     /// Which grant each open descriptor of `wasi:filesystem` lies below.
-    pub(crate) owners: HashMap<u32, Name>,
+    pub(crate) owners: HashMap<u32, Owner>,
+    /// Open directory listings.
+    pub(crate) listings: usize,
     pub shared: Arc<Shared>,
 }
 

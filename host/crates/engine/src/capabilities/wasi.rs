@@ -9,6 +9,7 @@ use mhost_model::grant::Access;
 use wasmtime::component::Linker;
 use wasmtime_wasi::{FsPerms, HostWallClock, WasiCtx};
 
+use crate::capabilities::directories;
 use crate::capabilities::log::Output;
 use crate::failure::CannotBegin;
 use crate::log::Stream;
@@ -18,7 +19,11 @@ use crate::state::{RunState, Shared};
 const RANDOM: u64 = 1 << 20;
 
 pub(crate) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
-    wasmtime_wasi::p2::add_to_linker_async(linker)
+    wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    linker.allow_shadowing(true);
+    directories::add_to_linker(linker)?;
+    linker.allow_shadowing(false);
+    Ok(())
 }
 
 /// The context of one run. Opens its directories.
