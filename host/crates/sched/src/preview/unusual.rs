@@ -1,0 +1,233 @@
+//! What is unusual about a fire: as data for programs, as a sentence for people.
+
+use chrono::{NaiveDateTime, TimeDelta, Timelike};
+use mhost_model::{Instant, Span};
+use serde::{Deserialize, Serialize};
+
+use crate::Compiled;
+use crate::zone::{Wall, offset_at, wall, wall_clock};
+use crate::zoned::{Beat, Zoned};
+
+/// As many times inside a gap are named; of more, the count.
+const NAMED: usize = 5;
+
+/// A note on a fire.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    #[serde(flatten)]
+    pub what: Unusual,
+    /// For people.
+    pub text: String,
+}
+
+/// What can be unusual.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Unusual {
+    /// The clock is set forward over these wall-clock times, and the fire stands for
+    /// all of them. `missing` holds the first few of `count`, as `HH:MM`.
+    Gap {
+        missing: Vec<String>,
+        count: usize,
+        runs_at: String,
+    },
+    /// The clock is set back over this wall-clock time, so that it comes twice.
+    /// `once`: the fire belongs to the first pass alone.
+    Twice {
+        local: String,
+        pass: Pass,
+        once: bool,
+    },
+    /// It starts later than it is due, every time by the same offset.
+    Jitter { offset: Span },
+    /// It is due already.
+    Overdue { by: Span },
+}
+
+/// Which time a wall-clock time comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pass {
+    First,
+    Second,
+}
+
+impl Note {
+    pub(super) fn jitter(offset: Span) -> Self {
+        Self {
+            text: format!("starts {offset} later: the task's jitter"),
+            what: Unusual::Jitter { offset },
+        }
+    }
+
+    pub(super) fn overdue(fire: Instant, now: Instant) -> Self {
+        let by = TimeDelta::seconds((now - fire).num_seconds());
+        let by = Span(by.to_std().unwrap_or_default());
+        Self {
+            text: format!("due for {by} already"),
+            what: Unusual::Overdue { by },
+        }
+    }
+}
+
+/// What the zone makes unusual about a fire of this schedule.
+pub(super) fn of(schedule: &Compiled, fire: Instant) -> Option<Note> {
+    let (Compiled::Cron(zoned) | Compiled::Fields(zoned)) = schedule else {
+        return None;
+    };
+    twice(zoned, fire).or_else(|| gap(zoned, fire))
+}
+
+fn twice(zoned: &Zoned, fire: Instant) -> Option<Note> {
+    let clock = wall_clock(zoned.tz, fire);
+    let Wall::Twice { first, .. } = wall(zoned.tz, clock) else {
+        return None;
+    };
+    let local = short(clock);
+    let once = zoned.beat == Beat::Fixed;
+    let pass = if fire == first {
+        Pass::First
+    } else {
+        Pass::Second
+    };
+    let text = match (once, pass) {
+        (true, _) => format!("{local} comes twice on that day: runs the first time only"),
+        (false, Pass::First) => format!("{local} comes twice on that day: the first time"),
+        (false, Pass::Second) => format!("{local} comes twice on that day: the second time"),
+    };
+    Some(Note {
+        what: Unusual::Twice { local, pass, once },
+        text,
+    })
+}
+
+/// Matching wall-clock times that the clock jumped over right before a fixed fire.
+fn gap(zoned: &Zoned, fire: Instant) -> Option<Note> {
+    let before = offset_at(zoned.tz, fire - TimeDelta::seconds(1));
+    if zoned.beat != Beat::Fixed || before >= offset_at(zoned.tz, fire) {
+        return None;
+    }
+    let until = wall_clock(zoned.tz, fire);
+    let mut missing = Vec::new();
+    let mut count = 0;
+    let mut next = zoned.civil.at_or_after(fire.naive_utc() + before);
+    while let Some(local) = next.filter(|local| *local < until) {
+        if missing.len() < NAMED {
+            missing.push(short(local));
+        }
+        count += 1;
+        next = zoned.civil.after(local);
+    }
+    (count > 0).then(|| gap_note(missing, count, short(until)))
+}
+
+fn gap_note(missing: Vec<String>, count: usize, runs_at: String) -> Note {
+    let names = missing.join(", ");
+    let text = match count {
+        1 => format!("{names} does not exist on that day: runs at {runs_at}"),
+        _ if count > missing.len() => format!(
+            "{names} and {} more do not exist on that day: runs once, at {runs_at}",
+            count - missing.len()
+        ),
+        _ => format!("{names} do not exist on that day: runs once, at {runs_at}"),
+    };
+    Note {
+        what: Unusual::Gap {
+            missing,
+            count,
+            runs_at,
+        },
+        text,
+    }
+}
+
+/// `HH:MM`, with seconds where there are some.
+fn short(local: NaiveDateTime) -> String {
+    let form = if local.second() == 0 {
+        "%H:%M"
+    } else {
+        "%H:%M:%S"
+    };
+    local.format(form).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse_expr;
+
+    fn notes(expr: &str, tz: &str, from: &str, count: usize) -> Vec<String> {
+        let schedule = parse_expr(expr, Some(tz)).unwrap();
+        let schedule = Compiled::parse(&schedule).unwrap();
+        crate::preview::fires(&schedule, from.parse().unwrap(), None, count)
+            .map(|coming| {
+                let notes: Vec<_> = coming.notes.iter().map(|n| n.text.as_str()).collect();
+                format!("{} {}", coming.local, notes.join("; "))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn rule_5_gaps_and_overlaps_are_announced() {
+        for (expr, tz, from, expected) in [
+            (
+                "30 3 * * *",
+                "Europe/Kyiv",
+                "2026-03-28T12:00:00Z",
+                vec![
+                    "2026-03-29 04:00:00 EEST 03:30 does not exist on that day: runs at 04:00",
+                    "2026-03-30 03:30:00 EEST ",
+                ],
+            ),
+            (
+                "*/20 3 * * *",
+                "Europe/Kyiv",
+                "2026-03-28T12:00:00Z",
+                vec!["2026-03-30 03:00:00 EEST "],
+            ),
+            (
+                "0,20,40 3 * * *",
+                "Europe/Kyiv",
+                "2026-03-28T12:00:00Z",
+                vec![
+                    "2026-03-29 04:00:00 EEST 03:00, 03:20, 03:40 do not exist on that day: runs once, at 04:00",
+                ],
+            ),
+            (
+                "0-59 3 * * *",
+                "Europe/Kyiv",
+                "2026-03-28T12:00:00Z",
+                vec![
+                    "2026-03-29 04:00:00 EEST 03:00, 03:01, 03:02, 03:03, 03:04 and 55 more do not exist on that day: runs once, at 04:00",
+                ],
+            ),
+            (
+                "30 3 * * *",
+                "Europe/Kyiv",
+                "2026-10-24T12:00:00Z",
+                vec![
+                    "2026-10-25 03:30:00 EEST 03:30 comes twice on that day: runs the first time only",
+                    "2026-10-26 03:30:00 EET ",
+                ],
+            ),
+            (
+                "30 * * * *",
+                "Europe/Kyiv",
+                "2026-10-25T00:00:00Z",
+                vec![
+                    "2026-10-25 03:30:00 EEST 03:30 comes twice on that day: the first time",
+                    "2026-10-25 03:30:00 EET 03:30 comes twice on that day: the second time",
+                    "2026-10-25 04:30:00 EET ",
+                ],
+            ),
+            (
+                "{ every = \"1500ms\" }",
+                "Europe/Kyiv",
+                "2026-10-25T00:00:00Z",
+                vec!["2026-10-25 00:00:01.500 UTC "],
+            ),
+        ] {
+            assert_eq!(notes(expr, tz, from, expected.len()), expected, "{expr}");
+        }
+    }
+}
