@@ -39,16 +39,16 @@ fn compile(patterns: &[&String]) -> Result<GlobSet, Failure> {
 
 fn glob(pattern: &str) -> Result<Glob, Failure> {
     let bare = pattern.trim_end_matches('/');
+    if bare.trim_start_matches('/').is_empty() {
+        return Err(Failure::permanent(format!(
+            "`{pattern}` in `exclude` names nothing: write a name or a path below the top"
+        )));
+    }
     let bound = match bare.strip_prefix('/') {
         Some(rest) => rest.to_owned(),
         None if bare.contains('/') => bare.to_owned(),
         None => format!("**/{bare}"),
     };
-    if bound.is_empty() {
-        return Err(Failure::permanent(format!(
-            "`{pattern}` in `exclude` names nothing: write a name or a path below the top"
-        )));
-    }
     GlobBuilder::new(&bound)
         .literal_separator(true)
         .build()

@@ -275,7 +275,7 @@ fn one_bad_entry_does_not_keep_the_others() {
     fs::write(host.path("/a").join(odd), "").unwrap();
     let failure = mirror(&host, json!({})).unwrap_err();
     assert!(
-        matches!(failure.cause, Some(Error::Unsupported(_))),
+        matches!(failure.cause.as_deref(), Some(Error::Unsupported(_))),
         "{failure:?}"
     );
     assert_eq!(figure(failure.partial.as_ref().unwrap(), "files_copied"), 1);
