@@ -15,6 +15,9 @@ mod translate;
 mod walk;
 mod work;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use mhost_model::grant::Access::{ReadOnly, ReadWrite};

@@ -1,10 +1,134 @@
-//! `mhost:plugin/probe`.
+//! `mhost:plugin/probe`: looking at the network below HTTP, as a health check does.
+//! Every answer comes within the timeout, and the run's deadline, whatever the peer
+//! does or does not.
 
+mod certificate;
+mod name;
+mod tcp;
+mod tls;
+
+use std::time::{Duration, Instant};
+
+use mhost_model::grant::{Origin, Scheme};
+use mhost_model::{Denial, Fault, FaultResult};
 use wasmtime::component::Linker;
 
-use crate::state::RunState;
+use crate::bindings::mhost::plugin::probe::{
+    self as contract, DnsAnswer, Host, RecordType, TcpAnswer, TlsAnswer,
+};
+use crate::network::{DialError, Dialed, dial};
+use crate::permits::{OriginUse, Permit};
+use crate::refusal::Answer;
+use crate::state::{Call, Calls, RunState, Shared, enter};
 
-/// Nothing is offered yet.
-pub fn add_to_linker(_linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
-    Ok(())
+/// The most that a probe sends or hands out, bytes.
+const MOST: usize = 64 << 10;
+
+pub(crate) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
+    contract::add_to_linker::<_, Calls>(linker, enter)
+}
+
+impl Host for Call<'_> {
+    async fn tcp(
+        &mut self,
+        host: String,
+        port: u16,
+        send: Option<Vec<u8>>,
+        max_bytes: u32,
+        timeout_ms: u32,
+    ) -> Answer<TcpAnswer> {
+        let until = until(&self.shared, timeout_ms);
+        let asked = tcp::Exchange::new(send, max_bytes)?;
+        Ok(tcp::probe(
+            &self.shared,
+            &origin(Scheme::Tcp, &host, port)?,
+            asked,
+            until,
+        )
+        .await?)
+    }
+
+    async fn tls(
+        &mut self,
+        host: String,
+        port: u16,
+        server_name: Option<String>,
+        timeout_ms: u32,
+    ) -> Answer<TlsAnswer> {
+        let until = until(&self.shared, timeout_ms);
+        let origin = origin(Scheme::Tls, &host, port)?;
+        Ok(tls::probe(&self.shared, &origin, server_name, until).await?)
+    }
+
+    async fn resolve(
+        &mut self,
+        name: String,
+        kind: RecordType,
+        timeout_ms: u32,
+    ) -> Answer<DnsAnswer> {
+        let until = until(&self.shared, timeout_ms);
+        let origin = origin(Scheme::Dns, &name, 53)?;
+        Ok(name::probe(&self.shared, &origin, kind, until).await?)
+    }
+}
+
+/// When a probe's time is up.
+fn until(shared: &Shared, timeout_ms: u32) -> Instant {
+    let asked = Instant::now() + Duration::from_millis(timeout_ms.into());
+    asked.min(shared.deadline)
+}
+
+/// The origin as a grant would say it.
+fn origin(scheme: Scheme, host: &str, port: u16) -> FaultResult<Origin> {
+    let text = match host.contains(':') {
+        true => format!("{}://[{host}]:{port}", scheme.as_str()),
+        false => format!("{}://{host}:{port}", scheme.as_str()),
+    };
+    text.parse::<Origin>()
+        .map_err(|error| Fault::Invalid(error.to_string()))
+}
+
+/// Connects to a permitted origin.
+async fn reach(shared: &Shared, permit: &Permit<OriginUse>, until: Instant) -> FaultResult<Dialed> {
+    let origin = &permit.origin;
+    match dial(&shared.network, origin, until).await {
+        Ok(dialed) => {
+            permit.used_part(&origin.to_string());
+            shared.meter.reached(origin.to_string());
+            Ok(dialed)
+        }
+        Err(error) => Err(unreached(shared, origin, &error)),
+    }
+}
+
+fn unreached(shared: &Shared, origin: &Origin, error: &DialError) -> Fault {
+    let text = format!("{origin}: {error}");
+    match error {
+        DialError::Forbidden { .. } => {
+            let denial = Denial {
+                capability: "network".to_owned(),
+                target: origin.to_string(),
+                verb: "connect".to_owned(),
+                remedy: error.to_string(),
+            };
+            shared.meter.denied(denial.clone());
+            Fault::Denied(denial)
+        }
+        DialError::TimedOut(_) => Fault::TimedOut(text),
+        DialError::Resolve(_) => Fault::NotFound(text),
+        DialError::Connect(_) => Fault::Failed(text),
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn timings(resolve: Duration, connect: Duration) -> contract::Timings {
+    contract::Timings {
+        resolve: nanos(resolve),
+        connect: nanos(connect),
+        handshake: 0,
+        exchange: 0,
+    }
 }

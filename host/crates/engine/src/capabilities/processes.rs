@@ -1,10 +1,54 @@
-//! `mhost:plugin/processes`.
+//! `mhost:plugin/processes`: the signals and commands that the operator granted by
+//! name. There is no shell and no free argument.
 
+mod command;
+mod signal;
+
+use mhost_model::Fault;
+use mhost_model::grant::ProcessGrant;
 use wasmtime::component::Linker;
 
-use crate::state::RunState;
+use crate::bindings::mhost::plugin::processes::{self as contract, Host, Outcome};
+use crate::permits::ProcessVerb;
+use crate::refusal::Answer;
+use crate::state::{Call, Calls, RunState, enter};
 
-/// Nothing is offered yet.
-pub fn add_to_linker(_linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
-    Ok(())
+pub(crate) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
+    contract::add_to_linker::<_, Calls>(linker, enter)
+}
+
+impl Host for Call<'_> {
+    async fn signal(&mut self, name: String) -> Answer<()> {
+        let permit = self.shared.granter.process(&name, ProcessVerb::Signal)?;
+        let ProcessGrant::Signal(grant) = &permit.grant else {
+            return Err(mismatch(&name).into());
+        };
+        signal::send(grant)?;
+        permit.used();
+        Ok(())
+    }
+
+    async fn run(&mut self, name: String) -> Answer<Outcome> {
+        let permit = self.shared.granter.process(&name, ProcessVerb::Run)?;
+        let ProcessGrant::Command(grant) = &permit.grant else {
+            return Err(mismatch(&name).into());
+        };
+        let cut_off = self.shared.deadline;
+        let ended = command::run(&grant.command, cut_off).await?;
+        permit.used();
+        let command::Ended {
+            code,
+            stdout,
+            stderr,
+        } = ended;
+        Ok(Outcome {
+            code,
+            stdout,
+            stderr,
+        })
+    }
+}
+
+fn mismatch(name: &str) -> Fault {
+    Fault::Failed(format!("processes.{name} is of another kind"))
 }

@@ -5,14 +5,14 @@ use rustix::fs::{AtFlags, FileType};
 
 use super::aside::rename_new;
 use super::work::Work;
-use crate::beneath::Place;
+use crate::beneath::{Leaf, Place};
 
 /// Renames `source` over `target` and makes both folders durable.
 pub(crate) fn replace(work: Work<'_>, source: &Place, target: &Place) -> FaultResult<()> {
     const VERB: &str = "replace";
     source.same_grant(target, "rename")?;
     let (from, to) = (source.leaf(VERB)?, target.leaf(VERB)?);
-    from.demand_directory(VERB)?;
+    check_slashes(&from, &to, VERB)?;
     work.change()?;
     rustix::fs::renameat(&from.folder, &from.name, &to.folder, &to.name)
         .map_err(|error| two(VERB, source, target, error))?;
@@ -26,7 +26,7 @@ pub(crate) fn rename(work: Work<'_>, source: &Place, target: &Place) -> FaultRes
     const VERB: &str = "rename";
     source.same_grant(target, VERB)?;
     let (from, to) = (source.leaf(VERB)?, target.leaf(VERB)?);
-    from.demand_directory(VERB)?;
+    check_slashes(&from, &to, VERB)?;
     work.change()?;
     rename_new(&from.folder, &from.name, &to.folder, &to.name)
         .map_err(|error| two(VERB, source, target, error))?;
@@ -76,6 +76,20 @@ pub(crate) fn symbolic_link(work: Work<'_>, text: &str, place: &Place) -> FaultR
         .map_err(|error| leaf.fault(VERB, error))?;
     work.meter.changed(1);
     Ok(())
+}
+
+/// A slash behind either name says that a directory moves.
+fn check_slashes(from: &Leaf, to: &Leaf, verb: &str) -> FaultResult<()> {
+    from.demand_directory(verb)?;
+    let moved = FileType::from_raw_mode(from.stat(verb)?.st_mode);
+    if moved == FileType::Directory {
+        return if to.exists()? {
+            to.demand_directory(verb)
+        } else {
+            Ok(())
+        };
+    }
+    to.demand_file_name(verb)
 }
 
 fn two(verb: &str, source: &Place, target: &Place, error: rustix::io::Errno) -> Fault {

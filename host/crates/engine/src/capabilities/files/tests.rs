@@ -1,0 +1,10 @@
+//! The verbs on real files below a temporary directory, without a guest.
+
+mod bench;
+mod copies;
+mod digests;
+mod escapes;
+mod limits;
+mod metadata;
+mod squeezed;
+mod walks;
