@@ -24,7 +24,7 @@ use crate::plugin::Plugin;
 use crate::state::Shared;
 use crate::{Cancel, EngineError, failure};
 
-mod nothing;
+pub(crate) mod nothing;
 
 use nothing::Nothing;
 

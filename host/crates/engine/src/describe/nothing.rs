@@ -11,7 +11,7 @@ use mhost_model::ports::run::{
 use mhost_model::run::LogLine;
 use mhost_model::{Fault, FaultResult, Name};
 
-pub(super) struct Nothing;
+pub(crate) struct Nothing;
 
 fn nothing<T>() -> FaultResult<T> {
     Err(Fault::Unsupported(
