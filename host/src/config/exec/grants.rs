@@ -1,0 +1,294 @@
+//! `--dir`, `--db`, `--repo`, `--remote`, `--net`, `--secret`.
+//!
+//! A value is `NAME=REST`, and what follows the last colon of the rest says what may be done:
+//! paths and URLs hold colons themselves, so it is split from the right.
+
+use std::path::Path;
+
+use mhost_model::grant::{
+    DatabaseGrant, DirGrant, Origin, RemoteGrant, RepositoryGrant, SecretSource,
+    repository_password,
+};
+use mhost_model::resource::{DatabaseDef, RemoteDef, RepositoryDef};
+use mhost_model::{Name, NameError};
+use serde::de::DeserializeOwned;
+use serde_json::{Value as Json, json};
+
+use super::{ExecArgs, ExecGrants, Wrong};
+use crate::config::mistake::{ConfigError, Mistake, Refusal};
+use crate::config::scalar::short;
+use crate::config::shape::Scalar;
+use crate::config::source::Extent;
+use crate::config::suggest;
+
+/// A part of a value and where it stands.
+type Part<'a> = (&'a str, Extent);
+
+/// How one option is read.
+struct Grammar {
+    option: &'static str,
+    form: &'static str,
+    read: fn(&mut ExecGrants, &Value) -> Result<(), Wrong>,
+}
+
+/// An option's value.
+struct Value<'a> {
+    text: &'a str,
+    folder: &'a Path,
+}
+
+pub(super) fn read(args: &ExecArgs, folder: &Path) -> Result<ExecGrants, ConfigError> {
+    let mut all = ExecGrants::default();
+    let mut mistakes = Vec::new();
+    let given = [
+        &args.dirs,
+        &args.databases,
+        &args.repositories,
+        &args.remotes,
+        &args.net,
+        &args.secrets,
+    ];
+    for (grammar, texts) in GRAMMARS.iter().zip(given) {
+        for text in texts {
+            let value = Value { text, folder };
+            if let Err(wrong) = (grammar.read)(&mut all, &value) {
+                mistakes.push(wrong.told(grammar.option, grammar.form, text));
+            }
+        }
+    }
+    if mistakes.is_empty() {
+        mistakes.extend(passwords(&all));
+    }
+    ConfigError::of(mistakes).map_or(Ok(all), Err)
+}
+
+const GRAMMARS: [Grammar; 6] = [
+    Grammar {
+        option: "--dir",
+        form: "NAME=PATH:ro|rw",
+        read: dir,
+    },
+    Grammar {
+        option: "--db",
+        form: "NAME=ENGINE:PATH:VERB,VERB",
+        read: database,
+    },
+    Grammar {
+        option: "--repo",
+        form: "NAME=URL:VERB,VERB",
+        read: repository,
+    },
+    Grammar {
+        option: "--remote",
+        form: "NAME=URL:ro|rw",
+        read: remote,
+    },
+    Grammar {
+        option: "--net",
+        form: "ORIGIN",
+        read: net,
+    },
+    Grammar {
+        option: "--secret",
+        form: "NAME=file:PATH|env:VAR|credential:NAME",
+        read: secret,
+    },
+];
+
+/// A repository's password is the secret `repo`.
+fn passwords(all: &ExecGrants) -> Option<Mistake> {
+    let password = repository_password();
+    if all.grants.repositories.is_empty() || all.grants.secrets.contains_key(&password) {
+        return None;
+    }
+    let message =
+        format!("a repository's password is the secret `{password}`, which is not granted");
+    let help = format!("add `--secret {password}=file:PATH` or `--secret {password}=env:VAR`");
+    Some(Mistake::outside("--repo", Refusal::new(message, help)))
+}
+
+impl<'a> Value<'a> {
+    fn whole(&self) -> Part<'a> {
+        (self.text, 0..self.text.len())
+    }
+
+    /// The name before the first `=`, and the rest; `taken` says which names are.
+    fn named(&self, taken: impl Fn(&Name) -> bool) -> Result<(Name, Part<'a>), Wrong> {
+        let Some(at) = self.text.find('=') else {
+            return Err(Wrong::new(
+                self.whole().1,
+                "there is no `=`",
+                "begin with a name and `=`",
+            ));
+        };
+        let name: Name = self.text[..at]
+            .parse()
+            .map_err(|error: NameError| refused(0..at, error))?;
+        if taken(&name) {
+            let message = format!("the name `{name}` is given twice");
+            return Err(Wrong::new(0..at, message, "give each its own name"));
+        }
+        Ok((name, (&self.text[at + 1..], at + 1..self.text.len())))
+    }
+
+    /// Reads a part as a single value.
+    fn scalar(&self, scalar: Scalar, (text, extent): &Part) -> Result<Json, Wrong> {
+        let refused = |refusal| Wrong {
+            extent: extent.clone(),
+            refusal,
+        };
+        scalar.read_text(text, self.folder).map_err(refused)
+    }
+}
+
+fn refused(extent: Extent, error: impl std::fmt::Display) -> Wrong {
+    Wrong {
+        extent,
+        refusal: Refusal::of(error),
+    }
+}
+
+/// What stands before and after the last colon.
+fn last<'a>((text, extent): &Part<'a>, missing: &str) -> Result<(Part<'a>, Part<'a>), Wrong> {
+    let Some(at) = text.rfind(':') else {
+        return Err(Wrong::new(
+            extent.clone(),
+            format!("{missing} is missing"),
+            format!("end with `:` and {missing}"),
+        ));
+    };
+    let (begin, end) = (extent.start, extent.end);
+    Ok((
+        (&text[..at], begin..begin + at),
+        (&text[at + 1..], begin + at + 1..end),
+    ))
+}
+
+fn access((text, extent): &Part) -> Result<Json, Wrong> {
+    match *text {
+        "ro" | "read-only" => Ok(json!("read-only")),
+        "rw" | "read-write" => Ok(json!("read-write")),
+        other => {
+            let message = format!("`{}` is not an access", short(other));
+            Err(Wrong::new(extent.clone(), message, "write `ro` or `rw`"))
+        }
+    }
+}
+
+/// `VERB,VERB`, each one of the model's.
+fn verbs<T: DeserializeOwned + Ord>(
+    (text, extent): &Part,
+    known: &[&str],
+) -> Result<std::collections::BTreeSet<T>, Wrong> {
+    let mut at = extent.start;
+    let mut verbs = std::collections::BTreeSet::new();
+    for word in text.split(',') {
+        let here = at..at + word.len();
+        at = here.end + 1;
+        let verb = serde_json::from_value(json!(word)).map_err(|_| {
+            let help = match suggest::nearest(word, known.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("the verbs are {}", suggest::list(known.iter().copied())),
+            };
+            Wrong::new(here, format!("`{}` is not a verb here", short(word)), help)
+        })?;
+        verbs.insert(verb);
+    }
+    Ok(verbs)
+}
+
+/// A model's type from JSON that was checked already.
+fn model<T: DeserializeOwned>(value: &Value, json: Json) -> Result<T, Wrong> {
+    serde_json::from_value(json).map_err(|error| refused(value.whole().1, error))
+}
+
+fn dir(all: &mut ExecGrants, value: &Value) -> Result<(), Wrong> {
+    let (name, rest) = value.named(|name| all.grants.dirs.contains_key(name))?;
+    let (path, word) = last(&rest, "`ro` or `rw`")?;
+    let access = access(&word)?;
+    let path = value.scalar(Scalar::Path, &path)?;
+    let grant: DirGrant = model(value, json!({ "path": path, "access": access }))?;
+    all.grants.dirs.insert(name, grant);
+    Ok(())
+}
+
+fn database(all: &mut ExecGrants, value: &Value) -> Result<(), Wrong> {
+    let (name, rest) = value.named(|name| all.databases.contains_key(name))?;
+    let (place, words) = last(&rest, "what may be done with it")?;
+    let (text, extent) = &place;
+    let Some(at) = text.find(':') else {
+        return Err(Wrong::new(
+            extent.clone(),
+            "the engine, the path or the verbs are missing",
+            "write all three, with colons between",
+        ));
+    };
+    let engine: Part = (&text[..at], extent.start..extent.start + at);
+    let path: Part = (&text[at + 1..], extent.start + at + 1..extent.end);
+    let engine = value.scalar(Scalar::Word(&[("redb", ""), ("sqlite", "")]), &engine)?;
+    let path = value.scalar(Scalar::Path, &path)?;
+    let known = ["read", "write", "snapshot", "pack", "verify", "restore"];
+    let grant = DatabaseGrant {
+        verbs: verbs(&words, &known)?,
+        tables: None,
+    };
+    let definition: DatabaseDef = model(value, json!({ "engine": engine, "path": path }))?;
+    all.databases.insert(name.clone(), definition);
+    all.grants.databases.insert(name, grant);
+    Ok(())
+}
+
+fn repository(all: &mut ExecGrants, value: &Value) -> Result<(), Wrong> {
+    let (name, rest) = value.named(|name| all.repositories.contains_key(name))?;
+    let (url, words) = last(&rest, "what may be done with it")?;
+    let url = value.scalar(Scalar::Repository, &url)?;
+    let known = ["append", "read", "forget", "prune", "check"];
+    let grant = RepositoryGrant {
+        verbs: verbs(&words, &known)?,
+        password: repository_password(),
+    };
+    let definition: RepositoryDef = model(value, json!({ "url": url }))?;
+    all.repositories.insert(name.clone(), definition);
+    all.grants.repositories.insert(name, grant);
+    Ok(())
+}
+
+fn remote(all: &mut ExecGrants, value: &Value) -> Result<(), Wrong> {
+    let (name, rest) = value.named(|name| all.remotes.contains_key(name))?;
+    let (url, word) = last(&rest, "`ro` or `rw`")?;
+    let grant: RemoteGrant = model(value, json!({ "access": access(&word)? }))?;
+    let url = value.scalar(Scalar::Remote, &url)?;
+    let definition: RemoteDef = model(value, json!({ "url": url }))?;
+    all.remotes.insert(name.clone(), definition);
+    all.grants.remotes.insert(name, grant);
+    Ok(())
+}
+
+fn net(all: &mut ExecGrants, value: &Value) -> Result<(), Wrong> {
+    let origin: Origin = value
+        .text
+        .parse()
+        .map_err(|error| refused(value.whole().1, error))?;
+    all.grants.net.insert(origin);
+    Ok(())
+}
+
+fn secret(all: &mut ExecGrants, value: &Value) -> Result<(), Wrong> {
+    let (name, (text, extent)) = value.named(|name| all.grants.secrets.contains_key(name))?;
+    let source = text.split_once(':');
+    let (kind, of) = source.unwrap_or((text, ""));
+    let part: Part = (of, extent.end - of.len()..extent.end);
+    let word = Scalar::Text(256, crate::config::shape::Empty::Refused);
+    let of = match kind {
+        "file" if source.is_some() => value.scalar(Scalar::Path, &part)?,
+        "env" | "credential" if source.is_some() => value.scalar(word, &part)?,
+        _ => {
+            let message = "this is not a secret's source";
+            let help = "a secret is never given on the command line itself: write `file:`, `env:` or `credential:` and where it is";
+            return Err(Wrong::new(extent, message, help));
+        }
+    };
+    let source: SecretSource = model(value, json!({ kind: of }))?;
+    all.grants.secrets.insert(name, source);
+    Ok(())
+}

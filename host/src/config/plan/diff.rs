@@ -1,0 +1,194 @@
+//! Key by key: what differs between two states of one thing, and what of it lets a task
+//! reach more.
+
+use std::collections::BTreeSet;
+
+use mhost_model::task::TaskSpec;
+use serde::Serialize;
+use serde_json::{Map, Value as Json};
+
+use super::change::Detail;
+use crate::config::export::inline;
+use crate::config::path::{KeyPath, Step};
+
+/// Sets, whose members come and go one by one.
+const SETS: [&str; 3] = ["net", "verbs", "tables"];
+
+/// All of a new definition.
+pub(super) fn whole(value: &impl Serialize) -> Vec<Detail> {
+    let fields = fields(value);
+    fields
+        .iter()
+        .map(|(key, value)| Detail::added(key, inline(value)))
+        .collect()
+}
+
+/// Two states of a database, repository, remote or pool. Another place is more for every
+/// task that is granted it.
+pub(super) fn definition(old: &impl Serialize, new: &impl Serialize) -> Vec<Detail> {
+    let mut details = Vec::new();
+    objects(
+        &KeyPath::default(),
+        &fields(old),
+        &fields(new),
+        &mut details,
+    );
+    for detail in &mut details {
+        detail.wider = detail.key != "size";
+    }
+    details
+}
+
+/// What a new task does, when, and what it may reach.
+pub(super) fn new_task(spec: &TaskSpec) -> Vec<Detail> {
+    let fields = fields(spec);
+    let shown = ["plugin", "action", "schedule"];
+    let mut details: Vec<Detail> = shown
+        .iter()
+        .filter_map(|key| Some(Detail::added(key, inline(fields.get(*key)?))))
+        .collect();
+    let grants = fields.get("grants").and_then(Json::as_object);
+    for (kind, granted) in grants.into_iter().flatten() {
+        let path = KeyPath::keys(&["grants", kind]);
+        match granted {
+            Json::Object(named) => details.extend(
+                named
+                    .iter()
+                    .map(|(name, grant)| Detail::added(&path.key(name).to_string(), inline(grant))),
+            ),
+            other => details.push(Detail::added(&path.to_string(), inline(other))),
+        }
+    }
+    details
+}
+
+pub(super) fn enabled(old: bool, new: bool) -> Detail {
+    Detail {
+        key: "enabled".to_owned(),
+        old: Some(old.to_string()),
+        new: Some(new.to_string()),
+        wider: false,
+    }
+}
+
+/// Two states of a task.
+pub(super) fn spec(old: &TaskSpec, new: &TaskSpec) -> Vec<Detail> {
+    let mut details = Vec::new();
+    objects(
+        &KeyPath::default(),
+        &fields(old),
+        &fields(new),
+        &mut details,
+    );
+    details
+}
+
+fn fields(value: &impl Serialize) -> Map<String, Json> {
+    match serde_json::to_value(value) {
+        Ok(Json::Object(fields)) => fields,
+        _ => Map::new(),
+    }
+}
+
+fn objects(
+    path: &KeyPath,
+    old: &Map<String, Json>,
+    new: &Map<String, Json>,
+    details: &mut Vec<Detail>,
+) {
+    let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    for key in keys {
+        let (old, new) = (old.get(key), new.get(key));
+        if old != new {
+            values(&path.key(key), key, old, new, details);
+        }
+    }
+}
+
+fn values(
+    path: &KeyPath,
+    key: &str,
+    old: Option<&Json>,
+    new: Option<&Json>,
+    details: &mut Vec<Detail>,
+) {
+    match (old, new) {
+        (Some(Json::Object(old)), Some(Json::Object(new)))
+            if key != "schedule" || same_keys(old, new) =>
+        {
+            objects(path, old, new, details);
+        }
+        // The sets of grants, which are empty where they are absent; not a plugin's own settings.
+        (old, new) if is_set(path, key, old, new) => members(path, old, new, details),
+        // A kind of grants that had none before: one by one all the same.
+        (None, Some(Json::Object(new))) if is_kind(path) => {
+            objects(path, &Map::new(), new, details)
+        }
+        (Some(Json::Object(old)), None) if is_kind(path) => {
+            objects(path, old, &Map::new(), details)
+        }
+        (old, new) => details.push(detail(path, key, old, new)),
+    }
+}
+
+fn same_keys(old: &Map<String, Json>, new: &Map<String, Json>) -> bool {
+    old.keys().collect::<BTreeSet<_>>() == new.keys().collect::<BTreeSet<_>>()
+}
+
+fn in_grants(path: &KeyPath) -> bool {
+    path.0.first() == Some(&Step::Key("grants".to_owned()))
+}
+
+/// `grants.dirs` and its kin.
+fn is_kind(path: &KeyPath) -> bool {
+    in_grants(path) && path.0.len() == 2
+}
+
+/// Absent tables are all tables, and no empty set.
+fn is_set(path: &KeyPath, key: &str, old: Option<&Json>, new: Option<&Json>) -> bool {
+    let list = |value: Option<&Json>| match value {
+        Some(value) => value.is_array(),
+        None => key == "net",
+    };
+    in_grants(path) && SETS.contains(&key) && list(old) && list(new)
+}
+
+fn members(path: &KeyPath, old: Option<&Json>, new: Option<&Json>, details: &mut Vec<Detail>) {
+    let list = |value: Option<&Json>| value.and_then(Json::as_array).cloned().unwrap_or_default();
+    let (old, new) = (list(old), list(new));
+    let gone = old.iter().filter(|member| !new.contains(member));
+    let come = new.iter().filter(|member| !old.contains(member));
+    details.extend(gone.map(|member| Detail {
+        key: path.to_string(),
+        old: Some(inline(member)),
+        new: None,
+        wider: false,
+    }));
+    details.extend(come.map(|member| Detail {
+        wider: true,
+        ..Detail::added(&path.to_string(), inline(member))
+    }));
+}
+
+fn detail(path: &KeyPath, key: &str, old: Option<&Json>, new: Option<&Json>) -> Detail {
+    Detail {
+        key: path.to_string(),
+        old: old.map(inline),
+        new: new.map(inline),
+        wider: in_grants(path) && wider(path, key, old, new),
+    }
+}
+
+/// Whether a grant that changed as a whole reaches more.
+fn wider(path: &KeyPath, key: &str, old: Option<&Json>, new: Option<&Json>) -> bool {
+    // A member of a grant, not a grant that happens to have this name.
+    let member = path.0.len() > 3;
+    match (old, new) {
+        // Naming tables restricts.
+        (None, Some(_)) => !(member && key == "tables"),
+        (Some(_), None) => member && key == "tables",
+        (Some(_), Some(new)) if member && key == "access" => *new == "read-write",
+        (Some(_), Some(_)) => !(member && key == "password"),
+        (None, None) => false,
+    }
+}

@@ -1,0 +1,171 @@
+//! A task's settings against the JSON Schema of its action: the validator is `jsonschema`'s;
+//! here its errors become mistakes at the right key.
+
+use jsonschema::Validator;
+use jsonschema::error::{ValidationError, ValidationErrorKind as Kind};
+use serde_json::{Map, Value as Json};
+
+use super::{Finding, Show};
+use crate::config::mistake::Refusal;
+use crate::config::path::{KeyPath, Step};
+use crate::config::scalar::short;
+use crate::config::suggest;
+
+/// A schema, compiled, or why it cannot be.
+pub(in crate::config) struct Schema {
+    text: Json,
+    compiled: Result<Validator, String>,
+}
+
+impl Schema {
+    pub fn new(text: &Json) -> Self {
+        let compiled = jsonschema::validator_for(text).map_err(|error| error.to_string());
+        Self {
+            text: text.clone(),
+            compiled,
+        }
+    }
+}
+
+/// Everything that the schema refuses; paths are below the task.
+pub(super) fn judge(schema: &Schema, config: &Map<String, Json>) -> Vec<Finding> {
+    let validator = match &schema.compiled {
+        Ok(validator) => validator,
+        Err(why) => {
+            let message = format!("the plugin's own schema is wrong ({})", short(why));
+            let refusal = Refusal::new(
+                message,
+                "this is the plugin's mistake: install one that is right",
+            );
+            return vec![Finding::error(
+                KeyPath::keys(&["action"]),
+                Show::Value,
+                refusal,
+            )];
+        }
+    };
+    let config = Json::Object(config.clone());
+    validator
+        .iter_errors(&config)
+        .flat_map(|error| explain(&schema.text, &error))
+        .collect()
+}
+
+/// Where in the settings, from a JSON pointer.
+fn place(config: &str) -> KeyPath {
+    let mut path = KeyPath::keys(&["config"]);
+    for step in config.split('/').skip(1) {
+        let step = step.replace("~1", "/").replace("~0", "~");
+        path.0.push(match step.parse() {
+            Ok(index) => Step::Index(index),
+            Err(_) => Step::Key(step),
+        });
+    }
+    path
+}
+
+fn explain(schema: &Json, error: &ValidationError) -> Vec<Finding> {
+    let path = place(error.instance_path().as_str());
+    // The subschema whose keyword refused.
+    let within = error
+        .schema_path()
+        .as_str()
+        .rsplit_once('/')
+        .map_or("", |(within, _)| within);
+    let subschema = schema.pointer(within).unwrap_or(&Json::Null);
+    match error.kind() {
+        Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
+            let unknown = |name: &String| unknown(&path, subschema, name);
+            unexpected.iter().map(unknown).collect()
+        }
+        Kind::Required { property } => vec![missing(path, subschema, property)],
+        Kind::AnyOf { context } | Kind::OneOfNotValid { context } => match likeliest(context) {
+            Some(errors) => errors
+                .iter()
+                .flat_map(|error| explain(schema, error))
+                .collect(),
+            None => vec![refused(
+                path,
+                subschema,
+                "this has none of the forms that the plugin takes".to_owned(),
+            )],
+        },
+        _ => vec![refused(path, subschema, said(error))],
+    }
+}
+
+/// The alternative that was meant: the one whose mistakes lie deepest. None where every
+/// alternative already fails at the value itself.
+fn likeliest<'a>(
+    context: &'a [Vec<ValidationError<'static>>],
+) -> Option<&'a [ValidationError<'static>]> {
+    let depth = |errors: &[ValidationError]| {
+        errors
+            .iter()
+            .map(|error| error.instance_path().as_str().matches('/').count())
+            .min()
+    };
+    let depths: Vec<Option<usize>> = context.iter().map(|errors| depth(errors)).collect();
+    let deepest = depths.iter().max()?;
+    let shallowest = depths.iter().min()?;
+    if deepest == shallowest && context.len() > 1 {
+        return None;
+    }
+    let at = depths.iter().position(|depth| depth == deepest)?;
+    context.get(at).map(Vec::as_slice)
+}
+
+/// The validator's own words, without a value that would fill the screen.
+fn said(error: &ValidationError) -> String {
+    let value = error.instance().to_string();
+    let text = match value.len() {
+        0..=80 => error.to_string(),
+        _ => error.masked_with("this").to_string(),
+    };
+    text.replace('\n', " ")
+}
+
+fn description(subschema: &Json) -> Option<&str> {
+    let text = subschema.get("description")?.as_str()?;
+    text.split("\n\n").next().filter(|text| !text.is_empty())
+}
+
+fn refused(path: KeyPath, subschema: &Json, message: String) -> Finding {
+    let help = match description(subschema) {
+        Some(text) => format!("the plugin says of it: {}", text.replace('\n', " ")),
+        None => "`mhost plugin inspect` shows what the action takes".to_owned(),
+    };
+    Finding::error(path, Show::Value, Refusal::new(message, help))
+}
+
+fn properties(subschema: &Json) -> impl Iterator<Item = (&str, &Json)> {
+    let properties = subschema.get("properties").and_then(Json::as_object);
+    properties
+        .into_iter()
+        .flatten()
+        .map(|(name, schema)| (name.as_str(), schema))
+}
+
+fn unknown(path: &KeyPath, subschema: &Json, name: &str) -> Finding {
+    let known = || properties(subschema).map(|(name, _)| name);
+    let help = match suggest::nearest(name, known()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("the plugin takes {}", suggest::list(known())),
+    };
+    let message = format!("the plugin takes no `{}` here", short(name));
+    Finding::error(path.key(name), Show::Key, Refusal::new(message, help))
+}
+
+fn missing(path: KeyPath, subschema: &Json, property: &Json) -> Finding {
+    let name = property.as_str().unwrap_or_default();
+    let about = properties(subschema).find(|(known, _)| *known == name);
+    let about = about
+        .and_then(|(_, schema)| description(schema))
+        .map(|text| text.replace('\n', " "));
+    let help = match about {
+        Some(text) => format!("add `{name} = …`: {text}"),
+        None => format!("add `{name} = …`"),
+    };
+    let message = format!("the plugin needs `{name}` here");
+    Finding::error(path, Show::Key, Refusal::new(message, help))
+}

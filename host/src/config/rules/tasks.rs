@@ -1,0 +1,98 @@
+//! What a task says of others: its pool, its former name, its directory to watch.
+
+use mhost_model::Name;
+use mhost_model::policy::default_pool;
+use mhost_model::schedule::Schedule;
+
+use super::{Finding, Show};
+use crate::config::document::Document;
+use crate::config::mistake::Refusal;
+use crate::config::path::KeyPath;
+use crate::config::suggest;
+use crate::config::tree::Node;
+
+/// Paths are below the task.
+pub(super) fn judge(root: &Node, name: &Name, document: &Document) -> Vec<Finding> {
+    let Some(task) = document.tasks.get(name) else {
+        return Vec::new();
+    };
+    let spec = &task.spec;
+    let mut findings = Vec::new();
+    findings.extend(pool(root, &spec.policy.pool));
+    if let Some(former) = &spec.renamed_from {
+        findings.extend(renamed(root, name, former, document));
+    }
+    if let Schedule::OnChange { on_change, .. } = &spec.schedule {
+        findings.extend(watched(root, name, on_change));
+    }
+    findings
+}
+
+fn pool(root: &Node, pool: &Name) -> Option<Finding> {
+    if *pool == default_pool() || root.at(&["pools", pool.as_str()]).is_some() {
+        return None;
+    }
+    let help = match suggest::nearest(pool.as_str(), names(root, &["pools"])) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("define it: `[pools.{pool}]` with `size = 2`"),
+    };
+    let message = format!("there is no pool `{pool}` in this file");
+    let path = KeyPath::keys(&["policy", "pool"]);
+    Some(Finding::error(
+        path,
+        Show::Value,
+        Refusal::new(message, help),
+    ))
+}
+
+fn renamed(root: &Node, name: &Name, former: &Name, document: &Document) -> Option<Finding> {
+    let mut others = document.tasks.iter().filter(|(other, _)| *other != name);
+    let twin = others.find(|(_, task)| task.spec.renamed_from.as_ref() == Some(former));
+    let (message, help) = if former == name {
+        (
+            "a task cannot take its own name over".to_owned(),
+            "remove `renamed_from`".to_owned(),
+        )
+    } else if root.at(&["tasks", former.as_str()]).is_some() {
+        (
+            format!("there still is a task `{former}` in this file"),
+            format!("remove `[tasks.{former}]`, or remove `renamed_from`"),
+        )
+    } else {
+        let (twin, _) = twin?;
+        (
+            format!("the task `{twin}` was renamed from `{former}` too"),
+            "let one of them keep the history".to_owned(),
+        )
+    };
+    let path = KeyPath::keys(&["renamed_from"]);
+    Some(Finding::error(
+        path,
+        Show::Value,
+        Refusal::new(message, help),
+    ))
+}
+
+fn watched(root: &Node, name: &Name, directory: &Name) -> Option<Finding> {
+    let dirs = ["tasks", name.as_str(), "grants", "dirs"];
+    let granted: Vec<&str> = names(root, &dirs).collect();
+    if granted.contains(&directory.as_str()) {
+        return None;
+    }
+    let help = match suggest::nearest(directory.as_str(), granted.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("grant it: `grants.dirs.{directory} = {{ path = \"…\" }}`"),
+    };
+    let message = format!("this task is granted no directory `{directory}`");
+    let path = KeyPath::keys(&["schedule", "on_change"]);
+    Some(Finding::error(
+        path,
+        Show::Value,
+        Refusal::new(message, help),
+    ))
+}
+
+fn names<'a>(root: &'a Node, keys: &[&str]) -> impl Iterator<Item = &'a str> {
+    let table = root.at(keys).and_then(Node::table).into_iter().flatten();
+    table.map(|(name, _)| name.as_str())
+}

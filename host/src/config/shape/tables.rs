@@ -1,0 +1,257 @@
+//! The file's own tables and those of a task, in the order of the reference page.
+
+use super::grants::GRANTS;
+use super::policy::{LIMITS, POLICY};
+use super::{Empty, Fixed, Key, Least, Presence, Scalar, Shape};
+use crate::config::scalar;
+use Presence::{Default, Optional, Required};
+use Scalar::{Count, Duration, Text, Word};
+use Shape::{Either, Json, Named, Table};
+
+pub(super) const DAY: u64 = 24 * 60 * 60;
+/// Ten years: longer than any plan for a machine.
+pub(super) const LONG: u64 = 3_660 * DAY;
+
+pub(super) const fn key(
+    name: &'static str,
+    shape: Shape,
+    presence: Presence,
+    meaning: &'static str,
+) -> Key {
+    Key {
+        name,
+        shape,
+        presence,
+        meaning,
+    }
+}
+
+pub(super) const fn fixed(keys: &'static [Key]) -> Fixed {
+    Fixed {
+        keys,
+        one_of: &[],
+        judge: None,
+    }
+}
+
+pub(super) const NAME: Shape = Shape::Scalar(Scalar::Name);
+pub(super) const PATH: Shape = Shape::Scalar(Scalar::Path);
+const MOMENT: Shape = Shape::Scalar(Scalar::Moment);
+const ZONE: Shape = Shape::Scalar(Scalar::Zone);
+pub(super) const BOOL: Shape = Shape::Scalar(Scalar::Bool);
+
+pub(super) const fn one(scalar: Scalar) -> Shape {
+    Shape::Scalar(scalar)
+}
+
+/// The whole file.
+pub(in crate::config) static ROOT: Fixed = fixed(&[
+    key(
+        "databases",
+        Named(&Table(&DATABASE)),
+        Optional,
+        "Databases that tasks can be granted by name.",
+    ),
+    key(
+        "repositories",
+        Named(&Table(&REPOSITORY)),
+        Optional,
+        "Backup repositories that tasks can be granted by name.",
+    ),
+    key(
+        "remotes",
+        Named(&Table(&REMOTE)),
+        Optional,
+        "Remote storage that tasks can be granted by name.",
+    ),
+    key(
+        "pools",
+        Named(&Table(&POOL)),
+        Optional,
+        "Groups of tasks that share slots: so many of them run at one time.",
+    ),
+    key(
+        "tasks",
+        Named(&Table(&TASK)),
+        Optional,
+        "What is to be done, and when.",
+    ),
+]);
+
+static DATABASE: Fixed = fixed(&[
+    key(
+        "engine",
+        one(Word(&[
+            ("redb", "a redb file"),
+            ("sqlite", "an SQLite file"),
+        ])),
+        Required,
+        "The kind of database.",
+    ),
+    key("path", PATH, Required, "Its file."),
+]);
+
+static REPOSITORY: Fixed = fixed(&[key(
+    "url",
+    one(Scalar::Repository),
+    Required,
+    "Where it is kept: a directory, or a URL.",
+)]);
+
+static REMOTE: Fixed = fixed(&[key(
+    "url",
+    one(Scalar::Remote),
+    Required,
+    "Where it is: `file:///srv/files`, `memory:NAME` and the like.",
+)]);
+
+static POOL: Fixed = fixed(&[key(
+    "size",
+    one(Count(1, 10_000)),
+    Required,
+    "Runs at one time. The pool `default` has size 1 where it is not configured.",
+)]);
+
+/// `[tasks.NAME]`
+static TASK: Fixed = fixed(&[
+    key(
+        "plugin",
+        one(Scalar::Plugin),
+        Required,
+        "What does the work: the name of a built-in or installed plugin, or `NAME@VERSION` for exactly that version.",
+    ),
+    key(
+        "action",
+        one(Text(64, Empty::Refused)),
+        Required,
+        "Which of the plugin's actions.",
+    ),
+    key(
+        "schedule",
+        Either(Scalar::ScheduleWord, &SCHEDULE),
+        Required,
+        "When it is due.",
+    ),
+    key(
+        "enabled",
+        BOOL,
+        Default("true"),
+        "Whether it becomes due at all.",
+    ),
+    key(
+        "description",
+        one(Text(4096, Empty::Allowed)),
+        Optional,
+        "For people.",
+    ),
+    key(
+        "renamed_from",
+        NAME,
+        Optional,
+        "The task's former name: it keeps its history and state under the new one.",
+    ),
+    key(
+        "config",
+        Json,
+        Default("{}"),
+        "The action's own settings; the plugin's schema says which there are (`mhost plugin inspect NAME`).",
+    ),
+    key(
+        "grants",
+        Table(&GRANTS),
+        Default("{}"),
+        "What the task may reach. Nothing else is reachable.",
+    ),
+    key(
+        "policy",
+        Table(&POLICY),
+        Default("{}"),
+        "What happens when things do not go as planned.",
+    ),
+    key(
+        "limits",
+        Table(&LIMITS),
+        Default("{}"),
+        "What one run may use at most.",
+    ),
+]);
+
+/// A schedule's table; the model decides which keys go together.
+static SCHEDULE: Fixed = Fixed {
+    keys: &[
+        key(
+            "cron",
+            one(Text(512, Empty::Refused)),
+            Optional,
+            "A cron expression with 5 or 6 fields, or a nickname such as `@daily`.",
+        ),
+        key(
+            "every",
+            one(Duration(Least::Second, 10 * LONG)),
+            Optional,
+            "An interval of elapsed time.",
+        ),
+        key(
+            "from",
+            MOMENT,
+            Optional,
+            "Beside `every`: what the intervals are counted from; the task's creation where absent.",
+        ),
+        key(
+            "month",
+            one(Count(1, 12)),
+            Optional,
+            "Fields form: the month; every month where absent.",
+        ),
+        key(
+            "day",
+            one(Count(1, 31)),
+            Optional,
+            "Fields form: the day of the month. A month that lacks it is passed over.",
+        ),
+        key(
+            "hour",
+            one(Count(0, 23)),
+            Optional,
+            "Fields form: the hour. A field left out is \"every\" where all coarser ones are left out too, and its lowest value elsewhere.",
+        ),
+        key(
+            "minute",
+            one(Count(0, 59)),
+            Optional,
+            "Fields form: the minute.",
+        ),
+        key("at", MOMENT, Optional, "Once, at this time."),
+        key("after", NAME, Optional, "When this other task has ended."),
+        key(
+            "on",
+            one(Word(&[
+                ("succeeded", "when it succeeded"),
+                ("failed", "when it did not"),
+                ("any", "in any case"),
+            ])),
+            Default("\"succeeded\""),
+            "Beside `after`: which end sets this task off.",
+        ),
+        key(
+            "on_change",
+            NAME,
+            Optional,
+            "When files below this granted directory change.",
+        ),
+        key(
+            "settle",
+            one(Duration(Least::Zero, DAY)),
+            Default("\"2s\""),
+            "Beside `on_change`: how long it must have been quiet.",
+        ),
+        key(
+            "tz",
+            ZONE,
+            Default("\"UTC\""),
+            "Beside `cron` or the fields: an IANA time zone.",
+        ),
+    ],
+    one_of: &[],
+    judge: Some(scalar::schedule),
+};
