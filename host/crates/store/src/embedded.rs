@@ -1,0 +1,224 @@
+//! The store of one machine: a redb file, a thread that writes it in groups, and
+//! threads that read it.
+//!
+//! What the operations do stands in the modules below; this one binds them to
+//! [`TaskStore`]. It leaves to the planner what is due and what follows from an end.
+
+mod agenda;
+mod ask;
+mod claim;
+mod dependents;
+mod edit;
+mod end;
+mod held;
+mod lease;
+mod log;
+mod migrate;
+mod open;
+mod overlap;
+mod read;
+mod record;
+mod tables;
+mod trouble;
+mod tx;
+mod verify;
+mod worker;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use mhost_model::plan::Planner;
+use mhost_model::run::{LogLine, Run};
+use mhost_model::{Clock, Instant, Name, NodeId, RunId, Span, TaskId};
+
+use crate::{
+    Answer, Ask, ClaimDue, ClaimKey, Claimed, Completed, Completion, Definitions, Edit, RunFilter,
+    StoreResult, TaskStatus, TaskStore,
+};
+pub use migrate::FORMAT;
+use worker::Worker;
+
+/// How to open the embedded store.
+pub struct OpenOptions {
+    /// The file; its directory must exist.
+    pub path: PathBuf,
+    /// Decides what is due and when a lease ends.
+    pub clock: Arc<dyn Clock>,
+    pub planner: Arc<dyn Planner>,
+    /// Make the file if it is not there.
+    pub create: bool,
+}
+
+/// The embedded [`TaskStore`]. Dropping it waits for what was asked before, and
+/// closes the file.
+pub struct RedbStore {
+    node: NodeId,
+    clock: Arc<dyn Clock>,
+    worker: Worker,
+}
+
+impl RedbStore {
+    /// Opens the file, alone: while it is open, another opening is
+    /// [`StoreError::Busy`](crate::StoreError::Busy), from this process too. Every
+    /// opening is a new node, durably, so that all claims of former ones are dead.
+    pub fn open(options: OpenOptions) -> StoreResult<Self> {
+        let database = open::file(&options.path, options.create)?;
+        Self::over(database, options)
+    }
+
+    /// Opens a store that lies in `backend`; the path only stands in messages.
+    pub fn open_with_backend(
+        options: OpenOptions,
+        backend: impl redb::StorageBackend,
+    ) -> StoreResult<Self> {
+        let database = open::backend(&options.path, backend)?;
+        Self::over(database, options)
+    }
+
+    fn over(database: redb::Database, options: OpenOptions) -> StoreResult<Self> {
+        let opened = open::prepare(&database, &options.path, options.create)?;
+        if options.create {
+            open::sync_folder(&options.path)?;
+        }
+        let clock = Arc::clone(&options.clock);
+        Ok(Self {
+            node: opened.node,
+            clock,
+            worker: Worker::start(database, opened, options)?,
+        })
+    }
+}
+
+#[async_trait]
+impl TaskStore for RedbStore {
+    fn node(&self) -> NodeId {
+        self.node
+    }
+
+    async fn now(&self) -> StoreResult<Instant> {
+        Ok(self.clock.now())
+    }
+
+    async fn next_wake(&self) -> StoreResult<Option<Instant>> {
+        self.worker
+            .change("look for the next due time", |tx| tx.wake_or_reap())
+            .await
+    }
+
+    async fn claim_due(&self, request: ClaimDue) -> StoreResult<Claimed> {
+        self.worker
+            .change("claim what is due", move |tx| tx.claim_due(&request))
+            .await
+    }
+
+    async fn ask(&self, ask: Ask) -> StoreResult<Answer> {
+        self.worker
+            .change("ask for a run", move |tx| tx.ask(&ask))
+            .await
+    }
+
+    async fn renew(&self, keys: Vec<ClaimKey>, lease: Span) -> StoreResult<Vec<bool>> {
+        self.worker
+            .change("renew leases", move |tx| tx.renew(&keys, lease))
+            .await
+    }
+
+    async fn complete(&self, completion: Completion) -> StoreResult<Completed> {
+        self.worker
+            .change("complete a run", move |tx| tx.complete(&completion))
+            .await
+    }
+
+    async fn reap(&self) -> StoreResult<Vec<Completed>> {
+        self.worker.change("reap dead claims", |tx| tx.reap()).await
+    }
+
+    async fn cancel_open(&self, run: RunId, reason: String) -> StoreResult<bool> {
+        self.worker
+            .change("cancel a run", move |tx| tx.cancel_open(run, &reason))
+            .await
+    }
+
+    async fn edit(&self, edits: Vec<Edit>) -> StoreResult<()> {
+        self.worker
+            .change("edit the definitions", move |tx| tx.edit(&edits))
+            .await
+    }
+
+    async fn definitions(&self) -> StoreResult<Definitions> {
+        self.worker
+            .read("read the definitions", |snapshot| snapshot.definitions())
+            .await
+    }
+
+    async fn task(&self, name: &Name) -> StoreResult<Option<TaskStatus>> {
+        let name = name.clone();
+        self.worker
+            .read("read a task", move |snapshot| snapshot.task(&name))
+            .await
+    }
+
+    async fn task_by_id(&self, id: TaskId) -> StoreResult<Option<TaskStatus>> {
+        self.worker
+            .read("read a task", move |snapshot| snapshot.task_by_id(id))
+            .await
+    }
+
+    async fn tasks(&self, after: Option<Name>, limit: usize) -> StoreResult<Vec<TaskStatus>> {
+        self.worker
+            .read("list tasks", move |snapshot| {
+                snapshot.tasks(after.as_ref(), limit)
+            })
+            .await
+    }
+
+    async fn runs(&self, filter: RunFilter) -> StoreResult<Vec<Run>> {
+        self.worker
+            .read("list runs", move |snapshot| snapshot.runs(&filter))
+            .await
+    }
+
+    async fn run(&self, id: RunId) -> StoreResult<Option<Run>> {
+        self.worker
+            .read("read a run", move |snapshot| snapshot.run(id))
+            .await
+    }
+
+    async fn append_log(&self, run: RunId, lines: Vec<LogLine>) -> StoreResult<()> {
+        self.worker
+            .change("append to a log", move |tx| tx.append_log(run, &lines))
+            .await
+    }
+
+    async fn log(&self, run: RunId, from: u64, limit: usize) -> StoreResult<Vec<LogLine>> {
+        self.worker
+            .read("read a log", move |snapshot| snapshot.log(run, from, limit))
+            .await
+    }
+
+    async fn state(&self, task: TaskId, key: String) -> StoreResult<Option<Vec<u8>>> {
+        self.worker
+            .read("read a plugin's state", move |snapshot| {
+                snapshot.state(task, &key)
+            })
+            .await
+    }
+
+    async fn state_keys(
+        &self,
+        task: TaskId,
+        after: Option<String>,
+        limit: usize,
+    ) -> StoreResult<Vec<String>> {
+        self.worker
+            .read("list a plugin's state", move |snapshot| {
+                snapshot.state_keys(task, after.as_deref(), limit)
+            })
+            .await
+    }
+
+    async fn verify(&self) -> StoreResult<Vec<String>> {
+        self.worker.verify().await
+    }
+}

@@ -1,0 +1,71 @@
+//! Edits of the definitions. A batch is one change of a group: all of it or nothing.
+
+mod task;
+
+use super::record::{Record, encode};
+use super::trouble::{Res, Trouble};
+use super::tx::Tx;
+use crate::Edit;
+
+/// The kinds of the table of definitions, as they stand in its keys.
+pub const DATABASE: &str = "database";
+pub const REPOSITORY: &str = "repository";
+pub const REMOTE: &str = "remote";
+pub const POOL: &str = "pool";
+
+impl Tx<'_> {
+    pub fn edit(&mut self, edits: &[Edit]) -> Res<()> {
+        edits.iter().try_for_each(|edit| self.edit_one(edit))?;
+        // Slots, schedules and quarantines may have changed: look at all that waits.
+        self.memory.stirred = true;
+        Ok(())
+    }
+
+    fn edit_one(&mut self, edit: &Edit) -> Res<()> {
+        match edit {
+            Edit::PutTask {
+                name,
+                spec,
+                pin,
+                enabled,
+            } => self.put_task(name, spec, *pin, *enabled),
+            Edit::RemoveTask(name) => self.remove_task(name),
+            Edit::SetEnabled { name, enabled } => self.set_enabled(name, *enabled),
+            Edit::SetQuarantine { name, quarantine } => self.set_quarantine(name, quarantine),
+            Edit::SetPin { name, pin } => self.set_pin(name, *pin),
+            Edit::PutDatabase(name, def) => self.define(DATABASE, name.as_str(), def),
+            Edit::RemoveDatabase(name) => self.undefine(DATABASE, name.as_str()),
+            Edit::PutRepository(name, def) => self.define(REPOSITORY, name.as_str(), def),
+            Edit::RemoveRepository(name) => self.undefine(REPOSITORY, name.as_str()),
+            Edit::PutRemote(name, def) => self.define(REMOTE, name.as_str(), def),
+            Edit::RemoveRemote(name) => self.undefine(REMOTE, name.as_str()),
+            Edit::PutPool(name, def) => self.define(POOL, name.as_str(), def),
+            Edit::RemovePool(name) => self.undefine(POOL, name.as_str()),
+            Edit::PutPlugin(plugin) => {
+                let bytes = encode(&**plugin)?;
+                let manifest = &plugin.manifest;
+                let key = (manifest.name.as_str(), manifest.version.as_str());
+                self.tables.plugins.put(key, bytes.as_slice())
+            }
+            Edit::RemovePlugin { name, version } => {
+                let key = (name.as_str(), version.as_str());
+                match self.tables.plugins.remove(key)? {
+                    true => Ok(()),
+                    false => Err(Trouble::not_found("plugin", format!("{name}@{version}"))),
+                }
+            }
+        }
+    }
+
+    fn define(&mut self, kind: &'static str, name: &str, def: &impl Record) -> Res<()> {
+        let bytes = encode(def)?;
+        self.tables.definitions.put((kind, name), bytes.as_slice())
+    }
+
+    fn undefine(&mut self, kind: &'static str, name: &str) -> Res<()> {
+        match self.tables.definitions.remove((kind, name))? {
+            true => Ok(()),
+            false => Err(Trouble::not_found(kind, name)),
+        }
+    }
+}

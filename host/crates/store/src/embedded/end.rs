@@ -1,0 +1,197 @@
+//! The end of an attempt, and what follows from it: the row, the report, the log, the
+//! plugin's state, the task's progress and the runs that it sets off, together.
+
+use mhost_model::plan::{Ended, Verdict};
+use mhost_model::run::{ErrorKind, Outcome, Run, RunError, RunState};
+use mhost_model::{Instant, RunId, TaskId};
+
+use super::held::Held;
+use super::record::{Row, StateValue, encode, instant, millis};
+use super::trouble::{Res, Trouble};
+use super::tx::Tx;
+use crate::{Completed, Completion, StoreError};
+
+impl Tx<'_> {
+    pub fn complete(&mut self, completion: &Completion) -> Res<Completed> {
+        let id = completion.key.run;
+        let row = self.row(id)?;
+        let mut row = row.ok_or_else(|| Trouble::not_found("run", id))?;
+        let on = matches!(row.run.state, RunState::Running { .. });
+        if !on || row.run.fence != completion.key.fence {
+            return Err(StoreError::Stale(id).into());
+        }
+        self.append_lines(id, &completion.log)?;
+        row.run.started_at = Some(completion.started_at);
+        row.run.finished_at = Some(completion.finished_at);
+        row.run.report = completion.report.clone();
+        row.run.receipt = completion.receipt.clone();
+        if let (Ended::Succeeded, Some(task)) = (&completion.ended, counts_for(&row.run)) {
+            self.change_state(task, completion)?;
+        }
+        let run = self.end_attempt(row, &completion.ended)?;
+        Ok(Completed {
+            run,
+            next_wake: self.next_wake()?,
+        })
+    }
+
+    /// The state of a task that was removed meanwhile is gone, and stays gone.
+    fn change_state(&mut self, task: TaskId, completion: &Completion) -> Res<()> {
+        if redb::ReadableTable::get(&*self.tables.tasks, task.0)?.is_none() {
+            return Ok(());
+        }
+        for (key, value) in &completion.state {
+            let key = (task.0, key.as_str());
+            match value {
+                Some(value) => {
+                    let bytes = encode(&StateValue(value.clone()))?;
+                    self.tables.state.put(key, bytes.as_slice())?;
+                }
+                None => {
+                    self.tables.state.remove(key)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the run out of its pool, and settles it or lets it wait for a retry.
+    pub fn end_attempt(&mut self, mut row: Row, ended: &Ended) -> Res<Run> {
+        row.run.error = error_of(ended);
+        let held = match counts_for(&row.run) {
+            Some(task) => self.take(task)?,
+            None => None,
+        };
+        let verdict = match &held {
+            Some(held) => self.verdict(held, &row.run, ended)?,
+            None => plain(ended),
+        };
+        self.tables.running.remove(row.run.id.0)?;
+        self.memory.stirred = true;
+        match (verdict, held) {
+            (Verdict::Retry { at }, Some(held)) => self.retry(row, held, at),
+            (Verdict::Retry { .. }, None) => self.settle(row, None, Outcome::Failed, None),
+            (Verdict::Settle { outcome, reason }, held) => self.settle(row, held, outcome, reason),
+        }
+    }
+
+    fn verdict(&self, held: &Held, run: &Run, ended: &Ended) -> Res<Verdict> {
+        let progress = self.view(&held.progress)?;
+        let open = progress.open.iter().find(|open| open.id == run.id);
+        let open = open.ok_or_else(|| {
+            Trouble::Damaged(format!(
+                "run {} is on, but its task does not know it",
+                run.id
+            ))
+        })?;
+        let planner = self.planner;
+        Ok(planner.ended(&held.task, &progress, open, ended, self.now))
+    }
+
+    fn retry(&mut self, mut row: Row, mut held: Held, at: Instant) -> Res<Run> {
+        let retry_at = instant(millis(at)).map_err(Trouble::Damaged)?;
+        row.run.state = RunState::Waiting { retry_at };
+        self.put_row(&row)?;
+        held.note(&row.run);
+        self.put_back(held)?;
+        Ok(row.run)
+    }
+
+    /// The fire is over.
+    fn settle(
+        &mut self,
+        mut row: Row,
+        held: Option<Held>,
+        outcome: Outcome,
+        reason: Option<String>,
+    ) -> Res<Run> {
+        row.run.state = RunState::Settled { outcome };
+        row.run.reason = reason;
+        self.put_row(&row)?;
+        if let Some(mut held) = held {
+            let name = held.task.name.clone();
+            held.forget(row.run.id);
+            account(&mut held, &row.run, outcome);
+            self.put_back(held)?;
+            if row.run.attempt > 0 {
+                self.set_off(name.as_str(), outcome)?;
+            }
+        }
+        Ok(row.run)
+    }
+
+    pub fn cancel_open(&mut self, run: RunId, reason: &str) -> Res<bool> {
+        let row = self.row(run)?;
+        let row = row.ok_or_else(|| Trouble::not_found("run", run))?;
+        match row.run.state {
+            RunState::Queued | RunState::Waiting { .. } => {
+                self.cancel_idle(run, reason)?;
+                Ok(true)
+            }
+            RunState::Running { .. } | RunState::Settled { .. } => Ok(false),
+        }
+    }
+
+    /// Settles a run that is queued or waiting.
+    pub fn cancel_idle(&mut self, run: RunId, reason: &str) -> Res<()> {
+        let row = self.row(run)?;
+        let mut row = row.ok_or_else(|| Trouble::dangling("run", run))?;
+        row.run.finished_at = Some(self.now);
+        let held = match row.run.task {
+            Some(task) => self.take(task)?,
+            None => None,
+        };
+        self.memory.stirred = true;
+        self.settle(row, held, Outcome::Cancelled, Some(reason.to_owned()))?;
+        Ok(())
+    }
+}
+
+/// What the run's end means to its task.
+fn account(held: &mut Held, run: &Run, outcome: Outcome) {
+    let progress = &mut held.progress;
+    progress.last_outcome = Some(outcome);
+    if outcome == Outcome::Succeeded {
+        progress.failures = 0;
+        let fire_at = millis(run.fire_at);
+        progress.last_success = progress.last_success.max(Some(fire_at));
+    } else if run.attempt > 0 {
+        progress.failures = progress.failures.saturating_add(1);
+    }
+}
+
+/// The task whose progress and state the run changes; a dry run and an `exec` change none.
+fn counts_for(run: &Run) -> Option<TaskId> {
+    run.task.filter(|_| !run.dry_run)
+}
+
+/// The verdict on a run that no policy speaks about.
+fn plain(ended: &Ended) -> Verdict {
+    let (outcome, reason) = match ended {
+        Ended::Succeeded => (Outcome::Succeeded, None),
+        Ended::Failed(_) => (Outcome::Failed, None),
+        Ended::TimedOut => (Outcome::TimedOut, None),
+        Ended::Cancelled => (Outcome::Cancelled, None),
+        Ended::Crashed => (Outcome::Lost, Some("the process died while it was on")),
+    };
+    Verdict::Settle {
+        outcome,
+        reason: reason.map(str::to_owned),
+    }
+}
+
+fn error_of(ended: &Ended) -> Option<RunError> {
+    let (message, kind, retryable) = match ended {
+        Ended::Succeeded => return None,
+        Ended::Failed(error) => return Some(error.clone()),
+        Ended::TimedOut => ("its deadline passed", ErrorKind::Timeout, true),
+        Ended::Cancelled => ("it was cancelled", ErrorKind::Cancelled, false),
+        Ended::Crashed => ("the process died while it was on", ErrorKind::Crash, true),
+    };
+    Some(RunError {
+        message: message.to_owned(),
+        kind,
+        retryable,
+        cause: None,
+    })
+}

@@ -1,0 +1,220 @@
+//! Opening the file: whose it is, whether it is sound, which format it has, and the
+//! new node. What a file may answer that is not ours, broken or newer is turned into
+//! an error here, before anything of it is believed.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::io::ErrorKind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use mhost_model::NodeId;
+use redb::{
+    Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable, StorageBackend,
+    StorageError, TableError,
+};
+
+use super::migrate::{self, FORMAT};
+use super::record::{Counters, Number, decode, encode, get};
+use super::tables::{META, Tables};
+use super::trouble::{Res, Trouble};
+use crate::{StoreError, StoreResult};
+
+const OPERATION: &str = "open the store";
+/// Pages kept in memory, bytes.
+const CACHE: usize = 64 << 20;
+
+/// What an opening found and made.
+pub struct Opened {
+    pub node: NodeId,
+    pub counters: Counters,
+}
+
+/// Opens the file, with its lock.
+pub fn file(path: &Path, create: bool) -> StoreResult<Database> {
+    let file = open_file(path, create)?;
+    database(path, |builder| builder.create_file(file))
+}
+
+/// Opens a database in memory, or wherever the backend keeps it.
+pub fn backend(path: &Path, backend: impl StorageBackend) -> StoreResult<Database> {
+    database(path, |builder| builder.create_with_backend(backend))
+}
+
+fn open_file(path: &Path, create: bool) -> StoreResult<File> {
+    let mut options = File::options();
+    options.read(true).write(true).create(create);
+    #[cfg(unix)]
+    {
+        // The store holds configurations and plugin state: nobody else's to read.
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    let file = options.open(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound if !create => StoreError::NotFound {
+            kind: "store",
+            name: path.display().to_string(),
+        },
+        _ => failed(error),
+    })?;
+    let metadata = file.metadata().map_err(failed)?;
+    if !metadata.is_file() {
+        return Err(damaged(path, "it is not a file"));
+    }
+    if metadata.len() == 0 && !create {
+        return Err(damaged(path, "the file is empty"));
+    }
+    Ok(file)
+}
+
+fn failed(error: std::io::Error) -> StoreError {
+    StoreError::Failed {
+        operation: OPERATION,
+        why: error.to_string(),
+    }
+}
+
+fn damaged(path: &Path, why: impl Into<String>) -> StoreError {
+    StoreError::Damaged {
+        path: path.display().to_string(),
+        why: why.into(),
+    }
+}
+
+/// A broken file may trip an assertion inside the database: that is damage, not a
+/// reason to fall over.
+fn database(
+    path: &Path,
+    open: impl FnOnce(&mut redb::Builder) -> Result<Database, DatabaseError>,
+) -> StoreResult<Database> {
+    let opened = catch_unwind(AssertUnwindSafe(|| {
+        open(Database::builder().set_cache_size(CACHE))
+    }));
+    match opened {
+        Ok(Ok(database)) => Ok(database),
+        Ok(Err(error)) => Err(classify(path, error)),
+        Err(_) => Err(damaged(path, "its pages contradict each other")),
+    }
+}
+
+fn classify(path: &Path, error: DatabaseError) -> StoreError {
+    match error {
+        DatabaseError::DatabaseAlreadyOpen => StoreError::Busy {
+            path: path.display().to_string(),
+        },
+        DatabaseError::Storage(StorageError::Io(error))
+            if !matches!(
+                error.kind(),
+                ErrorKind::UnexpectedEof | ErrorKind::InvalidData
+            ) =>
+        {
+            failed(error)
+        }
+        other => damaged(path, other.to_string()),
+    }
+}
+
+/// Checks the format, makes what is missing and takes a new node id, durably.
+pub fn prepare(database: &Database, path: &Path, create: bool) -> StoreResult<Opened> {
+    let prepared = catch_unwind(AssertUnwindSafe(|| {
+        match found(database)? {
+            Found::Nothing if !create => {
+                return Err(Trouble::Damaged("there is nothing in it".into()));
+            }
+            Found::Nothing => initialise(database, None)?,
+            Found::Format(found) if found > FORMAT => return Err(too_new(path, found)),
+            Found::Format(found) => initialise(database, Some(found))?,
+        }
+        next_life(database)
+    }));
+    match prepared {
+        Ok(prepared) => prepared.map_err(|trouble| trouble.during(OPERATION, path)),
+        Err(_) => Err(damaged(path, "its pages contradict each other")),
+    }
+}
+
+fn too_new(path: &Path, found: u32) -> Trouble {
+    Trouble::Told(StoreError::TooNew {
+        path: path.display().to_string(),
+        found,
+        known: FORMAT,
+    })
+}
+
+enum Found {
+    /// A database without a table: nobody got further than making it.
+    Nothing,
+    Format(u32),
+}
+
+fn found(database: &Database) -> Res<Found> {
+    let txn = database.begin_read()?;
+    let meta = match txn.open_table(META) {
+        Ok(meta) => meta,
+        Err(TableError::TableDoesNotExist(_)) => return nothing(&txn),
+        Err(error) => return Err(error.into()),
+    };
+    let format = meta.get("format")?;
+    let bytes: Option<[u8; 4]> = format.and_then(|bytes| bytes.value().try_into().ok());
+    match bytes.map(u32::from_le_bytes) {
+        Some(format) if format > 0 => Ok(Found::Format(format)),
+        _ => Err(Trouble::Damaged("it does not say its format".into())),
+    }
+}
+
+fn nothing(txn: &ReadTransaction) -> Res<Found> {
+    let mut tables = txn.list_tables()?;
+    match tables.next() {
+        None => Ok(Found::Nothing),
+        Some(_) => Err(Trouble::Damaged(
+            "it is a redb database, but not a store of mhost".into(),
+        )),
+    }
+}
+
+fn initialise(database: &Database, found: Option<u32>) -> Res<()> {
+    if found == Some(FORMAT) {
+        return Ok(());
+    }
+    let txn = database.begin_write()?;
+    match found {
+        Some(found) => migrate::upgrade(&txn, found)?,
+        None => migrate::write_format(&txn, FORMAT)?,
+    }
+    Tables::open(&txn, &Cell::new(false))?;
+    txn.commit()?;
+    Ok(())
+}
+
+fn next_life(database: &Database) -> Res<Opened> {
+    let txn = database.begin_write()?;
+    let opened = {
+        let mut meta = txn.open_table(META)?;
+        let former = meta.get("node")?.map(|bytes| decode(bytes.value()));
+        let Number(former) = former.transpose()?.unwrap_or(Number(0));
+        let counters: Option<Counters> = get(&meta, "counters")?;
+        let node = former + 1;
+        meta.insert("node", encode(&Number(node))?.as_slice())?;
+        Opened {
+            node: NodeId(node),
+            counters: counters.unwrap_or_default(),
+        }
+    };
+    txn.commit()?;
+    Ok(opened)
+}
+
+/// A new file is only there for sure once its folder is synced.
+pub fn sync_folder(path: &Path) -> StoreResult<()> {
+    #[cfg(unix)]
+    if let (true, Some(folder)) = (path.exists(), path.parent()) {
+        let folder = match folder.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => folder,
+        };
+        File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(failed)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,173 @@
+//! The threads behind the store. One owns all writing: it takes every change that is
+//! waiting, makes them in one transaction, commits once, and answers all. Others
+//! read from snapshots. No transaction lives across an await.
+//!
+//! A change that fails leaves nothing: where it failed before its first write there
+//! is nothing to undo; else the group is rolled back and made again without it.
+
+mod group;
+mod readers;
+
+use std::any::Any;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::thread::JoinHandle;
+
+use redb::Database;
+use tokio::sync::oneshot;
+
+use super::open::Opened;
+use super::read::Snapshot;
+use super::trouble::Res;
+use super::tx::Tx;
+use super::{OpenOptions, verify};
+use crate::{StoreError, StoreResult};
+use group::{Change, Job, Writer};
+use readers::Readers;
+
+/// At most so many changes share a commit.
+const GROUP: usize = 1024;
+
+/// Shared by all threads; only a check of the whole file takes it alone.
+type Shared = Arc<RwLock<Database>>;
+
+enum Message {
+    Change(Box<dyn Job>),
+    Verify(oneshot::Sender<StoreResult<Vec<String>>>),
+}
+
+/// The threads, and the way to them.
+pub struct Worker {
+    path: Arc<Path>,
+    changes: Option<Sender<Message>>,
+    writer: Option<JoinHandle<()>>,
+    readers: Readers,
+}
+
+impl Worker {
+    pub fn start(database: Database, opened: Opened, options: OpenOptions) -> StoreResult<Self> {
+        let path: Arc<Path> = PathBuf::into_boxed_path(options.path.clone()).into();
+        let shared: Shared = Arc::new(RwLock::new(database));
+        let readers = Readers::start(&shared)?;
+        let (changes, messages) = channel();
+        let writer = Writer::new(shared, opened, options);
+        let writer = spawn("mhost-store", move || serve(writer, &messages))?;
+        Ok(Self {
+            path,
+            changes: Some(changes),
+            writer: Some(writer),
+            readers,
+        })
+    }
+
+    /// Makes a change in the next group, and answers once it is durable. `change` may
+    /// be called again when another one of its group was rolled back.
+    pub async fn change<T, F>(&self, operation: &'static str, change: F) -> StoreResult<T>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Tx<'_>) -> Res<T> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let path = Arc::clone(&self.path);
+        let change = Change::new(operation, path, change, reply);
+        self.send(Message::Change(Box::new(change)));
+        answer.await.unwrap_or_else(|_| Err(ended(operation)))
+    }
+
+    /// Reads from what is committed.
+    pub async fn read<T, F>(&self, operation: &'static str, read: F) -> StoreResult<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Snapshot) -> Res<T> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let path = Arc::clone(&self.path);
+        self.readers.send(Box::new(move |database| {
+            let result = Snapshot::of(database).and_then(|snapshot| read(&snapshot));
+            // Whoever asked may have gone.
+            let _ = reply.send(result.map_err(|trouble| trouble.during(operation, &path)));
+        }));
+        answer.await.unwrap_or_else(|_| Err(ended(operation)))
+    }
+
+    /// Checks the file with nothing else going on.
+    pub async fn verify(&self) -> StoreResult<Vec<String>> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Message::Verify(reply));
+        let ended = |_| Err(ended("check the store"));
+        answer.await.unwrap_or_else(ended)
+    }
+
+    /// A message to a thread that has ended is dropped, and its asker hears of it.
+    fn send(&self, message: Message) {
+        if let Some(changes) = &self.changes {
+            let _ = changes.send(message);
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.readers.stop();
+        self.changes = None;
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
+        }
+    }
+}
+
+fn serve(mut writer: Writer, messages: &Receiver<Message>) {
+    while let Ok(first) = messages.recv() {
+        let mut jobs = Vec::new();
+        let mut checks = Vec::new();
+        let waiting = messages.try_iter();
+        for message in std::iter::once(first).chain(waiting).take(GROUP) {
+            match message {
+                Message::Change(job) => jobs.push(job),
+                Message::Verify(reply) => checks.push(reply),
+            }
+        }
+        writer.commit(jobs);
+        for reply in checks {
+            let _ = reply.send(check(&writer));
+        }
+    }
+}
+
+fn check(writer: &Writer) -> StoreResult<Vec<String>> {
+    let mut database = writer
+        .shared
+        .write()
+        .unwrap_or_else(PoisonError::into_inner);
+    let findings = guarded(|| verify::findings(&mut database));
+    findings
+        .unwrap_or_else(|panic| Ok(vec![format!("the pages contradict each other: {panic}")]))
+        .map_err(|trouble| trouble.during("check the store", &writer.path))
+}
+
+fn ended(operation: &'static str) -> StoreError {
+    StoreError::Failed {
+        operation,
+        why: "the store's thread has ended".into(),
+    }
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> StoreResult<JoinHandle<()>> {
+    let thread = std::thread::Builder::new().name(name.into()).spawn(run);
+    thread.map_err(|error| StoreError::Failed {
+        operation: "start the store's thread",
+        why: error.to_string(),
+    })
+}
+
+/// Calls `run`; a panic becomes its text. What `run` touched must be thrown away then.
+fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).map_err(|panic| words(&*panic))
+}
+
+fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without words".into())
+}

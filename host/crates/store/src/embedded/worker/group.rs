@@ -1,0 +1,181 @@
+//! A group of changes: one transaction, one commit, and an answer to each.
+
+use std::cell::Cell;
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
+
+use mhost_model::plan::Planner;
+use mhost_model::{Clock, NodeId};
+use tokio::sync::oneshot;
+
+use super::{Shared, guarded};
+use crate::embedded::OpenOptions;
+use crate::embedded::open::Opened;
+use crate::embedded::record::{Counters, encode};
+use crate::embedded::tables::Tables;
+use crate::embedded::trouble::Res;
+use crate::embedded::tx::{Memory, Tx};
+use crate::{StoreError, StoreResult};
+
+/// A change, whatever it answers.
+pub trait Job: Send {
+    /// Makes the change; whether it succeeded.
+    fn run(&mut self, tx: &mut Tx<'_>) -> bool;
+    /// Takes note that `run` panicked.
+    fn panicked(&mut self, words: String);
+    /// Answers, once the fate of the group is known.
+    fn answer(self: Box<Self>, commit: StoreResult<()>);
+}
+
+/// A change and the way back to who asked for it.
+pub struct Change<T, F> {
+    operation: &'static str,
+    path: Arc<Path>,
+    change: F,
+    result: StoreResult<T>,
+    reply: oneshot::Sender<StoreResult<T>>,
+}
+
+impl<T, F> Change<T, F> {
+    pub fn new(
+        operation: &'static str,
+        path: Arc<Path>,
+        change: F,
+        reply: oneshot::Sender<StoreResult<T>>,
+    ) -> Self {
+        let result = Err(super::ended(operation));
+        Self {
+            operation,
+            path,
+            change,
+            result,
+            reply,
+        }
+    }
+}
+
+impl<T, F> Job for Change<T, F>
+where
+    T: Send,
+    F: Fn(&mut Tx<'_>) -> Res<T> + Send,
+{
+    fn run(&mut self, tx: &mut Tx<'_>) -> bool {
+        let result = (self.change)(tx);
+        self.result = result.map_err(|trouble| trouble.during(self.operation, &self.path));
+        self.result.is_ok()
+    }
+
+    fn panicked(&mut self, words: String) {
+        self.result = Err(StoreError::Failed {
+            operation: self.operation,
+            why: format!("a bug of mhost: {words}"),
+        });
+    }
+
+    fn answer(self: Box<Self>, commit: StoreResult<()>) {
+        let result = self.result.and_then(|value| commit.map(|()| value));
+        // Whoever asked may have gone; the change stands all the same.
+        let _ = self.reply.send(result);
+    }
+}
+
+/// How an attempt to make a group's changes ended.
+enum Fate {
+    Done,
+    /// This one failed half-way; nothing of the group is in the file.
+    Spoiled(usize),
+}
+
+/// The writing thread's own.
+pub struct Writer {
+    pub(super) shared: Shared,
+    pub(super) path: Arc<Path>,
+    node: NodeId,
+    clock: Arc<dyn Clock>,
+    planner: Arc<dyn Planner>,
+    counters: Counters,
+    memory: Memory,
+}
+
+impl Writer {
+    pub fn new(shared: Shared, opened: Opened, options: OpenOptions) -> Self {
+        Self {
+            shared,
+            path: options.path.into_boxed_path().into(),
+            node: opened.node,
+            clock: options.clock,
+            planner: options.planner,
+            counters: opened.counters,
+            memory: Memory::default(),
+        }
+    }
+
+    /// Makes the changes, commits and answers.
+    pub fn commit(&mut self, mut jobs: Vec<Box<dyn Job>>) {
+        while !jobs.is_empty() {
+            match self.attempt(&mut jobs) {
+                Ok(Fate::Spoiled(at)) => jobs.remove(at).answer(Ok(())),
+                Ok(Fate::Done) => return jobs.into_iter().for_each(|job| job.answer(Ok(()))),
+                Err(trouble) => {
+                    let error = trouble.during("commit to the store", &self.path);
+                    return jobs
+                        .into_iter()
+                        .for_each(|job| job.answer(Err(error.clone())));
+                }
+            }
+        }
+    }
+
+    fn attempt(&mut self, jobs: &mut [Box<dyn Job>]) -> Res<Fate> {
+        let database = self.shared.read().unwrap_or_else(PoisonError::into_inner);
+        let txn = database.begin_write()?;
+        let wrote = Cell::new(false);
+        let mut tx = Tx {
+            tables: Tables::open(&txn, &wrote)?,
+            wrote: &wrote,
+            now: self.clock.now(),
+            node: self.node,
+            planner: &*self.planner,
+            counters: self.counters,
+            memory: self.memory.clone(),
+        };
+        let written = match run_all(&mut tx, jobs) {
+            Ok(written) => written,
+            Err(spoiled) => {
+                drop(tx);
+                txn.abort()?;
+                return Ok(Fate::Spoiled(spoiled));
+            }
+        };
+        if written && tx.counters != self.counters {
+            let counters = encode(&tx.counters)?;
+            tx.tables.meta.put("counters", counters.as_slice())?;
+        }
+        let (counters, memory) = (tx.counters, std::mem::take(&mut tx.memory));
+        drop(tx);
+        match written {
+            true => txn.commit()?,
+            false => txn.abort()?,
+        }
+        self.counters = counters;
+        self.memory = memory;
+        Ok(Fate::Done)
+    }
+}
+
+/// Whether anything was written, or the job that failed after it had begun to write.
+fn run_all(tx: &mut Tx<'_>, jobs: &mut [Box<dyn Job>]) -> Result<bool, usize> {
+    let mut written = false;
+    for (at, job) in jobs.iter_mut().enumerate() {
+        tx.wrote.set(false);
+        let succeeded = guarded(|| job.run(tx)).map_err(|words| {
+            job.panicked(words);
+            at
+        })?;
+        if !succeeded && tx.wrote.get() {
+            return Err(at);
+        }
+        written |= tx.wrote.get();
+    }
+    Ok(written)
+}
