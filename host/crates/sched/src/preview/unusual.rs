@@ -1,5 +1,7 @@
 //! What is unusual about a fire: as data for programs, as a sentence for people.
 
+use std::fmt;
+
 use chrono::{NaiveDateTime, TimeDelta, Timelike};
 use mhost_model::{Instant, Span};
 use serde::{Deserialize, Serialize};
@@ -50,6 +52,12 @@ pub enum Unusual {
 pub enum Pass {
     First,
     Second,
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.text)
+    }
 }
 
 impl Note {
