@@ -1,0 +1,209 @@
+//! Restoring a snapshot into a folder, in three walks over it: [`survey`] checks
+//! everything and changes nothing, [`write`] brings the contents, [`finish`] the
+//! hard links, the folders' metadata and the deletions.
+//!
+//! This is not left to `rustic_core`, which would write through a symbolic link
+//! that stands in a file's place, deletes before it knows whether it can go on, and
+//! only logs what went wrong. Each file is made whole under another name and then
+//! takes its place at once.
+
+mod content;
+mod finish;
+mod metadata;
+mod survey;
+mod write;
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use mhost_model::ports::repository::{RestoreOptions, RestoreSummary};
+use mhost_model::{Fault, FaultResult};
+use rustic_core::repofile::Node;
+use rustic_core::{IndexedFullStatus, Repository, TreeId};
+
+use self::survey::Survey;
+use crate::fault;
+use crate::folder::Folder;
+use crate::session::Session;
+use crate::snapshots::{self, Reference};
+use crate::trees::{self, Walk, Wanted};
+
+type Repo = Repository<IndexedFullStatus>;
+
+/// What is restored, and how.
+pub struct Job {
+    repo: Repo,
+    tree: TreeId,
+    /// Where the tree stands in the snapshot; it comes to lie at the target.
+    base: PathBuf,
+    /// The folder at `base`, unless that is the snapshot's root.
+    base_node: Option<Node>,
+    wanted: Wanted,
+    options: RestoreOptions,
+}
+
+impl Job {
+    fn walk(&self) -> FaultResult<Walk<'_, IndexedFullStatus>> {
+        Walk::new(&self.repo, self.tree, &self.base, &self.wanted)
+    }
+
+    /// Whether the target itself is to become a folder of the snapshot.
+    fn takes_target(&self) -> bool {
+        self.wanted.is_everything()
+    }
+}
+
+/// See the module.
+pub fn run(
+    session: Session,
+    snapshot: &str,
+    target: &Path,
+    options: &RestoreOptions,
+) -> FaultResult<RestoreSummary> {
+    let job = plan(session.repo, snapshot, options)?;
+    if options.delete && job.wanted.is_everything() && target == Path::new("/") {
+        return Err(Fault::Invalid(
+            "restoring to `/` with `delete` would remove the whole system: name the paths to restore"
+                .to_owned(),
+        ));
+    }
+    let existing = open_target(target)?;
+    let survey = survey::run(&job, existing.as_ref())?;
+    enough_space(target, &survey)?;
+    let folder = match existing {
+        Some(folder) => folder,
+        None => make_target(target)?,
+    };
+    let problems = Problems::default();
+    write::run(&job, &folder, &survey, &problems)?;
+    finish::run(&job, &folder, &survey, &problems)?;
+    make_durable(&folder, target)?;
+    drop(session.lock);
+    problems.into_result(survey.summary)
+}
+
+fn plan(
+    repo: Repository<rustic_core::OpenStatus>,
+    snapshot: &str,
+    options: &RestoreOptions,
+) -> FaultResult<Job> {
+    let reference = Reference::new(snapshot);
+    let snapshot = snapshots::find(&repo, reference.snapshot)?;
+    let repo = repo
+        .to_indexed()
+        .map_err(|error| fault::rustic("reading the index", &error))?;
+    let base = match reference.folder {
+        None => PathBuf::from("/"),
+        Some(folder) => trees::absolute(folder)?,
+    };
+    let base_node = trees::find(&repo, snapshot.tree, &base)?;
+    let tree = match &base_node {
+        None => snapshot.tree,
+        Some(node) if node.is_dir() => trees::subtree(node, &base)?,
+        Some(_) => {
+            return Err(Fault::Invalid(format!(
+                "{} is no folder: take the folder that it lies in, and name the file in `paths`",
+                base.display()
+            )));
+        }
+    };
+    let mut wanted = Vec::new();
+    for path in &options.paths {
+        let path = trees::absolute(path)?;
+        trees::find(&repo, snapshot.tree, &path)?;
+        if !path.starts_with(&base) {
+            return Err(Fault::Invalid(format!(
+                "{} does not lie below {}",
+                path.display(),
+                base.display()
+            )));
+        }
+        wanted.push(path);
+    }
+    Ok(Job {
+        repo,
+        tree,
+        base,
+        base_node,
+        wanted: Wanted::new(wanted),
+        options: options.clone(),
+    })
+}
+
+/// None where there is nothing yet.
+fn open_target(target: &Path) -> FaultResult<Option<Folder>> {
+    match Folder::open(target) {
+        Ok(folder) => Ok(Some(folder)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(fault::system("restoring to", target, &error)),
+    }
+}
+
+fn make_target(target: &Path) -> FaultResult<Folder> {
+    fs::create_dir_all(target)
+        .and_then(|()| Folder::open(target))
+        .map_err(|error| fault::system("restoring to", target, &error))
+}
+
+/// Looks at the next folder above the target that is there.
+fn enough_space(target: &Path, survey: &Survey) -> FaultResult<()> {
+    let free = target.ancestors().find_map(|path| {
+        let stats = rustix::fs::statvfs(path).ok()?;
+        Some(stats.f_bavail.saturating_mul(stats.f_frsize))
+    });
+    match free {
+        Some(free) if free < survey.bytes_needed => Err(Fault::Failed(format!(
+            "restoring to {}: {} bytes are needed and {free} are free there; nothing was changed",
+            target.display(),
+            survey.bytes_needed
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// A restore that is reported must survive a power cut.
+fn make_durable(folder: &Folder, target: &Path) -> FaultResult<()> {
+    rustix::fs::syncfs(folder.as_file())
+        .map_err(|error| fault::system("making durable", target, &error.into()))
+}
+
+/// What could not be set although the contents are there; told at the end.
+#[derive(Debug, Default)]
+pub struct Problems(Mutex<Vec<String>>);
+
+impl Problems {
+    pub fn note(&self, path: &Path, what: &str, error: &io::Error) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push(format!("{}: {what}: {error}", path.display()));
+    }
+
+    fn into_result(self, summary: RestoreSummary) -> FaultResult<RestoreSummary> {
+        let all = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if all.is_empty() {
+            return Ok(summary);
+        }
+        let first: Vec<_> = all.iter().take(10).map(String::as_str).collect();
+        let more = all.len() - first.len();
+        let more = if more > 0 {
+            format!("; and {more} more")
+        } else {
+            String::new()
+        };
+        Err(Fault::Failed(format!(
+            "{} files were restored, but not all about them: {}{more}",
+            summary.files,
+            first.join("; ")
+        )))
+    }
+}
+
+/// A name of this run for a file that is not yet whole.
+fn temporary_name() -> OsString {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    OsString::from(format!(".mhost-restore-{}-{number}", std::process::id()))
+}

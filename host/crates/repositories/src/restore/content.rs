@@ -1,0 +1,90 @@
+//! The contents of one file: comparing what is there, and bringing what is not.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use mhost_model::{Fault, FaultResult};
+use rayon::prelude::*;
+use rustic_core::repofile::{BlobType, Node};
+use rustic_core::{BlobId, DataId, Id};
+
+use super::Repo;
+use crate::fault;
+
+/// A piece of a file.
+#[derive(Debug, Clone, Copy)]
+pub struct Piece {
+    pub id: DataId,
+    pub offset: u64,
+    pub length: u32,
+}
+
+/// The pieces of a file, in order; an error where one is not in the repository.
+pub fn pieces(repo: &Repo, node: &Node, path: &Path) -> FaultResult<Vec<Piece>> {
+    let mut offset = 0_u64;
+    let ids = node.content.iter().flatten();
+    ids.map(|id| {
+        let entry = repo
+            .get_index_entry(id)
+            .map_err(|error| fault::rustic(path.display(), &error))?;
+        let length = entry.data_length();
+        let piece = Piece {
+            id: *id,
+            offset,
+            length,
+        };
+        offset += u64::from(length);
+        Ok(piece)
+    })
+    .collect()
+}
+
+pub fn length(pieces: &[Piece]) -> u64 {
+    pieces.iter().map(|piece| u64::from(piece.length)).sum()
+}
+
+/// Whether a file of the right length holds exactly these pieces. It is read,
+/// whatever its times say.
+pub fn holds(file: &File, pieces: &[Piece]) -> bool {
+    let matches = |piece: &Piece| {
+        let mut buffer = vec![0; piece.length as usize];
+        let id: Id = *piece.id;
+        file.read_exact_at(&mut buffer, piece.offset).is_ok()
+            && id.blob_matches_reader(u64::from(piece.length), &mut buffer.as_slice())
+    };
+    match pieces {
+        [] => true,
+        [only] => matches(only),
+        several => several.par_iter().all(matches),
+    }
+}
+
+/// Fills an empty file. Pieces of zeroes stay holes.
+pub fn fill(repo: &Repo, file: &File, pieces: &[Piece], path: &Path) -> FaultResult<()> {
+    let unwritten = |error: io::Error| fault::system("writing", path, &error);
+    file.set_len(length(pieces)).map_err(unwritten)?;
+    let write = |piece: &Piece| {
+        let data = repo
+            .get_blob_cached(&BlobId::from(piece.id), BlobType::Data)
+            .map_err(|error| fault::rustic(path.display(), &error))?;
+        if data.len() != piece.length as usize {
+            return Err(Fault::Damaged(format!(
+                "{}: a piece has {} bytes instead of {}",
+                path.display(),
+                data.len(),
+                piece.length
+            )));
+        }
+        if data.iter().all(|byte| *byte == 0) {
+            return Ok(());
+        }
+        file.write_all_at(&data, piece.offset).map_err(unwritten)
+    };
+    match pieces {
+        [] => Ok(()),
+        [only] => write(only),
+        several => several.par_iter().try_for_each(write),
+    }
+}

@@ -1,0 +1,235 @@
+//! What the tests of repositories share: a repository in a scratch folder, and a
+//! tree with everything that a file system can hold.
+
+#![allow(dead_code)] // Each test target uses a part of it.
+#![allow(clippy::unwrap_used)] // A panic is how a test fails.
+
+use std::cell::OnceCell;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use mhost_model::ports::repository::{
+    BackupOptions, BackupSummary, Repositories, Repository, Source,
+};
+use mhost_model::resource::RepositoryDef;
+use mhost_model::{FaultResult, Instant, Name};
+use mhost_repositories::ManagedRepositories;
+use mhost_test_support::scratch;
+use rustix::fs::{AtFlags, CWD, Mode, Timespec, Timestamps, XattrFlags};
+
+pub const PASSWORD: &str = "correct horse";
+
+/// A folder with a repository's place in it.
+pub struct Bench {
+    pub dir: tempfile::TempDir,
+    /// Opened once: making a key of a password takes most of a test's time.
+    opened: OnceCell<Box<dyn Repository>>,
+}
+
+impl Bench {
+    pub fn new() -> Self {
+        let dir = scratch("repository");
+        fs::create_dir(dir.path().join("source")).unwrap();
+        Self {
+            dir,
+            opened: OnceCell::new(),
+        }
+    }
+
+    pub fn with_repository() -> Self {
+        let bench = Self::new();
+        let created = bench.repositories().create(&name(), PASSWORD).unwrap();
+        assert!(bench.opened.set(created).is_ok());
+        bench
+    }
+
+    pub fn path(&self, below: &str) -> PathBuf {
+        self.dir.path().join(below)
+    }
+
+    pub fn repo_path(&self) -> PathBuf {
+        self.path("repo")
+    }
+
+    pub fn source(&self) -> PathBuf {
+        self.path("source")
+    }
+
+    /// A file of the source, with the folders that it needs.
+    pub fn write(&self, file: &str, content: impl AsRef<[u8]>) {
+        let path = self.source().join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
+    pub fn repositories(&self) -> ManagedRepositories {
+        repositories(self.repo_path().to_str().unwrap())
+    }
+
+    pub fn open(&self) -> &dyn Repository {
+        let open = || self.repositories().open(&name(), PASSWORD).unwrap();
+        &**self.opened.get_or_init(open)
+    }
+
+    /// Of the whole source, which stands where it lies.
+    pub fn backup(&self) -> BackupSummary {
+        self.backup_at(noon(0)).unwrap()
+    }
+
+    pub fn backup_at(&self, now: Instant) -> FaultResult<BackupSummary> {
+        self.open()
+            .backup(&[same(&self.source())], &BackupOptions::default(), now)
+    }
+
+    pub fn locks(&self) -> usize {
+        fs::read_dir(self.repo_path().join("locks")).map_or(0, Iterator::count)
+    }
+
+    /// All pack files.
+    pub fn packs(&self) -> Vec<PathBuf> {
+        packs(&self.repo_path())
+    }
+
+    /// How a snapshot's folder of the source is named for a restore.
+    pub fn latest_source(&self) -> String {
+        format!("latest:{}", self.source().display())
+    }
+}
+
+pub fn name() -> Name {
+    "site".parse().unwrap()
+}
+
+pub fn repositories(url: &str) -> ManagedRepositories {
+    let def = RepositoryDef {
+        url: url.to_owned(),
+    };
+    ManagedRepositories::new([(name(), def)].into(), None)
+}
+
+pub fn packs(repo: &Path) -> Vec<PathBuf> {
+    let folders = fs::read_dir(repo.join("data"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let files = folders
+        .filter(|path| path.is_dir())
+        .flat_map(|path| fs::read_dir(path).unwrap());
+    files.map(|entry| entry.unwrap().path()).collect()
+}
+
+/// Noon of a day after the first of January 2024, UTC.
+pub fn noon(days: i64) -> Instant {
+    Instant::from_timestamp(1_704_110_400 + days * 86_400, 0).unwrap()
+}
+
+/// A source that stands where it is read.
+pub fn same(path: &Path) -> Source {
+    at(path, path)
+}
+
+pub fn at(read: &Path, stand: &Path) -> Source {
+    Source {
+        read: read.to_path_buf(),
+        stand: stand.to_path_buf(),
+    }
+}
+
+/// Bytes that do not compress, the same each time.
+pub fn noise(length: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut bytes = Vec::with_capacity(length + 8);
+    while bytes.len() < length {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend(state.to_le_bytes());
+    }
+    bytes.truncate(length);
+    bytes
+}
+
+/// Odd names, links of both kinds, a hole, odd modes and times, a pipe, attributes.
+pub fn furnish(root: &Path) {
+    fs::create_dir_all(root.join("deep/er/still")).unwrap();
+    fs::create_dir(root.join("empty")).unwrap();
+    fs::write(root.join("empty.txt"), "").unwrap();
+    fs::write(root.join("deep/er/still/large"), noise(5 << 20, 1)).unwrap();
+    for (index, odd) in odd_names().iter().enumerate() {
+        fs::write(root.join(odd), index.to_string()).unwrap();
+    }
+    sparse(&root.join("sparse"));
+    fs::hard_link(root.join("empty.txt"), root.join("deep/empty-too")).unwrap();
+    fs::hard_link(root.join("deep/er/still/large"), root.join("also large")).unwrap();
+    symlink("deep/er", root.join("to a folder")).unwrap();
+    symlink("/no/such/file", root.join("dangling")).unwrap();
+    symlink(
+        std::ffi::OsStr::from_bytes(b"\xff\xfe"),
+        root.join("to no text"),
+    )
+    .unwrap();
+    let mode = Mode::from_raw_mode(0o600);
+    rustix::fs::mknodat(CWD, root.join("pipe"), rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    attribute(&root.join("sparse"));
+    for (file, mode) in [
+        ("sparse", 0o4751),
+        ("empty", 0o1777),
+        ("deep", 0o2750),
+        ("pipe", 0o640),
+    ] {
+        fs::set_permissions(root.join(file), fs::Permissions::from_mode(mode)).unwrap();
+    }
+    for (file, seconds, nanoseconds) in [
+        ("empty.txt", -5, 250_000_000),
+        ("sparse", 1_000_000_000, 123_456_789),
+        ("dangling", 1, 2),
+        ("deep/er", 946_684_800, 1),
+        ("empty", 0, 0),
+    ] {
+        set_time(&root.join(file), seconds, nanoseconds);
+    }
+}
+
+fn odd_names() -> Vec<PathBuf> {
+    let bytes: [&[u8]; 9] = [
+        b" ",
+        b"-rf",
+        b"new\nline",
+        b"quote\"back\\slash",
+        b"\xffno text\xfe",
+        "ünïcödé 🦀".as_bytes(),
+        b"*[a]?{b}",
+        b"tab\tbell\x07",
+        b"con:colon",
+    ];
+    bytes
+        .iter()
+        .map(|name| PathBuf::from(std::ffi::OsStr::from_bytes(name)))
+        .collect()
+}
+
+/// 64 MiB with a few bytes in the middle.
+fn sparse(path: &Path) {
+    use std::os::unix::fs::FileExt;
+    let file = fs::File::create(path).unwrap();
+    file.set_len(64 << 20).unwrap();
+    file.write_all_at(b"an island", 30 << 20).unwrap();
+}
+
+/// Not every file system has them.
+fn attribute(path: &Path) {
+    let _ = rustix::fs::setxattr(path, "user.mhost", b"\x00value\xff", XattrFlags::empty());
+}
+
+pub fn set_time(path: &Path, seconds: i64, nanoseconds: i64) {
+    let time = Timespec {
+        tv_sec: seconds,
+        tv_nsec: nanoseconds,
+    };
+    let times = Timestamps {
+        last_access: time,
+        last_modification: time,
+    };
+    rustix::fs::utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW).unwrap();
+}
