@@ -8,7 +8,7 @@ use mhost_model::run::{Outcome, Run, RunState, Trigger};
 use mhost_model::task::{Task, TaskSpec};
 use mhost_model::{Fence, Instant, RunId, TaskId};
 
-use super::claim::{claim_of, draft};
+use super::claim::{SUPERSEDED, claim_of, draft};
 use super::held::Held;
 use super::overlap::{Admission, admit};
 use super::record::{OpenState, Row, instant};
@@ -136,7 +136,7 @@ impl Tx<'_> {
         for open in &held.progress.open {
             match open.state {
                 OpenState::Running => living.push(RunId(open.id)),
-                _ => self.cancel_idle(RunId(open.id), "a newer run takes its place")?,
+                _ => self.cancel_idle(RunId(open.id), SUPERSEDED)?,
             }
         }
         let held = self.take_indexed(wanted.task)?;

@@ -5,22 +5,27 @@
 //! could not go on is put among the waiting, so no instant brings it back, but a
 //! completion does.
 
+mod look;
+
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use mhost_model::plan::{Decision, Passed};
 use mhost_model::resource::PoolDef;
 use mhost_model::run::{Run, RunState, Trigger};
 use mhost_model::task::Task;
 use mhost_model::{Fence, Instant, Name, RunId, TaskId};
 use redb::ReadableTable;
 
-use super::agenda::may_start;
+use super::edit::POOL;
 use super::held::Held;
-use super::record::{OpenState, Row, RunningRec, decode, get, instant, millis};
-use super::trouble::{Res, Trouble};
+use super::read::parse_name;
+use super::record::{Row, RunningRec, decode, get, instant};
+use super::trouble::Res;
 use super::tx::{Claimant, Tx};
 use crate::{Claim, ClaimDue, Claimed};
+
+/// Why a run is cancelled under the overlap policy `cancel-previous`.
+pub const SUPERSEDED: &str = "a newer run takes its place";
 
 /// One call of `claim_due`.
 struct Round {
@@ -52,13 +57,15 @@ impl Tx<'_> {
             looked: 0,
             done: Claimed::default(),
         };
+        // What is asked for from here on may come too late for this look.
+        self.memory.stirred = false;
         self.claim_waiting(&mut round)?;
         self.claim_timed(&mut round)?;
         let mut done = round.done;
         done.cancel.append(&mut self.memory.cancel);
         done.cancel.sort();
         done.cancel.dedup();
-        self.memory.stirred = done.more;
+        self.memory.stirred |= done.more;
         done.next_wake = self.next_wake()?;
         Ok(done)
     }
@@ -83,9 +90,7 @@ impl Tx<'_> {
         let Some(row) = rows.next().transpose()? else {
             return Ok(None);
         };
-        let name = row.0.value().0.parse();
-        name.map(Some)
-            .map_err(|error: mhost_model::NameError| Trouble::Damaged(error.to_string()))
+        parse_name(row.0.value().0).map(Some)
     }
 
     fn claim_from(&mut self, pool: &Name, round: &mut Round) -> Res<()> {
@@ -142,7 +147,7 @@ impl Tx<'_> {
         if let Some(free) = round.slots.get(pool) {
             return Ok(*free);
         }
-        let size: Option<PoolDef> = get(&*self.tables.definitions, ("pool", pool.as_str()))?;
+        let size: Option<PoolDef> = get(&*self.tables.definitions, (POOL, pool.as_str()))?;
         let mut free = size.map_or(1, |pool| pool.size);
         for row in self.tables.running.iter()? {
             let claim: RunningRec = decode(row?.1.value())?;
@@ -150,119 +155,6 @@ impl Tx<'_> {
         }
         round.slots.insert(pool.clone(), free);
         Ok(free)
-    }
-
-    /// Asks the planner about one task, and does what it says.
-    fn look_at(&mut self, id: TaskId, round: &mut Round) -> Res<()> {
-        let mut held = self.take_indexed(id)?;
-        let pool = held.task.spec.policy.pool.clone();
-        let free = self.free(round, &pool)?;
-        let mut progress = self.view(&held.progress)?;
-        progress.open.retain(|open| {
-            let rec = held.open(open.id);
-            rec.is_some_and(|rec| rec.state == OpenState::Running || may_start(&held.task, rec))
-        });
-        let decision = self.planner.due(&held.task, &progress, free, self.now);
-        let before = (held.progress.clone(), round.done.passed.len());
-        let started = self.obey(&mut held, decision, round)?;
-        round.slots.insert(pool, free.saturating_sub(started));
-
-        let moved = before != (held.progress.clone(), round.done.passed.len());
-        let still_due = |wake: i64| wake <= self.now_ms();
-        if moved && held.progress.wake_at.is_some_and(still_due) {
-            return self.put_back(held);
-        }
-        held.progress.examined = Some(self.now_ms());
-        self.put_examined(held)
-    }
-
-    /// Carries a decision out; answers how many runs it started.
-    fn obey(&mut self, held: &mut Held, decision: Decision, round: &mut Round) -> Res<u32> {
-        let started = round.done.start.len();
-        for passed in &decision.pass {
-            self.pass(held, passed, &mut round.done.passed)?;
-        }
-        for run in decision.resume {
-            let row = self.promotable(held, run)?;
-            let claim = self.start(held, row, round.by)?;
-            round.done.start.push(claim);
-        }
-        for fire in decision.start {
-            if let Some(row) = self.new_fire(held, fire)? {
-                let claim = self.start(held, row, round.by)?;
-                round.done.start.push(claim);
-            }
-        }
-        for fire in decision.queue {
-            if let Some(row) = self.new_fire(held, fire)? {
-                self.put_row(&row)?;
-                held.note(&row.run);
-            }
-        }
-        round.done.cancel.extend(decision.cancel);
-        let next = held
-            .task
-            .enabled
-            .then_some((decision.next_due, decision.wake_at));
-        let (next_due, wake_at) = next.unwrap_or_default();
-        held.progress.next_due = next_due.map(millis);
-        held.progress.wake_at = wake_at.map(millis);
-        Ok((round.done.start.len() - started)
-            .try_into()
-            .unwrap_or(u32::MAX))
-    }
-
-    fn pass(&mut self, held: &mut Held, passed: &Passed, rows: &mut Vec<Run>) -> Res<()> {
-        let Some(mut row) = self.new_fire(held, passed.fire_at)? else {
-            return Ok(());
-        };
-        row.run.state = RunState::Settled {
-            outcome: passed.outcome,
-        };
-        row.run.reason = Some(passed.reason.clone());
-        row.run.finished_at = Some(self.now);
-        self.put_row(&row)?;
-        rows.push(row.run);
-        Ok(())
-    }
-
-    /// A row for a fire of the clock, not yet written; none if the fire has one: no
-    /// fire happens twice, whatever is decided.
-    fn new_fire(&mut self, held: &mut Held, fire_at: Instant) -> Res<Option<Row>> {
-        let at = millis(fire_at);
-        if self.has_fire(held.task.id, at, Trigger::Timer)? {
-            tracing::error!(task = %held.task.name, %fire_at, "a fire was decided twice");
-            return Ok(None);
-        }
-        let fire_at = instant(at).map_err(Trouble::Damaged)?;
-        held.progress.last_fire = held.progress.last_fire.max(Some(at));
-        self.enrol(draft(&held.task, Trigger::Timer, fire_at))
-            .map(Some)
-    }
-
-    fn promotable(&self, held: &Held, run: RunId) -> Res<Row> {
-        match held.open(run).map(|open| open.state) {
-            Some(OpenState::Queued | OpenState::Waiting { .. }) => {}
-            _ => return Err(Trouble::conflict(format!("run {run} cannot be promoted"))),
-        }
-        self.row(run)?.ok_or_else(|| Trouble::dangling("run", run))
-    }
-
-    /// Starts an attempt of a run of the task, as the task is now.
-    pub fn start(&mut self, held: &mut Held, mut row: Row, by: Claimant) -> Res<Claim> {
-        self.start_beside(held, &mut row, by)?;
-        held.note(&row.run);
-        Ok(claim_of(held, row))
-    }
-
-    /// As [`Self::start`], without a place among the task's open runs.
-    pub fn start_beside(&mut self, held: &mut Held, row: &mut Row, by: Claimant) -> Res<()> {
-        row.run.fence = held.fence();
-        row.run.plugin = held.task.spec.plugin.clone();
-        row.run.action = held.task.spec.action.clone();
-        row.run.digest = Some(held.task.pin);
-        self.occupy(&mut row.run, by, held.task.spec.policy.pool.as_str())?;
-        self.put_row(row)
     }
 }
 

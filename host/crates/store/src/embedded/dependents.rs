@@ -7,14 +7,22 @@ use mhost_model::task::Task;
 use redb::ReadableTable;
 
 use super::ask::Wanted;
+use super::end::End;
 use super::trouble::Res;
 use super::tx::Tx;
 use crate::Answer;
 
 impl Tx<'_> {
-    /// Asks for the runs that wait for this outcome of the task `name`.
-    pub fn set_off(&mut self, name: &str, outcome: Outcome) -> Res<()> {
-        for task in self.dependents(name)? {
+    /// Asks for the runs that wait for this end.
+    pub fn set_off(&mut self, end: Option<End>) -> Res<()> {
+        let Some(End {
+            task: name,
+            outcome,
+        }) = end
+        else {
+            return Ok(());
+        };
+        for task in self.dependents(name.as_str())? {
             let held = self.take_indexed(mhost_model::TaskId(task))?;
             if !held.task.enabled || !waits_for(&held.task.spec.schedule, outcome) {
                 continue;

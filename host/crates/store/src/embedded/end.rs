@@ -3,7 +3,7 @@
 
 use mhost_model::plan::{Ended, Verdict};
 use mhost_model::run::{ErrorKind, Outcome, Run, RunError, RunState};
-use mhost_model::{Instant, RunId, TaskId};
+use mhost_model::{Instant, Name, RunId, TaskId};
 
 use super::held::Held;
 use super::record::{Row, StateValue, encode, instant, millis};
@@ -109,15 +109,24 @@ impl Tx<'_> {
         row.run.reason = reason;
         self.put_row(&row)?;
         if let Some(mut held) = held {
-            let name = held.task.name.clone();
-            held.forget(row.run.id);
-            account(&mut held, &row.run, outcome);
+            let end = account(&mut held, &row.run, outcome);
             self.put_back(held)?;
-            if row.run.attempt > 0 {
-                self.set_off(name.as_str(), outcome)?;
-            }
+            self.set_off(end)?;
         }
         Ok(row.run)
+    }
+
+    /// Settles a queued or waiting run of a task that the caller holds, puts back and
+    /// then lets set off what follows.
+    pub fn cancel_held(&mut self, held: &mut Held, run: RunId, reason: &str) -> Res<Option<End>> {
+        let row = self.row(run)?;
+        let mut row = row.ok_or_else(|| Trouble::dangling("run", run))?;
+        let outcome = Outcome::Cancelled;
+        row.run.finished_at = Some(self.now);
+        row.run.state = RunState::Settled { outcome };
+        row.run.reason = Some(reason.to_owned());
+        self.put_row(&row)?;
+        Ok(account(held, &row.run, outcome))
     }
 
     pub fn cancel_open(&mut self, run: RunId, reason: &str) -> Res<bool> {
@@ -134,21 +143,25 @@ impl Tx<'_> {
 
     /// Settles a run that is queued or waiting.
     pub fn cancel_idle(&mut self, run: RunId, reason: &str) -> Res<()> {
-        let row = self.row(run)?;
-        let mut row = row.ok_or_else(|| Trouble::dangling("run", run))?;
-        row.run.finished_at = Some(self.now);
-        let held = match row.run.task {
-            Some(task) => self.take(task)?,
-            None => None,
-        };
+        let task = self.row(run)?.and_then(|row| row.run.task);
+        let task = task.ok_or_else(|| Trouble::dangling("run", run))?;
+        let mut held = self.take_indexed(task)?;
+        let end = self.cancel_held(&mut held, run, reason)?;
+        self.put_back(held)?;
         self.memory.stirred = true;
-        self.settle(row, held, Outcome::Cancelled, Some(reason.to_owned()))?;
-        Ok(())
+        self.set_off(end)
     }
 }
 
-/// What the run's end means to its task.
-fn account(held: &mut Held, run: &Run, outcome: Outcome) {
+/// The end of a run that was tried, for the tasks that run after its task.
+pub struct End {
+    pub task: Name,
+    pub outcome: Outcome,
+}
+
+/// What the run's end means to its task, and to others.
+fn account(held: &mut Held, run: &Run, outcome: Outcome) -> Option<End> {
+    held.forget(run.id);
     let progress = &mut held.progress;
     progress.last_outcome = Some(outcome);
     if outcome == Outcome::Succeeded {
@@ -158,6 +171,10 @@ fn account(held: &mut Held, run: &Run, outcome: Outcome) {
     } else if run.attempt > 0 {
         progress.failures = progress.failures.saturating_add(1);
     }
+    (run.attempt > 0).then(|| End {
+        task: held.task.name.clone(),
+        outcome,
+    })
 }
 
 /// The task whose progress and state the run changes; a dry run and an `exec` change none.

@@ -6,7 +6,7 @@ use mhost_model::task::{Task, TaskSpec};
 use mhost_model::{Name, RunId, TaskId};
 
 use super::super::held::Held;
-use super::super::record::{OpenState, encode, millis};
+use super::super::record::{OpenState, encode, instant, millis};
 use super::super::trouble::{Res, Trouble};
 use super::super::tx::Tx;
 
@@ -88,21 +88,24 @@ impl Tx<'_> {
 
     /// The first due time of a new schedule; nothing is caught up.
     fn arm(&self, held: &mut Held) {
-        let armed = held
-            .task
-            .enabled
-            .then(|| self.planner.arm(&held.task, self.now));
-        let (next_due, wake_at) = armed.unwrap_or_default();
-        held.progress.next_due = next_due.map(millis);
-        held.progress.wake_at = wake_at.map(millis);
+        let armed = held.task.enabled.then(|| self.armed(held));
+        (held.progress.next_due, held.progress.wake_at) = armed.unwrap_or_default();
     }
 
     /// A new jitter moves the start of a fire that is still to come.
     fn move_wake(&self, held: &mut Held) {
-        let (next_due, wake_at) = self.planner.arm(&held.task, self.now);
-        if held.task.enabled && held.progress.next_due == next_due.map(millis) {
-            held.progress.wake_at = wake_at.map(millis);
+        let (next_due, wake_at) = self.armed(held);
+        if held.task.enabled && held.progress.next_due == next_due {
+            held.progress.wake_at = wake_at;
         }
+    }
+
+    /// Where the clock was set back, the task goes on from its newest fire.
+    fn armed(&self, held: &Held) -> (Option<i64>, Option<i64>) {
+        let last = held.progress.last_fire.and_then(|at| instant(at).ok());
+        let from = last.map_or(self.now, |last| last.max(self.now));
+        let (next_due, wake_at) = self.planner.arm(&held.task, from);
+        (next_due.map(millis), wake_at.map(millis))
     }
 
     /// Writes a task with what names it.
