@@ -14,7 +14,7 @@ mod repository;
 mod services;
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -59,6 +59,8 @@ pub struct NativeHost {
     log: RefCell<Vec<(Level, String)>>,
     progress: RefCell<Vec<Progress>>,
     processes: RefCell<Vec<String>>,
+    changed: RefCell<HashMap<u64, u64>>,
+    attempt: Cell<u32>,
 }
 
 impl Default for NativeHost {
@@ -90,6 +92,8 @@ impl NativeHost {
             log: RefCell::default(),
             progress: RefCell::default(),
             processes: RefCell::default(),
+            changed: RefCell::default(),
+            attempt: Cell::new(1),
         }
     }
 
@@ -149,6 +153,11 @@ impl NativeHost {
         self.cancelled.set(cancelled);
     }
 
+    /// The attempt that the next runs are told.
+    pub fn set_attempt(&self, attempt: u32) {
+        self.attempt.set(attempt);
+    }
+
     /// When the run crashes, and how many changes it made.
     pub fn crash(&self) -> &Crash {
         &self.crash
@@ -167,7 +176,7 @@ impl NativeHost {
             task: "test".to_owned(),
             config: config.to_string(),
             dry_run: self.dry_run.get(),
-            attempt: 1,
+            attempt: self.attempt.get(),
             idempotency_key: "test/0".to_owned(),
             fence: 1,
             fire_time: self.now.get(),

@@ -45,7 +45,29 @@ impl NativeHost {
             .iter()
             .map(|path| self.at(path))
             .collect::<Result<_>>()?;
-        self.change(|| what.clone(), || done(act(&local), &what))
+        self.change(
+            || what.clone(),
+            || {
+                let value = done(act(&local), &what)?;
+                local.iter().for_each(|path| self.touched(path));
+                Ok(value)
+            },
+        )
+    }
+
+    /// The file system's change times are the machine's; these are the test's.
+    fn touched(&self, path: &Path) {
+        if let Ok(found) = fs::symlink_metadata(path) {
+            let mut changed = self.changed.borrow_mut();
+            changed.insert(found.ino(), self.now.get());
+        }
+    }
+
+    fn described(&self, found: &fs::Metadata) -> Metadata {
+        let mut metadata = metadata(found);
+        let changed = self.changed.borrow().get(&found.ino()).copied();
+        metadata.changed = changed.map_or(metadata.modified, Moment::from_millis);
+        metadata
     }
 }
 
@@ -56,11 +78,11 @@ fn done<T>(result: io::Result<T>, operation: &str) -> Result<T> {
 impl Files for NativeHost {
     fn stat(&self, path: &str) -> Result<Metadata> {
         let found = fs::symlink_metadata(self.at(path)?);
-        done(found, &format!("look at `{path}`")).map(|found| metadata(&found))
+        done(found, &format!("look at `{path}`")).map(|found| self.described(&found))
     }
 
     fn walk(&self, root: &str, options: WalkOptions) -> Result<Box<dyn Walk + '_>> {
-        let listed = walk::collect(&self.at(root)?, options);
+        let listed = walk::collect(&self.at(root)?, options, &|found| self.described(found));
         let entries = done(listed, &format!("walk below `{root}`"))?;
         Ok(Box::new(walk::Listed::new(entries)))
     }

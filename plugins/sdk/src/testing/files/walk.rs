@@ -9,7 +9,9 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use crate::Result;
-use crate::files::{Entry, Walk, WalkOptions};
+use crate::files::{Entry, Metadata, Walk, WalkOptions};
+
+type Describe<'a> = &'a dyn Fn(&fs::Metadata) -> Metadata;
 
 pub struct Listed(RefCell<VecDeque<Entry>>);
 
@@ -28,18 +30,28 @@ impl Walk for Listed {
 }
 
 /// Depth first, parents first, names in byte order.
-pub fn collect(root: &Path, options: WalkOptions) -> io::Result<Vec<Entry>> {
+pub fn collect(
+    root: &Path,
+    options: WalkOptions,
+    describe: Describe<'_>,
+) -> io::Result<Vec<Entry>> {
     let mut entries = Vec::new();
     let device = options.one_file_system.then_some(fs::metadata(root)?.dev());
-    descend(root, "", options.max_depth, device, &mut entries)?;
+    let limits = Limits { device, describe };
+    descend(root, "", options.max_depth, &limits, &mut entries)?;
     Ok(entries)
+}
+
+struct Limits<'a> {
+    device: Option<u64>,
+    describe: Describe<'a>,
 }
 
 fn descend(
     directory: &Path,
     prefix: &str,
     depth: Option<u32>,
-    device: Option<u64>,
+    limits: &Limits<'_>,
     entries: &mut Vec<Entry>,
 ) -> io::Result<()> {
     let mut names: Vec<_> = fs::read_dir(directory)?
@@ -53,19 +65,19 @@ fn descend(
         entries.push(Entry {
             path: path.clone(),
             raw: name.to_str().is_none().then(|| name.as_bytes().to_vec()),
-            metadata: super::metadata(&found),
+            metadata: (limits.describe)(&found),
             link_target: fs::read_link(&local)
                 .ok()
                 .map(|text| text.display().to_string()),
         });
         let below = depth.map(|depth| depth.checked_sub(1));
-        let same = device.is_none_or(|device| device == found.dev());
+        let same = limits.device.is_none_or(|device| device == found.dev());
         if found.is_dir() && same && below != Some(None) {
             descend(
                 &local,
                 &format!("{path}/"),
                 below.flatten(),
-                device,
+                limits,
                 entries,
             )?;
         }
