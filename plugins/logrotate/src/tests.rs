@@ -222,7 +222,7 @@ fn one_bad_log_fails_the_run_and_not_the_others() {
     std::os::unix::fs::symlink("good.log", logs.join("link.log")).unwrap();
     rustix::fs::mknodat(
         rustix::fs::CWD,
-        &logs.join("pipe.log"),
+        logs.join("pipe.log"),
         rustix::fs::FileType::Fifo,
         rustix::fs::Mode::RUSR,
         0,
