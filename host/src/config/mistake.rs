@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use serde::Serialize;
 
 use super::path::KeyPath;
@@ -82,19 +82,17 @@ impl Mistake {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
-        let mut group: Group = level
-            .primary_title(self.message.as_str())
-            .element(self.origin());
-        if let Some(Excerpt {
-            line, text, marked, ..
-        }) = &self.excerpt
-        {
-            let mark = AnnotationKind::Primary.span(marked.clone());
-            let snippet = Snippet::source(text.as_str())
-                .line_start(*line)
-                .line_numbering(self.line.is_some())
-                .annotation(mark);
-            group = group.element(snippet);
+        let mut group = Group::with_title(level.primary_title(self.message.as_str()));
+        match &self.excerpt {
+            Some(excerpt) => {
+                let snippet = self.snippet(excerpt);
+                // Of a line in part, the library cannot know the column.
+                group = match excerpt.whole {
+                    true => group.element(snippet.path(self.file.as_str())),
+                    false => group.element(self.origin()).element(snippet),
+                };
+            }
+            None => group = group.element(self.origin()),
         }
         for (name, text) in [("key", &self.key), ("help", &self.help)] {
             if let Some(text) = text {
@@ -108,6 +106,13 @@ impl Mistake {
             Renderer::plain()
         };
         renderer.render(&[group])
+    }
+
+    fn snippet<'a>(&self, excerpt: &'a Excerpt) -> Snippet<'a, Annotation<'a>> {
+        Snippet::source(excerpt.text.as_str())
+            .line_start(excerpt.line)
+            .line_numbering(self.line.is_some())
+            .annotation(AnnotationKind::Primary.span(excerpt.marked.clone()))
     }
 
     fn origin(&self) -> Origin<'_> {
@@ -185,6 +190,14 @@ impl Refusal {
         Self {
             message: message.into(),
             help: Some(help.into()),
+        }
+    }
+
+    /// With a remedy where it has none.
+    pub fn or(self, help: &str) -> Self {
+        Self {
+            help: self.help.or_else(|| Some(help.to_owned())),
+            ..self
         }
     }
 

@@ -34,8 +34,25 @@ pub(super) fn quoted(key: &str) -> String {
     if !key.is_empty() && key.bytes().all(bare) {
         key.to_owned()
     } else {
-        toml::Value::from(key).to_string()
+        basic_string(key)
     }
+}
+
+/// A basic string on one line, whatever it holds.
+pub(super) fn basic_string(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            c if c.is_control() => out.push_str(&format!("\\u{:04X}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
 }
 
 impl fmt::Display for KeyPath {

@@ -141,16 +141,19 @@ impl Reader<'_> {
         // Of alternatives, a part is nothing.
         let parts = fixed.one_of.iter().flat_map(|set| set.iter());
         let mut whole = self.one_of(fixed, at, table)
-            && parts.into_iter().all(|key| table.contains_key(*key) == all.contains_key(*key));
+            && parts
+                .into_iter()
+                .all(|key| table.contains_key(*key) == all.contains_key(*key));
         for key in fixed.keys.iter().filter(required) {
             whole &= all.contains_key(key.name);
-            if !table.contains_key(key.name) {
+            if !table.contains_key(key.name) && !misspelt(fixed, key.name, table) {
                 self.missing(key, at);
             }
         }
-        // Judged only where all of it could be read.
         let all = Some(all).filter(|_| whole)?;
-        if let Some(judge) = fixed.judge.filter(|_| all.len() == table.len()) {
+        if let Some(judge) = fixed.judge {
+            // Only all of it together can be judged.
+            Some(()).filter(|()| all.len() == table.len())?;
             self.judge(judge, node, table, &all)?;
         }
         Some(Json::from(all))
@@ -217,12 +220,11 @@ impl Reader<'_> {
             _ => "this says more than one thing".to_owned(),
         };
         let quoted = |set: &&[&str]| set.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>();
-        let forms: Vec<String> = fixed
-            .one_of
-            .iter()
-            .map(|set| quoted(set).join(" with "))
-            .collect();
-        let help = format!("write exactly one of {}", forms.join(", "));
+        let forms = fixed.one_of.iter().map(|set| quoted(set).join(" with "));
+        let help = format!(
+            "write only one: {}",
+            forms.collect::<Vec<_>>().join(", or ")
+        );
         self.error(at, Refusal::new(message, help));
         false
     }
@@ -264,4 +266,16 @@ impl Reader<'_> {
         self.error(&node.extent, Refusal::new(message, help));
         None
     }
+}
+
+/// Whether a key stands there under a wrong name, which is told already.
+fn misspelt(fixed: &Fixed, name: &str, table: &Table) -> bool {
+    let known = || fixed.keys.iter().map(|key| key.name);
+    let unknown = table
+        .keys()
+        .filter(|found| known().all(|key| key != *found));
+    // Of a table with very many wrong keys nobody needs to know.
+    unknown
+        .take(20)
+        .any(|found| suggest::nearest(found, known()) == Some(name))
 }

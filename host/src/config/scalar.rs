@@ -158,17 +158,14 @@ where
     Ok(Json::from(value.to_string()))
 }
 
-fn word(text: &str, words: &[(&str, &str)]) -> Read {
+fn word(text: &str, words: &'static [(&str, &str)]) -> Read {
     let known = || words.iter().map(|(word, _)| *word);
     if known().any(|word| word == text) {
         return Ok(Json::from(text));
     }
     let help = match suggest::nearest(text, known()) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!(
-            "write one of {}",
-            suggest::list(known()).replace(" and ", " or ")
-        ),
+        None => format!("write {}", Scalar::Word(words).example()),
     };
     Err(Refusal::new(
         format!("`{}` is not known here", short(text)),

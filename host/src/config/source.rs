@@ -24,7 +24,9 @@ pub(super) struct Excerpt {
     pub line: usize,
     /// From 1, in characters.
     pub column: usize,
+    /// The line, or the part of it around what is marked.
     pub text: String,
+    pub whole: bool,
     /// Bytes of `text`.
     pub marked: Extent,
 }
@@ -53,6 +55,7 @@ impl Source {
         Excerpt {
             line,
             column,
+            whole: text.len() == whole.len(),
             text,
             marked,
         }

@@ -9,16 +9,13 @@ pub(super) fn nearest<'a>(
         return None;
     }
     let lower = word.to_lowercase();
-    let allowed = lower.chars().count().max(3) / 3;
     candidates
         .into_iter()
         .map(|candidate| {
-            (
-                strsim::osa_distance(&lower, &candidate.to_lowercase()),
-                candidate,
-            )
+            let distance = strsim::osa_distance(&lower, &candidate.to_lowercase());
+            (distance, candidate)
         })
-        .filter(|(distance, _)| *distance <= allowed)
+        .filter(|(distance, candidate)| *distance <= candidate.len().max(lower.len()).max(3) / 3)
         .min()
         .map(|(_, candidate)| candidate)
 }

@@ -72,7 +72,7 @@ impl Node {
             Value::Text(_) => "a string",
             Value::Integer(_) => "an integer",
             Value::Float(_) => "a number with a fraction",
-            Value::Outsize => "a number out of range",
+            Value::Outsize => "a number that is too large",
             Value::Bool(_) => "a boolean",
             Value::Moment(_) => "a date or time",
             Value::List(_) => "an array",

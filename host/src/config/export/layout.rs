@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json};
 
-use crate::config::path::{KeyPath, quoted};
+use crate::config::path::{KeyPath, basic_string, quoted};
 use crate::config::shape::{Fixed, Presence, Shape};
 
 /// Tables and arrays that fit are written on one line.
@@ -181,25 +181,8 @@ fn free(json: &Json) -> Out {
             None => Out::Scalar(toml::Value::from(number.as_f64().unwrap_or_default()).to_string()),
         },
         Json::Bool(value) => Out::Scalar(value.to_string()),
-        Json::String(text) => Out::Scalar(text_of(text)),
+        Json::String(text) => Out::Scalar(basic_string(text)),
         Json::Array(items) => Out::List(items.iter().map(free).collect()),
         Json::Object(map) => Out::Table(sorted(map, free)),
     }
-}
-
-/// A basic string on one line, whatever it holds.
-fn text_of(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            c if c.is_control() => out.push_str(&format!("\\u{:04X}", u32::from(c))),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
 }

@@ -79,40 +79,42 @@ fn explain(schema: &Json, error: &ValidationError) -> Vec<Finding> {
             unexpected.iter().map(unknown).collect()
         }
         Kind::Required { property } => vec![missing(path, subschema, property)],
-        Kind::AnyOf { context } | Kind::OneOfNotValid { context } => match likeliest(context) {
-            Some(errors) => errors
-                .iter()
-                .flat_map(|error| explain(schema, error))
-                .collect(),
-            None => vec![refused(
-                path,
-                subschema,
-                "this has none of the forms that the plugin takes".to_owned(),
-            )],
-        },
+        Kind::AnyOf { context } | Kind::OneOfNotValid { context } => {
+            match likeliest(error.instance_path().as_str(), context) {
+                Some(errors) => errors
+                    .iter()
+                    .flat_map(|error| explain(schema, error))
+                    .collect(),
+                None => vec![refused(
+                    path,
+                    subschema,
+                    "this has none of the forms that the plugin takes".to_owned(),
+                )],
+            }
+        }
         _ => vec![refused(path, subschema, said(error))],
     }
 }
 
-/// The alternative that was meant: the one whose mistakes lie deepest. None where every
-/// alternative already fails at the value itself.
+/// The alternative that was meant: the only one that is of the value's type, or the only one
+/// that fits it but for something deeper down. None where that leaves a choice.
 fn likeliest<'a>(
+    here: &str,
     context: &'a [Vec<ValidationError<'static>>],
 ) -> Option<&'a [ValidationError<'static>]> {
-    let depth = |errors: &[ValidationError]| {
-        errors
-            .iter()
-            .map(|error| error.instance_path().as_str().matches('/').count())
-            .min()
+    let at = |error: &ValidationError| error.instance_path().as_str().len() <= here.len();
+    let kind = |error: &ValidationError| {
+        matches!(
+            error.kind(),
+            Kind::Type { .. } | Kind::Constant { .. } | Kind::Enum { .. }
+        )
     };
-    let depths: Vec<Option<usize>> = context.iter().map(|errors| depth(errors)).collect();
-    let deepest = depths.iter().max()?;
-    let shallowest = depths.iter().min()?;
-    if deepest == shallowest && context.len() > 1 {
-        return None;
-    }
-    let at = depths.iter().position(|depth| depth == deepest)?;
-    context.get(at).map(Vec::as_slice)
+    let only = |fits: &dyn Fn(&ValidationError) -> bool| {
+        let mut meant = context.iter().filter(|errors| errors.iter().all(fits));
+        meant.next().filter(|_| meant.next().is_none())
+    };
+    let meant = only(&|error| !at(error)).or_else(|| only(&|error| !(at(error) && kind(error))));
+    meant.map(Vec::as_slice)
 }
 
 /// The validator's own words, without a value that would fill the screen.

@@ -48,6 +48,8 @@ fn pool(root: &Node, pool: &Name) -> Option<Finding> {
 fn renamed(root: &Node, name: &Name, former: &Name, document: &Document) -> Option<Finding> {
     let mut others = document.tasks.iter().filter(|(other, _)| *other != name);
     let twin = others.find(|(_, task)| task.spec.renamed_from.as_ref() == Some(former));
+    // Told once, of the later one.
+    let twin = twin.filter(|(other, _)| *other < name);
     let (message, help) = if former == name {
         (
             "a task cannot take its own name over".to_owned(),

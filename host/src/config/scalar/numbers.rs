@@ -5,7 +5,7 @@ use std::time::Duration;
 use mhost_model::{ByteSize, Span};
 use serde_json::Value as Json;
 
-use super::{Read, Refusal};
+use super::{Read, Refusal, short};
 use crate::config::shape::Least;
 
 /// "a number from 1 to 10000".
@@ -31,17 +31,19 @@ pub(super) fn duration(text: &str, least: Least, most: u64) -> Read {
     let span: Span = text.parse().map_err(Refusal::of)?;
     let (least, most) = (Span(least.duration()), Span(Duration::from_secs(most)));
     if span < least {
-        let message = format!("`{span}` is too short");
-        return Err(Refusal::new(message, format!("write at least `{least}`")));
+        return Err(beyond(text, "short", format!("at least `{least}`")));
     }
     if span > most {
-        let message = format!("`{span}` is too long");
-        return Err(Refusal::new(
-            message,
-            format!("write at most `{}`", days(most)),
-        ));
+        return Err(beyond(text, "long", format!("at most `{}`", days(most))));
     }
     Ok(Json::from(span.to_string()))
+}
+
+fn beyond(text: &str, how: &str, help: String) -> Refusal {
+    Refusal::new(
+        format!("`{}` is too {how}", short(text)),
+        format!("write {help}"),
+    )
 }
 
 /// Whole days, where it is some: the exact form of years reads badly.
@@ -54,19 +56,16 @@ fn days(span: Span) -> String {
 
 pub(super) fn size(text: &str, least: u64, most: u64) -> Read {
     let size: ByteSize = text.parse().map_err(Refusal::of)?;
+    let exact = |bytes| String::from(ByteSize(bytes));
     if size.0 < least {
-        let message = format!("{size} is too little");
-        return Err(Refusal::new(
-            message,
-            format!("write at least {}", ByteSize(least)),
+        return Err(beyond(
+            text,
+            "little",
+            format!("at least `{}`", exact(least)),
         ));
     }
     if size.0 > most {
-        let message = format!("{size} is too much");
-        return Err(Refusal::new(
-            message,
-            format!("write at most {}", ByteSize(most)),
-        ));
+        return Err(beyond(text, "much", format!("at most `{}`", exact(most))));
     }
     Ok(Json::from(String::from(size)))
 }

@@ -7,7 +7,7 @@ use mhost_sched::{Compiled, ScheduleFault, parse_zone};
 use serde_json::Value as Json;
 
 use super::{Read, Refusal, short};
-use crate::config::shape::Blame;
+use crate::config::shape::{Blame, Scalar};
 
 pub(super) fn zone(text: &str) -> Read {
     match parse_zone(Some(text)) {
@@ -34,7 +34,7 @@ pub(super) fn moment(text: &str) -> Read {
 pub(in crate::config) fn schedule(json: &Json) -> Result<(), Blame> {
     let schedule: Schedule = serde_json::from_value(json.clone()).map_err(|error| Blame {
         key: None,
-        refusal: Refusal::of(error),
+        refusal: Refusal::of(error).or(&format!("write {}", Scalar::ScheduleWord.example())),
     })?;
     match Compiled::parse(&schedule) {
         Ok(_) => Ok(()),

@@ -248,8 +248,8 @@ static SCHEDULE: Fixed = Fixed {
         key(
             "tz",
             ZONE,
-            Default("\"UTC\""),
-            "Beside `cron` or the fields: an IANA time zone.",
+            Optional,
+            "Beside `cron` or the fields: an IANA time zone; UTC where absent, never the machine's.",
         ),
     ],
     one_of: &[],
