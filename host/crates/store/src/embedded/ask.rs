@@ -94,7 +94,8 @@ impl Tx<'_> {
         let open = &held.progress.open;
         let overlap = held.task.spec.policy.overlap;
         match admit(overlap, open, wanted.by.is_some(), wanted.force) {
-            Admission::Start | Admission::Queue => self.start_or_queue(held, wanted),
+            Admission::Start => self.start_or_queue(held, wanted),
+            Admission::Queue => Ok(Answer::Queued(Box::new(self.queue(held, wanted.trigger)?))),
             Admission::Skip(reason) => self.skip(&held, wanted, reason),
             Admission::Replace => self.replace(&held, wanted),
         }
