@@ -5,9 +5,6 @@ use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 
 use crate::months::Months;
 
-/// The last year that a schedule reaches; a four-digit year is what RFC 3339 has.
-pub(crate) const LAST_YEAR: i32 = 9999;
-
 /// The calendar repeats after 400 years: what is not found in that many months
 /// is never found.
 const SEARCH_MONTHS: u32 = 400 * 12 + 1;
@@ -71,9 +68,6 @@ impl Civil {
             month += 1;
             if month > 12 {
                 (year, month) = (year + 1, 1);
-            }
-            if year > LAST_YEAR {
-                return None;
             }
         }
         None

@@ -5,13 +5,16 @@ use chrono_tz::Tz;
 use mhost_model::schedule::{AfterOn, Fields, Schedule};
 use mhost_model::{Instant, Name, Span};
 
-use crate::civil::{Civil, LAST_YEAR};
+use crate::civil::Civil;
 use crate::cron;
 use crate::fault::{ScheduleFault, shown};
 use crate::interval::Interval;
 use crate::months::Months;
 use crate::zone::parse_zone;
 use crate::zoned::{Beat, Zoned};
+
+/// The last year that a schedule reaches; a four-digit year is what RFC 3339 has.
+const LAST_YEAR: i32 = 9999;
 
 /// A schedule that is known to be right.
 #[derive(Debug, Clone, PartialEq, Eq)]

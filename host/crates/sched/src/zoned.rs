@@ -114,3 +114,21 @@ impl Zoned {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Compiled, parse_expr};
+
+    /// Kwajalein lived through 1969-09-30 twice, all but an hour of it.
+    #[test]
+    fn rule_5_the_second_pass_of_a_long_overlap_is_passed_over_at_once() {
+        let schedule = parse_expr("0-59 0-59 0-23 * * *", Some("Pacific/Kwajalein")).unwrap();
+        let compiled = Compiled::parse(&schedule).unwrap();
+        let back: Instant = "1969-09-30T13:00:00Z".parse().unwrap();
+        let end = back + chrono::TimeDelta::hours(23);
+        let last = back - chrono::TimeDelta::seconds(1);
+        assert_eq!(compiled.next_after(last, last), Some(end));
+        assert_eq!(compiled.next_after(back, back), Some(end));
+    }
+}

@@ -168,3 +168,15 @@ fn rule_8_a_retry_goes_on_when_its_time_and_a_slot_have_come() {
     assert_eq!(world.tick(0, at("00:30")).resume, []);
     assert_eq!(world.tick(1, at("00:30")).resume, [RunId(1)]);
 }
+
+/// A forced run may stand beside an older one that waits for its retry.
+#[test]
+fn rule_4_nothing_goes_on_beside_a_running_run() {
+    let mut world = world(Overlap::QueueOne);
+    let retry_at = at("00:30");
+    world.add(at("00:00"), RunState::Waiting { retry_at });
+    world.add(at("00:10"), running());
+    assert_eq!(world.tick(5, at("00:40")).resume, []);
+    world.end(at("00:10"), Ended::Succeeded, at("00:50"));
+    assert_eq!(world.tick(5, at("00:50")).resume, [RunId(1)]);
+}
