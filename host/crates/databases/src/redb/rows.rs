@@ -298,6 +298,20 @@ fn read_only() -> Fault {
     Fault::Invalid("this is a read transaction: begin a write transaction to change rows".into())
 }
 
+/// Whether there is such a table; one of the other kind is an error.
+fn has_table(transaction: &WriteTransaction, table: &str) -> Result<bool, redb::Error> {
+    if transaction
+        .list_multimap_tables()?
+        .any(|handle| handle.name() == table)
+    {
+        return Err(redb::Error::TableIsMultimap(table.to_owned()));
+    }
+    let found = transaction
+        .list_tables()?
+        .any(|handle| handle.name() == table);
+    Ok(found)
+}
+
 /// A view with its own changes; dropped without a commit, nothing of it stays.
 pub(super) struct Write {
     transaction: WriteTransaction,
@@ -329,14 +343,9 @@ impl Write {
             return Ok(Some(*shape));
         }
         let failed = |error: redb::Error| fault("read", &self.path, error);
-        let mut names = self
-            .transaction
-            .list_tables()
-            .map_err(|error| failed(error.into()))?;
-        if !names.any(|handle| handle.name() == table) {
+        if !has_table(&self.transaction, table).map_err(failed)? {
             return Ok(None);
         }
-        drop(names);
         let types = PROBE
             .with(|| types_of(self.transaction.open_table(definition(table))))
             .map_err(|error| failed(error.into()))?;
@@ -345,6 +354,7 @@ impl Write {
         Ok(Some(shape))
     }
 
+    /// Works on a table; on a new one of the shape `new`, if it is missing.
     fn on<T>(
         &mut self,
         table: &str,

@@ -12,7 +12,7 @@ use mhost_model::{Fault, FaultResult};
 use rusqlite::Connection;
 
 use super::Site;
-use super::connect::{Access, Held, connect, open_still};
+use super::connect::{Access, Held, connect, is_hot, open_still};
 use super::fault::fault;
 use super::whole::{copy, demand_sound};
 use crate::file::{self, check_regular};
@@ -63,6 +63,12 @@ fn copy_source(site: &Site, source: &Path, aside: &Aside) -> FaultResult<()> {
         path: source.to_path_buf(),
         wait: site.wait,
     };
+    if is_hot(&from)? {
+        return Err(Fault::Invalid(format!(
+            "{} has the journal of a writer that crashed: open it once with SQLite, which rolls that back",
+            source.display()
+        )));
+    }
     let connection = connect(&from, Access::Look)?;
     copy(&connection, aside, source)
 }
