@@ -1,7 +1,9 @@
 //! The configuration's reference page, written from the tables that files are read by.
 
+use mhost_model::{ByteSize, Span};
+
 use super::scalar::article_free;
-use super::shape::{Fixed, Key, Presence, ROOT, Scalar, Shape};
+use super::shape::{Fixed, Key, Least, Presence, ROOT, Scalar, Shape};
 
 const HEAD: &str = "\
 # The configuration file
@@ -81,7 +83,7 @@ fn alternatives(out: &mut String, key: &Key, fixed: &Fixed) {
                 .join(" with ")
         };
         let forms: Vec<String> = fixed.one_of.iter().map(form).collect();
-        out.push_str(&format!("\nExactly one of {}.\n", forms.join(", ")));
+        out.push_str(&format!("\nExactly one of {}.\n", forms.join(", or ")));
     }
 }
 
@@ -121,6 +123,17 @@ fn scalar_kind(scalar: Scalar) -> String {
     match scalar {
         Scalar::Count(least, i64::MAX) => format!("number, at least {least}"),
         Scalar::Count(least, most) => format!("number, {least} to {most}"),
+        Scalar::Duration(least, most) => {
+            let least = match least {
+                Least::Zero => String::new(),
+                least => format!(", at least {}", Span(least.duration())),
+            };
+            format!("duration{least}, at most {} days", most / (24 * 60 * 60))
+        }
+        Scalar::Size(least, most) => {
+            let exact = |bytes| String::from(ByteSize(bytes));
+            format!("size, {} to {}", exact(least), exact(most))
+        }
         other => article_free(other).to_owned(),
     }
 }

@@ -1,7 +1,7 @@
 //! Key by key: what differs between two states of one thing, and what of it lets a task
 //! reach more.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mhost_model::task::TaskSpec;
 use serde::Serialize;
@@ -17,8 +17,9 @@ const SETS: [&str; 3] = ["net", "verbs", "tables"];
 /// All of a new definition.
 pub(super) fn whole(value: &impl Serialize) -> Vec<Detail> {
     let fields = fields(value);
+    let fields: BTreeMap<_, _> = fields.iter().collect();
     fields
-        .iter()
+        .into_iter()
         .map(|(key, value)| Detail::added(key, inline(value)))
         .collect()
 }
@@ -48,7 +49,8 @@ pub(super) fn new_task(spec: &TaskSpec) -> Vec<Detail> {
         .filter_map(|key| Some(Detail::added(key, inline(fields.get(*key)?))))
         .collect();
     let grants = fields.get("grants").and_then(Json::as_object);
-    for (kind, granted) in grants.into_iter().flatten() {
+    let grants: BTreeMap<_, _> = grants.into_iter().flatten().collect();
+    for (kind, granted) in grants {
         let path = KeyPath::keys(&["grants", kind]);
         match granted {
             Json::Object(named) => details.extend(

@@ -1,6 +1,8 @@
 //! A task's settings against the JSON Schema of its action: the validator is `jsonschema`'s;
 //! here its errors become mistakes at the right key.
 
+use std::collections::BTreeMap;
+
 use jsonschema::Validator;
 use jsonschema::error::{ValidationError, ValidationErrorKind as Kind};
 use serde_json::{Map, Value as Json};
@@ -140,16 +142,18 @@ fn refused(path: KeyPath, subschema: &Json, message: String) -> Finding {
     Finding::error(path, Show::Value, Refusal::new(message, help))
 }
 
-fn properties(subschema: &Json) -> impl Iterator<Item = (&str, &Json)> {
+/// In the order of their names, whatever order the plugin gave them.
+fn properties(subschema: &Json) -> BTreeMap<&str, &Json> {
     let properties = subschema.get("properties").and_then(Json::as_object);
+    let properties = properties.into_iter().flatten();
     properties
-        .into_iter()
-        .flatten()
         .map(|(name, schema)| (name.as_str(), schema))
+        .collect()
 }
 
 fn unknown(path: &KeyPath, subschema: &Json, name: &str) -> Finding {
-    let known = || properties(subschema).map(|(name, _)| name);
+    let properties = properties(subschema);
+    let known = || properties.keys().copied();
     let help = match suggest::nearest(name, known()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("the plugin takes {}", suggest::list(known())),
@@ -160,10 +164,11 @@ fn unknown(path: &KeyPath, subschema: &Json, name: &str) -> Finding {
 
 fn missing(path: KeyPath, subschema: &Json, property: &Json) -> Finding {
     let name = property.as_str().unwrap_or_default();
-    let about = properties(subschema).find(|(known, _)| *known == name);
-    let about = about
-        .and_then(|(_, schema)| description(schema))
-        .map(|text| text.replace('\n', " "));
+    let about = properties(subschema)
+        .get(name)
+        .copied()
+        .and_then(description);
+    let about = about.map(|text| text.replace('\n', " "));
     let help = match about {
         Some(text) => format!("add `{name} = …`: {text}"),
         None => format!("add `{name} = …`"),

@@ -46,7 +46,7 @@ pub(super) static GRANTS: Fixed = fixed(&[
         "secrets",
         Named(&Table(&SECRET)),
         Optional,
-        "Secrets, under the names that the plugin asks for. Exactly one source each.",
+        "Secrets, under the names that the plugin asks for.",
     ),
     key(
         "processes",
