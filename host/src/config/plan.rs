@@ -52,98 +52,47 @@ pub fn plan(
     plugins: &dyn Plugins,
 ) -> Result<Plan, ConfigError> {
     let (old, mut plan) = (&current.definitions, Plan::default());
-    section(
-        &mut plan,
-        Kind::Database,
-        &old.databases,
-        &document.databases,
-        Edit::PutDatabase,
-    );
-    section(
-        &mut plan,
-        Kind::Repository,
-        &old.repositories,
-        &document.repositories,
-        Edit::PutRepository,
-    );
-    section(
-        &mut plan,
-        Kind::Remote,
-        &old.remotes,
-        &document.remotes,
-        Edit::PutRemote,
-    );
-    section(
-        &mut plan,
-        Kind::Pool,
-        &old.pools,
-        &document.pools,
-        Edit::PutPool,
-    );
+    let databases = Section(Kind::Database, &old.databases, &document.databases);
+    let repositories = Section(Kind::Repository, &old.repositories, &document.repositories);
+    let remotes = Section(Kind::Remote, &old.remotes, &document.remotes);
+    let pools = Section(Kind::Pool, &old.pools, &document.pools);
+    databases.put(&mut plan, Edit::PutDatabase);
+    repositories.put(&mut plan, Edit::PutRepository);
+    remotes.put(&mut plan, Edit::PutRemote);
+    pools.put(&mut plan, Edit::PutPool);
     tasks(&mut plan, document, current, plugins)?;
-    leftover(
-        &mut plan,
-        Kind::Database,
-        &old.databases,
-        &document.databases,
-        Edit::RemoveDatabase,
-    );
-    leftover(
-        &mut plan,
-        Kind::Repository,
-        &old.repositories,
-        &document.repositories,
-        Edit::RemoveRepository,
-    );
-    leftover(
-        &mut plan,
-        Kind::Remote,
-        &old.remotes,
-        &document.remotes,
-        Edit::RemoveRemote,
-    );
-    leftover(
-        &mut plan,
-        Kind::Pool,
-        &old.pools,
-        &document.pools,
-        Edit::RemovePool,
-    );
+    databases.remove(&mut plan, Edit::RemoveDatabase);
+    repositories.remove(&mut plan, Edit::RemoveRepository);
+    remotes.remove(&mut plan, Edit::RemoveRemote);
+    pools.remove(&mut plan, Edit::RemovePool);
     Ok(plan)
 }
 
-/// New and changed entries of one section.
-fn section<T: Serialize + Clone + PartialEq>(
-    plan: &mut Plan,
-    kind: Kind,
-    old: &BTreeMap<Name, T>,
-    new: &BTreeMap<Name, T>,
-    put: fn(Name, T) -> Edit,
-) {
-    for (name, wanted) in new {
-        let there = old.get(name);
-        if there == Some(wanted) {
-            continue;
-        }
-        let change = match there {
-            None => Change::new(Sign::Added, kind, name, diff::whole(wanted)),
-            Some(there) => Change::new(Sign::Changed, kind, name, diff::definition(there, wanted)),
-        };
-        plan.push(change, [put(name.clone(), wanted.clone())]);
-    }
-}
+/// Definitions of one kind: what there is and what is wanted.
+struct Section<'a, T>(Kind, &'a BTreeMap<Name, T>, &'a BTreeMap<Name, T>);
 
-/// Entries that the document has no more.
-fn leftover<T>(
-    plan: &mut Plan,
-    kind: Kind,
-    old: &BTreeMap<Name, T>,
-    new: &BTreeMap<Name, T>,
-    remove: fn(Name) -> Edit,
-) {
-    for name in old.keys().filter(|name| !new.contains_key(*name)) {
-        let change = Change::new(Sign::Removed, kind, name, Vec::new());
-        plan.push(change, [remove(name.clone())]);
+impl<T: Serialize + Clone + PartialEq> Section<'_, T> {
+    /// New and changed ones.
+    fn put(&self, plan: &mut Plan, put: fn(Name, T) -> Edit) {
+        let Self(kind, old, new) = self;
+        for (name, wanted) in *new {
+            let (sign, details) = match old.get(name) {
+                Some(there) if there == wanted => continue,
+                Some(there) => (Sign::Changed, diff::definition(there, wanted)),
+                None => (Sign::Added, diff::whole(wanted)),
+            };
+            let change = Change::new(sign, *kind, name, details);
+            plan.push(change, [put(name.clone(), wanted.clone())]);
+        }
+    }
+
+    /// Those that are wanted no more.
+    fn remove(&self, plan: &mut Plan, remove: fn(Name) -> Edit) {
+        let Self(kind, old, new) = self;
+        for name in old.keys().filter(|name| !new.contains_key(*name)) {
+            let change = Change::new(Sign::Removed, *kind, name, Vec::new());
+            plan.push(change, [remove(name.clone())]);
+        }
     }
 }
 
