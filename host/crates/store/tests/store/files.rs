@@ -1,18 +1,15 @@
 //! The file itself: whose it is, what a broken or newer one answers, and what a new
 //! life of the store knows of the former one.
-#![allow(clippy::unwrap_used)]
-
-mod common;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use common::options;
+use crate::common::options;
 use mhost_model::FixedClock;
 use mhost_model::plan::Ended;
 use mhost_model::run::RunState;
 use mhost_store::conformance::{Subject, at, spec};
-use mhost_store::{FORMAT, RedbStore, StoreError, TaskStore};
+use mhost_store::{FORMAT, RedbStore, StoreError};
 use redb::{Database, TableDefinition};
 use tempfile::TempDir;
 

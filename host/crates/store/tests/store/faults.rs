@@ -1,7 +1,4 @@
 //! Faults below and beside the store: they are answers, not hangs.
-#![allow(clippy::unwrap_used)]
-
-mod common;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +8,7 @@ use mhost_model::plan::{Decision, Ended, OpenRun, Planner, Progress, Verdict};
 use mhost_model::task::Task;
 use mhost_model::{FixedClock, Instant};
 use mhost_store::conformance::{IntervalPlanner, Subject, at, name, spec};
-use mhost_store::{OpenOptions, RedbStore, StoreError, TaskStore};
+use mhost_store::{OpenOptions, RedbStore, StoreError};
 
 /// Falls over when it is told to.
 #[derive(Default)]
@@ -49,7 +46,7 @@ async fn a_panic_is_an_error_of_its_own_message() {
     let clock = FixedClock::new(at(0));
     let options = OpenOptions {
         planner: Arc::new(Fragile(Arc::clone(&broken))),
-        ..common::options(Path::new("memory"), &clock, true)
+        ..crate::common::options(Path::new("memory"), &clock, true)
     };
     let store = RedbStore::open_with_backend(options, redb::backends::InMemoryBackend::new());
     let s = Subject {
@@ -85,6 +82,7 @@ async fn a_panic_is_an_error_of_its_own_message() {
     let refused = s.store.claim_due(request).await.unwrap_err();
     assert!(matches!(refused, StoreError::Failed { .. }), "{refused}");
     broken.store(false, Ordering::SeqCst);
+    s.set(120);
     assert_eq!(s.claim(9).await.start.len(), 3);
     assert!(s.store.task(&name("bad")).await.unwrap().is_none());
     assert!(s.store.verify().await.unwrap().is_empty());
