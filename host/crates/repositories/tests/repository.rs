@@ -9,7 +9,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use common::{Bench, PASSWORD, at, furnish, name, noise, noon, repositories, same};
+use common::{Bench, PASSWORD, at, furnish, furnish_oddly, name, noise, noon, repositories, same};
 use mhost_model::Fault;
 use mhost_model::ports::repository::{BackupOptions, Repositories};
 use mhost_test_support::assert_same_tree;
@@ -107,7 +107,7 @@ fn a_snapshot_says_what_it_holds() {
     assert_eq!((summary.files_new, summary.bytes_processed), (2, 8));
     assert!(summary.unread.is_empty() && summary.bytes_added > 0);
     let listed = repo.snapshots().unwrap();
-    assert_eq!(listed, [summary.snapshot.clone()]);
+    assert_eq!(listed, std::slice::from_ref(&summary.snapshot));
     let snapshot = &listed[0];
     assert_eq!(
         (snapshot.time, snapshot.files, snapshot.size),
@@ -197,6 +197,7 @@ fn sources_stand_elsewhere_than_they_are_read() {
 fn everything_that_a_tree_can_hold_comes_back() {
     let bench = Bench::with_repository();
     furnish(&bench.source());
+    furnish_oddly(&bench.source());
     let summary = bench.backup();
     assert!(summary.unread.is_empty(), "{:?}", summary.unread);
     let out = bench.path("out");

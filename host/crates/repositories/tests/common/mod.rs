@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)] // A panic is how a test fails.
 
 use std::cell::OnceCell;
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -84,7 +85,7 @@ impl Bench {
     }
 
     pub fn locks(&self) -> usize {
-        fs::read_dir(self.repo_path().join("locks")).map_or(0, Iterator::count)
+        locks(&self.repo_path())
     }
 
     /// All pack files.
@@ -107,6 +108,15 @@ pub fn repositories(url: &str) -> ManagedRepositories {
         url: url.to_owned(),
     };
     ManagedRepositories::new([(name(), def)].into(), None)
+}
+
+/// Lock files, without one that is just being written.
+pub fn locks(repo: &Path) -> usize {
+    let Ok(entries) = fs::read_dir(repo.join("locks")) else {
+        return 0;
+    };
+    let names = entries.map(|entry| entry.unwrap().file_name());
+    names.filter(|name| name.len() == 64).count()
 }
 
 pub fn packs(repo: &Path) -> Vec<PathBuf> {
@@ -150,6 +160,11 @@ pub fn noise(length: usize, seed: u64) -> Vec<u8> {
     bytes
 }
 
+/// A link whose target is no text; restic knows such ones from 0.16 on.
+pub fn furnish_oddly(root: &Path) {
+    symlink(OsStr::from_bytes(b"\xff\xfe"), root.join("to no text")).unwrap();
+}
+
 /// Odd names, links of both kinds, a hole, odd modes and times, a pipe, attributes.
 pub fn furnish(root: &Path) {
     fs::create_dir_all(root.join("deep/er/still")).unwrap();
@@ -164,11 +179,6 @@ pub fn furnish(root: &Path) {
     fs::hard_link(root.join("deep/er/still/large"), root.join("also large")).unwrap();
     symlink("deep/er", root.join("to a folder")).unwrap();
     symlink("/no/such/file", root.join("dangling")).unwrap();
-    symlink(
-        std::ffi::OsStr::from_bytes(b"\xff\xfe"),
-        root.join("to no text"),
-    )
-    .unwrap();
     let mode = Mode::from_raw_mode(0o600);
     rustix::fs::mknodat(CWD, root.join("pipe"), rustix::fs::FileType::Fifo, mode, 0).unwrap();
     attribute(&root.join("sparse"));
@@ -205,7 +215,7 @@ fn odd_names() -> Vec<PathBuf> {
     ];
     bytes
         .iter()
-        .map(|name| PathBuf::from(std::ffi::OsStr::from_bytes(name)))
+        .map(|name| PathBuf::from(OsStr::from_bytes(name)))
         .collect()
 }
 
