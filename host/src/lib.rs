@@ -1,1 +1,18 @@
-//! mhost
+//! mhost: a maintenance host. The composition root and the command line.
+//!
+//! `app` puts the crates together, `dispatch` owns what runs, `calls` is what can be
+//! asked, and `cli` and `service` are two ways of asking.
+
+pub mod app;
+pub mod calls;
+pub mod cli;
+pub mod config;
+pub mod demo;
+pub mod dispatch;
+pub mod execute;
+pub mod exit;
+pub mod home;
+pub mod plugins;
+pub mod service;
+pub mod session;
+pub mod tighten;

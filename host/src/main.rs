@@ -1,1 +1,7 @@
-fn main() {}
+//! The `mhost` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mhost::cli::main()
+}

@@ -1,0 +1,197 @@
+//! The composition root: everything that a command or the service works with, for
+//! the process that holds the store.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use mhost_engine::Allocation;
+use mhost_model::plugin::{Digest, Manifest, PluginRecord, PluginRef};
+use mhost_model::{Clock, FixedClock, Instant, SystemClock};
+use mhost_sched::Scheduler;
+use mhost_store::{Definitions, Edit, OpenOptions, RedbStore, TaskStatus, TaskStore};
+
+use crate::dispatch;
+use crate::exit::{Outcomes, Problem};
+use crate::home::Home;
+use crate::plugins::{self, Catalog, approval};
+
+/// How many tasks are read from the store at a time.
+const PAGE: usize = 1000;
+
+/// One running mhost.
+pub struct App {
+    pub home: Home,
+    pub clock: Arc<dyn Clock>,
+    pub store: Arc<dyn TaskStore>,
+    pub catalog: Catalog,
+    pub runs: dispatch::Handle,
+}
+
+/// The clock of this process: the machine's, or the one that `MHOST_NOW` stops.
+pub fn clock() -> Outcomes<Arc<dyn Clock>> {
+    match std::env::var("MHOST_NOW") {
+        Err(_) => Ok(Arc::new(SystemClock)),
+        Ok(text) => Ok(Arc::new(FixedClock::new(parse_instant(&text).ok_or_else(
+            || {
+                Problem::usage(format!("MHOST_NOW is `{text}`, which is no time"))
+                    .hint("write RFC 3339, such as 2026-12-01T03:00:00Z, or seconds since 1970")
+            },
+        )?))),
+    }
+}
+
+/// RFC 3339, or seconds since 1970.
+pub fn parse_instant(text: &str) -> Option<Instant> {
+    match text.parse::<i64>() {
+        Ok(seconds) => chrono::DateTime::from_timestamp(seconds, 0),
+        Err(_) => chrono::DateTime::parse_from_rfc3339(text)
+            .ok()
+            .map(|at| at.to_utc()),
+    }
+}
+
+impl App {
+    /// Opens the store, which nobody else may hold, and starts the event loop.
+    pub fn open(home: Home, allocation: Allocation, create: bool) -> Outcomes<Arc<Self>> {
+        if create {
+            home.create()?;
+        } else if !home.exists() {
+            return Err(Problem::not_found(format!(
+                "there is no mhost state in {}",
+                home.root().display()
+            ))
+            .hint("`mhost init` makes it, or name another folder with --home or MHOST_HOME"));
+        }
+        let clock = clock()?;
+        let store = RedbStore::open(OpenOptions {
+            path: home.store(),
+            clock: Arc::clone(&clock),
+            planner: Arc::new(Scheduler::default()),
+            create,
+        })?;
+        let (runs, events) = dispatch::channel();
+        let app = Arc::new(Self {
+            catalog: Catalog::new(home.clone(), allocation),
+            home,
+            clock,
+            store: Arc::new(store),
+            runs,
+        });
+        dispatch::spawn(Arc::clone(&app), events);
+        Ok(app)
+    }
+
+    pub fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    /// Every task, in the order of names.
+    pub async fn all_tasks(&self) -> Outcomes<Vec<TaskStatus>> {
+        let mut tasks: Vec<TaskStatus> = Vec::new();
+        loop {
+            let after = tasks.last().map(|last| last.task.name.clone());
+            let page = self.store.tasks(after, PAGE).await?;
+            let last = page.len() < PAGE;
+            tasks.extend(page);
+            if last {
+                return Ok(tasks);
+            }
+        }
+    }
+
+    /// The record of the component that a reference stands for; described and
+    /// recorded when it is seen for the first time.
+    pub async fn plugin(&self, reference: &PluginRef) -> Outcomes<PluginRecord> {
+        let definitions = self.store.definitions().await?;
+        let digest = plugins::resolve(reference, &definitions.plugins)?;
+        if let Some(record) = recorded(&definitions, digest) {
+            return Ok(record.clone());
+        }
+        let manifest = self.catalog.describe(digest).await?;
+        self.record(&definitions, digest, manifest).await
+    }
+
+    /// Records a built-in component, and lets the tasks follow from the one before.
+    async fn record(
+        &self,
+        definitions: &Definitions,
+        digest: Digest,
+        manifest: Manifest,
+    ) -> Outcomes<PluginRecord> {
+        let record = PluginRecord {
+            digest,
+            manifest,
+            built_in: true,
+            installed_at: self.now(),
+        };
+        let edits = self.succession(definitions, &record).await?;
+        self.store.edit(edits).await?;
+        Ok(record)
+    }
+
+    /// The edits by which a new component takes the place of the newest of its name.
+    pub async fn succession(
+        &self,
+        definitions: &Definitions,
+        record: &PluginRecord,
+    ) -> Outcomes<Vec<Edit>> {
+        let name = &record.manifest.name;
+        let same = |old: &&PluginRecord| old.manifest.name == *name;
+        let newest = definitions.plugins.iter().filter(same);
+        let old = newest.max_by_key(|old| old.installed_at);
+        let mut edits = Vec::new();
+        if let Some(old) = old {
+            if old.built_in && old.manifest.version != record.manifest.version {
+                edits.push(Edit::RemovePlugin {
+                    name: name.clone(),
+                    version: old.manifest.version.clone(),
+                });
+            }
+            for status in self.all_tasks().await? {
+                let task = status.task;
+                if task.spec.plugin.name == *name
+                    && task.spec.plugin.version.is_none()
+                    && task.pin != record.digest
+                {
+                    edits.extend(approval::follow(
+                        &task,
+                        Some(old),
+                        &record.manifest,
+                        record.digest,
+                    ));
+                }
+            }
+        }
+        edits.push(Edit::PutPlugin(Box::new(record.clone())));
+        Ok(edits)
+    }
+
+    /// Brings the records of built-in plugins up to this binary's components. Cheap
+    /// when nothing changed: it compares digests.
+    pub async fn reconcile(&self) -> Outcomes<()> {
+        let definitions = self.store.definitions().await?;
+        for one in plugins::embedded() {
+            let before = definitions
+                .plugins
+                .iter()
+                .find(|record| record.built_in && record.manifest.name.as_str() == one.name);
+            if before.is_some_and(|record| record.digest != one.digest()) {
+                let manifest = self.catalog.describe(one.digest()).await?;
+                self.record(&definitions, one.digest(), manifest).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the configuration stands that `apply` and `serve` take by default.
+    pub fn default_config(&self) -> PathBuf {
+        self.home.config()
+    }
+}
+
+fn recorded(definitions: &Definitions, digest: Digest) -> Option<&PluginRecord> {
+    definitions
+        .plugins
+        .iter()
+        .find(|record| record.digest == digest)
+}

@@ -1,0 +1,31 @@
+//! What mhost can be asked to do: one type a question, with its answer. The command
+//! line, the socket and the HTTP service all ask these; nothing is done twice.
+
+pub mod apply;
+pub mod databases;
+pub mod doctor;
+pub mod grants;
+pub mod plugins;
+pub mod runs;
+pub mod start;
+pub mod tasks;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::app::App;
+use crate::exit::Outcomes;
+
+/// One question. It is answered by the process that holds the store.
+pub trait Call: Serialize + DeserializeOwned + Send + 'static {
+    /// Its name on the socket: `/v1/PATH`.
+    const PATH: &'static str;
+    /// Whether it makes the state folder where there is none.
+    const CREATES: bool = false;
+    type Answer: Serialize + DeserializeOwned + Send;
+
+    fn answer(self, app: &Arc<App>) -> impl Future<Output = Outcomes<Self::Answer>> + Send;
+}

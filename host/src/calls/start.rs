@@ -1,0 +1,157 @@
+//! What starts runs: a task by hand, a plugin without a task, and all that is due.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use mhost_model::fault::Fault;
+use mhost_model::resource::{DatabaseDef, RemoteDef, RepositoryDef};
+use mhost_model::run::Trigger;
+use mhost_model::task::TaskSpec;
+use mhost_model::{Name, Span};
+use mhost_store::{Ask, Asked, Definitions};
+use serde::{Deserialize, Serialize};
+
+use super::runs::RunView;
+use super::{Call, tasks};
+use crate::app::App;
+use crate::config;
+use crate::execute::SecretValues;
+use crate::exit::{Outcomes, Problem};
+
+const LEASE: Span = Span::seconds(60);
+
+/// Runs a task now.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct RunTask {
+    pub name: Name,
+    pub dry_run: bool,
+    /// Beside a living run, whatever the overlap policy says.
+    pub force: bool,
+    /// Answer when it is over.
+    pub wait: bool,
+}
+
+impl Call for RunTask {
+    const PATH: &'static str = "run";
+    type Answer = RunView;
+
+    async fn answer(self, app: &Arc<App>) -> Outcomes<Self::Answer> {
+        app.reconcile().await?;
+        app.store.reap().await?;
+        app.runs.edited().await?;
+        let task = tasks::find(app, &self.name).await?.task;
+        if let Some(quarantine) = &task.quarantine {
+            return Err(Problem::refused(format!(
+                "task `{}` is in quarantine: {quarantine}",
+                task.name
+            ))
+            .hint(format!(
+                "look at `mhost plugin inspect {}`, then `mhost task approve {}`",
+                task.spec.plugin, task.name
+            )));
+        }
+        let ask = Ask {
+            node: app.store.node(),
+            what: Asked::Task(task.id),
+            trigger: Trigger::Manual,
+            dry_run: self.dry_run,
+            force: self.force,
+            slots: 0,
+            lease: LEASE,
+        };
+        let pool = task.spec.policy.pool;
+        app.runs
+            .ask(
+                ask,
+                Definitions::default(),
+                SecretValues::default(),
+                pool,
+                self.wait,
+            )
+            .await
+            .map(RunView::from)
+    }
+}
+
+/// Runs a plugin once, without a stored task.
+#[derive(Serialize, Deserialize)]
+pub struct Exec {
+    pub spec: TaskSpec,
+    pub databases: BTreeMap<Name, DatabaseDef>,
+    pub repositories: BTreeMap<Name, RepositoryDef>,
+    pub remotes: BTreeMap<Name, RemoteDef>,
+    /// Read where the command was given.
+    pub secrets: BTreeMap<Name, String>,
+    pub dry_run: bool,
+}
+
+impl Call for Exec {
+    const PATH: &'static str = "exec";
+    const CREATES: bool = true;
+    type Answer = RunView;
+
+    async fn answer(self, app: &Arc<App>) -> Outcomes<Self::Answer> {
+        let spec = self.spec;
+        let record = app.plugin(&spec.plugin).await?;
+        config::check_exec(&spec, &record.manifest)
+            .map_err(|error| Problem::usage(error.to_string()))?;
+        refuse_protected(app, &spec)?;
+        let pool = spec.policy.pool.clone();
+        let ask = Ask {
+            node: app.store.node(),
+            what: Asked::Exec {
+                spec: Box::new(spec),
+                digest: record.digest,
+            },
+            trigger: Trigger::Exec,
+            dry_run: self.dry_run,
+            force: true,
+            slots: 0,
+            lease: LEASE,
+        };
+        let definitions = Definitions {
+            databases: self.databases,
+            repositories: self.repositories,
+            remotes: self.remotes,
+            ..Definitions::default()
+        };
+        let secrets = SecretValues(self.secrets);
+        app.runs
+            .ask(ask, definitions, secrets, pool, true)
+            .await
+            .map(RunView::from)
+    }
+}
+
+/// A grant that covers mhost's own state is refused when it is made.
+fn refuse_protected(app: &App, spec: &TaskSpec) -> Outcomes<()> {
+    match mhost_engine::check_grants(&spec.grants, &app.home.protected()) {
+        Ok(()) => Ok(()),
+        Err(faults) => {
+            let refused = faults.iter().any(|fault| matches!(fault, Fault::Denied(_)));
+            let text: Vec<String> = faults.iter().map(Fault::to_string).collect();
+            let text = text.join("\n");
+            Err(match (refused, faults.into_iter().next()) {
+                (false, Some(first)) => Problem {
+                    message: text,
+                    ..first.into()
+                },
+                _ => Problem::refused(text),
+            })
+        }
+    }
+}
+
+/// Runs all that is due now, once.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Tick {}
+
+impl Call for Tick {
+    const PATH: &'static str = "tick";
+    type Answer = Vec<RunView>;
+
+    async fn answer(self, app: &Arc<App>) -> Outcomes<Self::Answer> {
+        let runs = app.runs.tick().await?;
+        Ok(runs.into_iter().map(RunView::from).collect())
+    }
+}

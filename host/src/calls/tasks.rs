@@ -1,0 +1,249 @@
+//! Tasks: listed, shown, switched, removed, approved, and when they are due.
+
+use std::sync::Arc;
+
+use mhost_model::plan::Progress;
+use mhost_model::run::Outcome;
+use mhost_model::task::Task;
+use mhost_model::{Instant, Name};
+use mhost_sched::preview::Coming;
+use mhost_store::{Edit, TaskStatus};
+use serde::{Deserialize, Serialize};
+
+use super::Call;
+use crate::app::App;
+use crate::exit::{Outcomes, Problem};
+
+/// A task in a list.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct TaskRow {
+    pub id: u64,
+    pub name: Name,
+    pub plugin: String,
+    pub action: String,
+    pub enabled: bool,
+    pub schedule: serde_json::Value,
+    pub next_due: Option<Instant>,
+    /// A run is on.
+    pub running: bool,
+    pub last_outcome: Option<Outcome>,
+    pub last_success: Option<Instant>,
+    pub failures: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantine: Option<String>,
+}
+
+impl From<TaskStatus> for TaskRow {
+    fn from(TaskStatus { task, progress }: TaskStatus) -> Self {
+        let running = |run: &mhost_model::plan::OpenRun| {
+            matches!(run.state, mhost_model::run::RunState::Running { .. })
+        };
+        Self {
+            id: task.id.0,
+            name: task.name,
+            plugin: task.spec.plugin.to_string(),
+            action: task.spec.action,
+            enabled: task.enabled,
+            schedule: serde_json::to_value(&task.spec.schedule).unwrap_or_default(),
+            next_due: progress.next_due,
+            running: progress.open.iter().any(running),
+            last_outcome: progress.last_outcome,
+            last_success: progress.last_success,
+            failures: progress.failures,
+            quarantine: task.quarantine,
+        }
+    }
+}
+
+/// All tasks in the order of names, a page at a time.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ListTasks {
+    pub after: Option<Name>,
+    pub limit: usize,
+}
+
+impl Call for ListTasks {
+    const PATH: &'static str = "task/list";
+    type Answer = Vec<TaskRow>;
+
+    async fn answer(self, app: &Arc<App>) -> Outcomes<Self::Answer> {
+        let tasks = app.store.tasks(self.after, self.limit).await?;
+        Ok(tasks.into_iter().map(TaskRow::from).collect())
+    }
+}
+
+/// A task and how far it is.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct TaskView {
+    #[serde(flatten)]
+    pub task: Task,
+    pub progress: Progress,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ShowTask {
+    pub name: Name,
+}
+
+impl Call for ShowTask {
+    const PATH: &'static str = "task/show";
+    type Answer = TaskView;
+
+    async fn answer(self, app: &Arc<App>) -> Outcomes<Self::Answer> {
+        let TaskStatus { task, progress } = find(app, &self.name).await?;
+        Ok(TaskView { task, progress })
+    }
+}
+
+/// The task of this name, or a problem that offers the nearest names.
+pub async fn find(app: &App, name: &Name) -> Outcomes<TaskStatus> {
+    if let Some(status) = app.store.task(name).await? {
+        return Ok(status);
+    }
+    let problem = Problem::not_found(format!("there is no task `{name}`"));
+    let nearest = app
+        .all_tasks()
+        .await?
+        .into_iter()
+        .map(|status| status.task.name.to_string())
+        .map(|other| (strsim::jaro_winkler(&other, name.as_str()), other))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    Err(match nearest {
+        Some((_, other)) => problem.hint(format!("did you mean `{other}`?")),
+        None => problem.hint("`mhost task list` shows the tasks that there are"),
+    })
+}
+
+/// Switches a task on or off. Nothing is caught up.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct EnableTask {
+    pub name: Name,
+    pub enabled: bool,
+}
+
+impl Call for EnableTask {
+    const PATH: &'static str = "task/enable";
+    type Answer = TaskRow;
+
+    async fn answer(self, app: &Arc<App>) -> Outcomes<Self::Answer> {
+        let Self { name, enabled } = self;
+        find(app, &name).await?;
+        app.store
+            .edit(vec![Edit::SetEnabled {
+                name: name.clone(),
+                enabled,
+            }])
+            .await?;
+        app.runs.edited().await?;
+        find(app, &name).await.map(TaskRow::from)
+    }
+}
+
+/// Removes a task; its runs stay in the ledger.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct RemoveTask {
+    pub name: Name,
+}
+
+impl Call for RemoveTask {
+    const PATH: &'static str = "task/remove";
+    type Answer = TaskRow;
+
+    async fn answer(self, app: &Arc<App>) -> Outcomes<Self::Answer> {
+        let row = find(app, &self.name).await.map(TaskRow::from)?;
+        app.store.edit(vec![Edit::RemoveTask(self.name)]).await?;
+        app.runs.edited().await?;
+        Ok(row)
+    }
+}
+
+/// Lets a task run its plugin's present component, lifting a quarantine.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ApproveTask {
+    pub name: Name,
+}
+
+impl Call for ApproveTask {
+    const PATH: &'static str = "task/approve";
+    type Answer = TaskRow;
+
+    async fn answer(self, app: &Arc<App>) -> Outcomes<Self::Answer> {
+        let name = self.name;
+        let status = find(app, &name).await?;
+        let record = app.plugin(&status.task.spec.plugin).await?;
+        app.store
+            .edit(vec![
+                Edit::SetPin {
+                    name: name.clone(),
+                    pin: record.digest,
+                },
+                Edit::SetQuarantine {
+                    name: name.clone(),
+                    quarantine: None,
+                },
+            ])
+            .await?;
+        app.runs.edited().await?;
+        find(app, &name).await.map(TaskRow::from)
+    }
+}
+
+/// The coming fires of a task in its zone, with what is unusual about each.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct NextFires {
+    pub name: Name,
+    pub count: usize,
+}
+
+/// The answer to [`NextFires`].
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Fires {
+    pub task: Name,
+    pub zone: String,
+    /// Why there are none, where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub none_because: Option<String>,
+    pub fires: Vec<Coming>,
+}
+
+impl Call for NextFires {
+    const PATH: &'static str = "task/next";
+    type Answer = Fires;
+
+    async fn answer(self, app: &Arc<App>) -> Outcomes<Self::Answer> {
+        let TaskStatus { task, progress } = find(app, &self.name).await?;
+        let compiled = mhost_sched::Compiled::parse(&task.spec.schedule)
+            .map_err(|fault| Problem::usage(fault.to_string()))?;
+        let none_because = why_none(&task);
+        let fires = if none_because.is_some() {
+            Vec::new()
+        } else {
+            mhost_sched::preview::coming(&task, &compiled, &progress, app.now(), self.count)
+        };
+        Ok(Fires {
+            task: task.name,
+            zone: compiled.zone_name().to_owned(),
+            none_because,
+            fires,
+        })
+    }
+}
+
+fn why_none(task: &Task) -> Option<String> {
+    use mhost_model::schedule::Schedule;
+    if let Some(quarantine) = &task.quarantine {
+        return Some(format!("in quarantine: {quarantine}"));
+    }
+    if !task.enabled {
+        return Some(format!("disabled; `mhost task enable {}`", task.name));
+    }
+    match &task.spec.schedule {
+        Schedule::Manual => Some("runs only when asked for".into()),
+        Schedule::After { after, .. } => Some(format!("runs after `{after}`")),
+        Schedule::OnChange { on_change, .. } => {
+            Some(format!("runs when files of the grant `{on_change}` change"))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,125 @@
+//! `mhost exec`: a plugin once, without a stored task. It stands in the ledger like any
+//! run.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use mhost_model::limits::Limits;
+use mhost_model::plugin::PluginRef;
+use mhost_model::policy::Policy;
+use mhost_model::schedule::Schedule;
+use mhost_model::task::TaskSpec;
+use mhost_model::{ByteSize, Name, Span};
+
+use super::start::exit_code;
+use super::{Context, bar, runs};
+use crate::calls::start::Exec;
+use crate::config::{self, ExecArgs};
+use crate::execute::read_secret;
+use crate::exit::{Outcomes, Problem};
+use crate::session::{self, Session};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Built in, or an installed name@version
+    plugin: PluginRef,
+    action: String,
+    /// A directory: NAME=PATH:ro or NAME=PATH:rw; it is /NAME for the plugin
+    #[arg(long = "dir", value_name = "NAME=PATH:ro|rw")]
+    dirs: Vec<String>,
+    /// A database and what may be done with it
+    #[arg(long = "db", value_name = "NAME=ENGINE:PATH:VERB,VERB")]
+    databases: Vec<String>,
+    /// A backup repository and what may be done with it
+    #[arg(long = "repo", value_name = "NAME=URL:VERB,VERB")]
+    repositories: Vec<String>,
+    /// Remote storage
+    #[arg(long = "remote", value_name = "NAME=URL:ro|rw")]
+    remotes: Vec<String>,
+    /// A peer, such as https://example.org or tcp://db.example.org:5432
+    #[arg(long, value_name = "ORIGIN")]
+    net: Vec<String>,
+    /// A secret and where it is read from
+    #[arg(long = "secret", value_name = "NAME=file:PATH|env:VAR")]
+    secrets: Vec<String>,
+    /// A key of the configuration: JSON, else a string; dots go into tables
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// The whole configuration from a JSON file
+    #[arg(long, value_name = "FILE.json", conflicts_with = "set")]
+    config: Option<PathBuf>,
+    /// Let nothing change, and report what would
+    #[arg(long)]
+    dry_run: bool,
+    /// Most memory of the plugin, such as 256MiB
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<ByteSize>,
+    /// Most time of the run, such as 30m
+    #[arg(long, value_name = "DURATION")]
+    time: Option<Span>,
+}
+
+pub async fn run(args: Args, context: &Context) -> Outcomes<u8> {
+    let exec = prepare(args)?;
+    let session = Session::open(&context.home, true).await?;
+    let view = bar::watch(&session, session::ask_long(&session, exec)).await;
+    session.close().await?;
+    let view = view?;
+    context.output.data(&view, runs::show)?;
+    Ok(exit_code(&view, false))
+}
+
+fn prepare(args: Args) -> Outcomes<Exec> {
+    let wrong = |error: config::ConfigError| Problem::usage(error.to_string());
+    let folder = std::env::current_dir()
+        .map_err(|error| Problem::failed(format!("cannot tell the current folder: {error}")))?;
+    let granted = config::exec_grants(
+        &ExecArgs {
+            dirs: args.dirs,
+            databases: args.databases,
+            repositories: args.repositories,
+            remotes: args.remotes,
+            net: args.net,
+            secrets: args.secrets,
+        },
+        &folder,
+    )
+    .map_err(wrong)?;
+    let secrets = values(&granted)?;
+    let defaults = Limits::default();
+    Ok(Exec {
+        spec: TaskSpec {
+            plugin: args.plugin,
+            action: args.action,
+            schedule: Schedule::Manual,
+            description: None,
+            renamed_from: None,
+            config: config::exec_config(&args.set, args.config.as_deref()).map_err(wrong)?,
+            grants: granted.grants,
+            policy: Policy::default(),
+            limits: Limits {
+                memory: args.memory.unwrap_or(defaults.memory),
+                time: args.time.unwrap_or(defaults.time),
+                ..defaults
+            },
+        },
+        databases: granted.databases,
+        repositories: granted.repositories,
+        remotes: granted.remotes,
+        secrets,
+        dry_run: args.dry_run,
+    })
+}
+
+/// Secrets are read here: a service that may run it has another environment.
+fn values(granted: &config::ExecGrants) -> Outcomes<BTreeMap<Name, String>> {
+    let read = |(name, source)| -> Outcomes<(Name, String)> {
+        let value = read_secret(source).map_err(|fault| {
+            Problem::from(fault).hint(format!(
+                "--secret {name} must be readable before anything starts"
+            ))
+        })?;
+        Ok((Name::clone(name), value))
+    };
+    granted.grants.secrets.iter().map(read).collect()
+}

@@ -1,0 +1,199 @@
+//! `mhost task …`.
+
+use clap::Subcommand;
+use mhost_model::Name;
+use mhost_model::run::RunState;
+
+use super::{Context, output};
+use crate::calls::tasks::{
+    ApproveTask, EnableTask, Fires, ListTasks, NextFires, RemoveTask, ShowTask, TaskRow, TaskView,
+};
+use crate::exit::Outcomes;
+use crate::session;
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// All tasks: when each is due and how it went last
+    List {
+        /// Only tasks after this name, for the next page
+        #[arg(long)]
+        after: Option<Name>,
+        /// At most so many
+        #[arg(long, short = 'n', default_value_t = 1000)]
+        limit: usize,
+    },
+    /// One task, whole
+    Show { name: Name },
+    /// Let the timers run a task
+    Enable { name: Name },
+    /// Keep the timers from running a task; nothing is caught up afterwards
+    Disable { name: Name },
+    /// Remove a task; its runs stay in the ledger
+    Remove { name: Name },
+    /// The coming fires in the task's zone, with what is unusual about each
+    Next {
+        name: Name,
+        /// How many
+        #[arg(short = 'n', default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+        count: u16,
+    },
+    /// Let a task in quarantine run its plugin's present component
+    Approve { name: Name },
+}
+
+pub async fn run(command: Command, context: &Context) -> Outcomes<u8> {
+    let home = &context.home;
+    match command {
+        Command::List { after, limit } => {
+            let rows = session::ask(home, ListTasks { after, limit }).await?;
+            context.output.data(&rows, |rows| list(rows))?;
+        }
+        Command::Show { name } => {
+            let view = session::ask(home, ShowTask { name }).await?;
+            context.output.data(&view, show)?;
+        }
+        Command::Enable { name } => switch(name, true, context).await?,
+        Command::Disable { name } => switch(name, false, context).await?,
+        Command::Remove { name } => {
+            let row = session::ask(home, RemoveTask { name }).await?;
+            context.output.data(&row, |row| {
+                format!("{} is removed; its runs stay in the ledger.\n", row.name)
+            })?;
+        }
+        Command::Next { name, count } => {
+            let fires = session::ask(
+                home,
+                NextFires {
+                    name,
+                    count: count.into(),
+                },
+            )
+            .await?;
+            context.output.data(&fires, next)?;
+        }
+        Command::Approve { name } => {
+            let row = session::ask(home, ApproveTask { name }).await?;
+            context.output.data(&row, |row| {
+                format!(
+                    "{} is approved; it is due {}.\n",
+                    row.name,
+                    output::time(row.next_due)
+                )
+            })?;
+        }
+    }
+    Ok(0)
+}
+
+async fn switch(name: Name, enabled: bool, context: &Context) -> Outcomes<()> {
+    let row = session::ask(&context.home, EnableTask { name, enabled }).await?;
+    context.output.data(&row, |row| match row.enabled {
+        true => format!(
+            "{} is enabled; it is due {}.\n",
+            row.name,
+            output::time(row.next_due)
+        ),
+        false => format!("{} is disabled.\n", row.name),
+    })
+}
+
+fn list(rows: &[TaskRow]) -> String {
+    if rows.is_empty() {
+        return "No tasks yet: write them into mhost.toml, then `mhost apply`.\n".into();
+    }
+    output::table(
+        ["TASK", "PLUGIN", "ACTION", "NEXT DUE", "LAST", "STATE"],
+        rows.iter().map(|row| {
+            [
+                row.name.to_string(),
+                row.plugin.clone(),
+                row.action.clone(),
+                output::time(row.next_due),
+                row.last_outcome
+                    .map_or_else(|| "-".into(), |outcome| outcome.to_string()),
+                state(row),
+            ]
+        }),
+    )
+}
+
+fn state(row: &TaskRow) -> String {
+    match row {
+        TaskRow {
+            quarantine: Some(_),
+            ..
+        } => "quarantine".into(),
+        TaskRow { running: true, .. } => "running".into(),
+        TaskRow { enabled: false, .. } => "disabled".into(),
+        TaskRow { failures: 0, .. } => "ok".into(),
+        TaskRow { failures, .. } => format!("{failures} failed"),
+    }
+}
+
+fn show(view: &TaskView) -> String {
+    let TaskView { task, progress } = view;
+    let json = |value: serde_json::Result<String>| value.unwrap_or_default();
+    let mut rows = vec![
+        ("task", format!("{} (id {})", task.name, task.id)),
+        (
+            "plugin",
+            format!(
+                "{} {}, component {}",
+                task.spec.plugin,
+                task.spec.action,
+                task.pin.short()
+            ),
+        ),
+        ("schedule", json(serde_json::to_string(&task.spec.schedule))),
+        ("enabled", if task.enabled { "yes" } else { "no" }.into()),
+        ("next due", output::time(progress.next_due)),
+        (
+            "last",
+            progress
+                .last_outcome
+                .map_or_else(|| "-".into(), |outcome| outcome.to_string()),
+        ),
+        ("last success", output::time(progress.last_success)),
+        ("config", json(serde_json::to_string(&task.spec.config))),
+        ("grants", json(serde_json::to_string(&task.spec.grants))),
+        ("policy", json(serde_json::to_string(&task.spec.policy))),
+        ("limits", json(serde_json::to_string(&task.spec.limits))),
+    ];
+    if let Some(description) = &task.spec.description {
+        rows.insert(1, ("about", description.clone()));
+    }
+    if let Some(quarantine) = &task.quarantine {
+        rows.push(("quarantine", quarantine.clone()));
+    }
+    for run in &progress.open {
+        let state = match &run.state {
+            RunState::Running { .. } => "is on".into(),
+            RunState::Queued => "waits for its turn".into(),
+            RunState::Waiting { retry_at } => {
+                format!("is tried again at {}", output::time(Some(*retry_at)))
+            }
+            RunState::Settled { outcome } => outcome.to_string(),
+        };
+        rows.push((
+            "open",
+            format!("run {}, attempt {}, {state}", run.id, run.attempt),
+        ));
+    }
+    rows.iter()
+        .map(|(key, value)| format!("{key:<13} {}\n", output::one_line(value)))
+        .collect()
+}
+
+fn next(fires: &Fires) -> String {
+    if let Some(why) = &fires.none_because {
+        return format!("{}: no coming fires: {why}.\n", fires.task);
+    }
+    if fires.fires.is_empty() {
+        return format!("{}: no coming fires.\n", fires.task);
+    }
+    fires
+        .fires
+        .iter()
+        .map(|fire| super::schedule::line(fire) + "\n")
+        .collect()
+}

@@ -1,0 +1,444 @@
+//! The event loop that owns all runs of this process: what is due is claimed,
+//! attempts are started and watched, and everybody who waits for one is answered.
+//!
+//! A closed set of events; the loop itself neither decides (the planner does, inside
+//! the store) nor blocks (attempts and their commits run beside it).
+
+mod events;
+mod live;
+mod progress;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mhost_model::policy::default_pool;
+use mhost_model::{Instant, Name, RunId, Span};
+use mhost_store::{Answer, Asked, Claim, ClaimDue, ClaimKey, Completed, Definitions};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::Instant as Moment;
+
+use crate::app::App;
+use crate::execute::{self, Attempt, Powers, SecretValues};
+use crate::exit::{Outcomes, Problem};
+pub use events::{Event, Handle, Request, channel};
+use live::Live;
+
+/// A claim that is not renewed for so long is dead.
+const LEASE: Span = Span::seconds(60);
+/// At most so many runs are claimed in one transaction.
+const BATCH: usize = 1000;
+/// The longest the loop waits without asking the store: a clock that jumped is
+/// noticed by then.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// Starts the loop. It ends with the last handle, or when it was told to.
+pub fn spawn(app: Arc<App>, events: UnboundedReceiver<Event>) {
+    tokio::spawn(Loop::new(app).run(events));
+}
+
+/// Told when something is over.
+type Done = tokio::sync::oneshot::Sender<()>;
+
+struct Loop {
+    app: Arc<App>,
+    definitions: Definitions,
+    powers: Arc<Powers>,
+    live: BTreeMap<RunId, Live>,
+    /// Waiting for a run to settle.
+    run_waiters: Vec<(RunId, events::RunReply)>,
+    /// Waiting for everything that was due at an instant.
+    tick_waiters: Vec<events::TickWaiter>,
+    /// Whether timers are obeyed: in the service, and while a tick is waited for.
+    timers: bool,
+    draining: bool,
+    drained: Vec<Done>,
+    closed: Option<Done>,
+    next_wake: Option<Instant>,
+    /// Something may be claimable: ask the store before waiting.
+    look: bool,
+}
+
+impl Loop {
+    fn new(app: Arc<App>) -> Self {
+        let definitions = Definitions::default();
+        Self {
+            app,
+            powers: Arc::new(Powers::new(&definitions)),
+            definitions,
+            live: BTreeMap::new(),
+            run_waiters: Vec::new(),
+            tick_waiters: Vec::new(),
+            timers: false,
+            draining: false,
+            drained: Vec::new(),
+            closed: None,
+            next_wake: None,
+            look: false,
+        }
+    }
+
+    async fn run(self, events: UnboundedReceiver<Event>) {
+        let closed = self.obey(events).await;
+        if let Some(closed) = closed {
+            let _ = closed.send(());
+        }
+    }
+
+    async fn obey(mut self, mut events: UnboundedReceiver<Event>) -> Option<Done> {
+        let mut renew = tokio::time::interval(LEASE.0 / 3);
+        renew.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        renew.tick().await;
+        loop {
+            if let Err(problem) = self.advance().await {
+                self.give_up_ticks(&problem);
+            }
+            if self.over() {
+                break;
+            }
+            let wait = self.wait();
+            tokio::select! {
+                event = events.recv() => match event {
+                    Some(event) => self.handle(event).await,
+                    None => break,
+                },
+                _ = renew.tick(), if !self.live.is_empty() => self.renew().await,
+                () = tokio::time::sleep_until(wait.unwrap_or_else(Moment::now)), if wait.is_some() => self.look = true,
+            }
+        }
+        self.closed
+    }
+
+    /// Whether the loop was told to end and nothing keeps it; answers who told it, after
+    /// the store's handle of the loop is gone.
+    fn over(&self) -> bool {
+        self.closed.is_some() && self.live.is_empty() && self.run_waiters.is_empty()
+    }
+
+    /// When to look for due fires again; none while timers do not matter.
+    fn wait(&self) -> Option<Moment> {
+        if !self.claiming() || !self.timers {
+            return None;
+        }
+        let wake = self.next_wake?;
+        let wait = (wake - self.app.now()).to_std().unwrap_or_default();
+        Some(Moment::now() + wait.min(LONGEST_WAIT))
+    }
+
+    fn claiming(&self) -> bool {
+        let asked = !self.tick_waiters.is_empty() || !self.run_waiters.is_empty();
+        !self.draining && (self.timers || asked)
+    }
+
+    /// Claims and starts what can be, and answers whoever has waited enough.
+    async fn advance(&mut self) -> Outcomes<()> {
+        while self.look {
+            self.look = false;
+            if self.claiming() {
+                self.claim().await?;
+            }
+        }
+        self.answer_ticks();
+        if self.draining && self.live.is_empty() {
+            self.drained.drain(..).for_each(|done| {
+                let _ = done.send(());
+            });
+        }
+        Ok(())
+    }
+
+    async fn claim(&mut self) -> Outcomes<()> {
+        let claimed = self
+            .app
+            .store
+            .claim_due(ClaimDue {
+                node: self.app.store.node(),
+                slots: self.slots(),
+                lease: LEASE,
+                limit: BATCH,
+            })
+            .await?;
+        self.next_wake = claimed.next_wake;
+        self.look = claimed.more;
+        self.cancel_all(&claimed.cancel);
+        for run in &claimed.passed {
+            self.tick_waiters
+                .iter_mut()
+                .for_each(|tick| tick.runs.push(run.clone()));
+        }
+        for claim in claimed.start {
+            self.start_task(claim);
+        }
+        Ok(())
+    }
+
+    /// Free slots of every pool that is defined or in use.
+    fn slots(&self) -> BTreeMap<Name, u32> {
+        let mut slots: BTreeMap<Name, u32> = BTreeMap::from([(default_pool(), 1)]);
+        slots.extend(
+            self.definitions
+                .pools
+                .iter()
+                .map(|(name, pool)| (name.clone(), pool.size)),
+        );
+        for live in self.live.values() {
+            let free = slots.entry(live.pool.clone()).or_insert(1);
+            *free = free.saturating_sub(1);
+        }
+        slots
+    }
+
+    fn slots_of(&self, pool: &Name) -> u32 {
+        self.slots().get(pool).copied().unwrap_or(1)
+    }
+
+    fn start_task(&mut self, claim: Claim) {
+        if let Some(task) = claim.task.clone() {
+            let spec = Arc::new(task.spec);
+            self.start(
+                claim,
+                spec,
+                task.pin,
+                Arc::clone(&self.powers),
+                SecretValues::default(),
+            );
+        }
+    }
+
+    fn start(
+        &mut self,
+        claim: Claim,
+        spec: Arc<mhost_model::task::TaskSpec>,
+        pin: mhost_model::plugin::Digest,
+        powers: Arc<Powers>,
+        secrets: SecretValues,
+    ) {
+        let live = Live::new(&claim, spec.policy.pool.clone());
+        let attempt = Attempt {
+            spec,
+            pin,
+            powers,
+            secrets,
+            cancel: live.cancel.clone(),
+            stale: live.stale.clone(),
+            claim,
+        };
+        let run = attempt.claim.run.id;
+        tracing::info!(%run, task = %attempt.claim.run.task_name, attempt = attempt.claim.run.attempt, "run started");
+        self.live.insert(run, live);
+        let app = Arc::clone(&self.app);
+        tokio::spawn(async move {
+            let completion = execute::attempt(&app, attempt).await;
+            let completed = app.store.complete(completion).await.map_err(Problem::from);
+            app.runs.send(Event::Ended {
+                run,
+                completed: Box::new(completed),
+            });
+        });
+    }
+
+    async fn handle(&mut self, event: Event) {
+        match event {
+            Event::Ask(request) => self.ask(*request).await,
+            Event::Ended { run, completed } => self.ended(run, *completed),
+            Event::Tick(reply) => self.tick(reply).await,
+            Event::Cancel { run, reason, reply } => {
+                let answer = self.cancel(run, reason).await;
+                let _ = reply.send(answer);
+            }
+            Event::Live(reply) => {
+                let _ = reply.send(self.live.keys().copied().collect());
+            }
+            Event::Edited(reply) => {
+                let answer = self.refresh().await;
+                let _ = reply.send(answer);
+            }
+            Event::ObeyTimers => {
+                self.timers = true;
+                self.look = true;
+            }
+            Event::Drain(done) => {
+                self.draining = true;
+                self.drained.push(done);
+            }
+            Event::Close(done) => {
+                self.closed = Some(done);
+                self.look = true;
+            }
+            Event::Force => self.live.values().for_each(|live| live.cancel.cancel()),
+        }
+    }
+
+    /// Reads the definitions anew and lets the claims of dead processes go.
+    async fn refresh(&mut self) -> Outcomes<()> {
+        self.definitions = self.app.store.definitions().await?;
+        self.powers = Arc::new(Powers::new(&self.definitions));
+        self.look = true;
+        Ok(())
+    }
+
+    async fn ask(&mut self, request: Request) {
+        let Request {
+            mut ask,
+            definitions,
+            secrets,
+            pool,
+            wait,
+            reply,
+        } = request;
+        ask.slots = self.slots_of(&pool);
+        let exec = match &ask.what {
+            Asked::Exec { spec, digest } => Some((Arc::new((**spec).clone()), *digest)),
+            Asked::Task(_) => None,
+        };
+        if self.draining || self.closed.is_some() {
+            let _ = reply.send(Err(Problem::busy(
+                "mhost is shutting down and starts no run",
+            )));
+            return;
+        }
+        let answer = match self.app.store.ask(ask).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                let _ = reply.send(Err(error.into()));
+                return;
+            }
+        };
+        let run = match answer {
+            Answer::Start(claim) => {
+                let run = claim.run.clone();
+                match exec {
+                    Some((spec, pin)) => {
+                        let powers = Arc::new(Powers::new(&definitions));
+                        self.start(*claim, spec, pin, powers, secrets);
+                    }
+                    None => self.start_task(*claim),
+                }
+                run
+            }
+            Answer::Queued(run) | Answer::Passed(run) => *run,
+            Answer::CancelThen { run, cancel } => {
+                self.cancel_all(&cancel);
+                *run
+            }
+        };
+        if wait && run.outcome().is_none() {
+            self.run_waiters.push((run.id, reply));
+        } else {
+            let _ = reply.send(Ok(run));
+        }
+    }
+
+    fn ended(&mut self, run: RunId, completed: Outcomes<Completed>) {
+        self.live.remove(&run);
+        self.app.runs.forget_progress(run);
+        // A slot is free, a dependency may have fired, a queued run may start.
+        self.look = true;
+        match completed {
+            Ok(completed) => {
+                let row = completed.run;
+                tracing::info!(%run, task = %row.task_name, outcome = ?row.state, "run ended");
+                self.answer_run(run, &Ok(row));
+            }
+            Err(problem) => {
+                tracing::error!(%run, %problem, "the end of a run could not be written down");
+                self.answer_run(run, &Err(problem));
+            }
+        }
+    }
+
+    /// Answers those who wait for a run; one that will be tried again is answered when
+    /// it is over, unless nobody here will try it.
+    fn answer_run(&mut self, id: RunId, row: &Outcomes<mhost_model::run::Run>) {
+        if let Ok(run) = row {
+            self.tick_waiters
+                .iter_mut()
+                .for_each(|tick| tick.runs.push(run.clone()));
+            if run.outcome().is_none() && self.timers {
+                return;
+            }
+        }
+        let (done, waiting) = std::mem::take(&mut self.run_waiters)
+            .into_iter()
+            .partition(|(waits_for, _)| *waits_for == id);
+        self.run_waiters = waiting;
+        let done: Vec<_> = done;
+        for (_, reply) in done {
+            let _ = reply.send(row.clone());
+        }
+    }
+
+    async fn tick(&mut self, reply: events::TickReply) {
+        let begin = async {
+            self.app.reconcile().await?;
+            self.app.store.reap().await?;
+            self.refresh().await
+        };
+        match begin.await {
+            Ok(()) => self.tick_waiters.push(events::TickWaiter {
+                asked_at: self.app.now(),
+                runs: Vec::new(),
+                reply,
+            }),
+            Err(problem) => {
+                let _ = reply.send(Err(problem));
+            }
+        }
+    }
+
+    /// A tick is over when nothing that was due when it was asked for is left.
+    fn answer_ticks(&mut self) {
+        let next = self.next_wake;
+        let live: Vec<Instant> = self.live.values().map(|live| live.fire_at).collect();
+        let over = |tick: &events::TickWaiter| {
+            next.is_none_or(|next| next > tick.asked_at)
+                && live.iter().all(|at| *at > tick.asked_at)
+        };
+        let (done, waiting) = std::mem::take(&mut self.tick_waiters)
+            .into_iter()
+            .partition(over);
+        self.tick_waiters = waiting;
+        let done: Vec<_> = done;
+        for tick in done {
+            let _ = tick.reply.send(Ok(tick.runs));
+        }
+    }
+
+    fn give_up_ticks(&mut self, problem: &Problem) {
+        tracing::error!(%problem, "cannot claim what is due");
+        for tick in self.tick_waiters.drain(..) {
+            let _ = tick.reply.send(Err(problem.clone()));
+        }
+        // The store may be back when the next event or the next minute comes.
+        self.next_wake = Some(self.app.now() + LONGEST_WAIT);
+    }
+
+    fn cancel_all(&self, runs: &[RunId]) {
+        runs.iter()
+            .filter_map(|run| self.live.get(run))
+            .for_each(|live| live.cancel.cancel());
+    }
+
+    async fn cancel(&mut self, run: RunId, reason: String) -> Outcomes<bool> {
+        if let Some(live) = self.live.get(&run) {
+            live.cancel.cancel();
+            return Ok(true);
+        }
+        Ok(self.app.store.cancel_open(run, reason).await?)
+    }
+
+    /// Extends the leases of what is running; a claim that was taken over is cut off.
+    async fn renew(&mut self) {
+        let keys: Vec<ClaimKey> = self.live.values().map(|live| live.key).collect();
+        match self.app.store.renew(keys.clone(), LEASE).await {
+            Ok(stands) => {
+                let lost = keys.iter().zip(stands).filter(|(_, stands)| !stands);
+                for live in lost.filter_map(|(key, _)| self.live.get(&key.run)) {
+                    live.stale.set();
+                    live.cancel.cancel();
+                }
+            }
+            Err(error) => tracing::error!(%error, "cannot renew leases"),
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! One attempt of one run, from its claim to its completion: finds the component,
+//! puts the job together, runs it in the engine, and hands back what to write down.
+//! It never decides what follows.
+
+mod log;
+mod ports;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use mhost_engine::{Cancel, Context, Finished, Job, Plugin};
+use mhost_model::plan::Ended;
+use mhost_model::plugin::Digest;
+use mhost_model::ports::run::FenceCheck;
+use mhost_model::run::{ErrorKind, RunError};
+use mhost_model::task::TaskSpec;
+use mhost_store::{Claim, Completion};
+
+use crate::app::App;
+use crate::exit::{Kind, Problem};
+pub use log::RunLog;
+pub use ports::{Powers, SecretValues, read_secret};
+
+/// How long a cancelled run may take to end by itself.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Goes false when the claim was taken over.
+#[derive(Debug, Clone, Default)]
+pub struct Stale(Arc<AtomicBool>);
+
+impl Stale {
+    pub fn set(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+impl FenceCheck for Stale {
+    fn current(&self) -> bool {
+        !self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// An attempt that is about to start.
+pub struct Attempt {
+    pub claim: Claim,
+    /// The task's, or what `exec` brought along.
+    pub spec: Arc<TaskSpec>,
+    /// The component that the task is pinned to.
+    pub pin: Digest,
+    pub powers: Arc<Powers>,
+    /// Values that `exec` brought along, instead of their sources.
+    pub secrets: SecretValues,
+    pub cancel: Cancel,
+    pub stale: Stale,
+}
+
+/// Runs it to its end, whatever that is.
+pub async fn attempt(app: &App, attempt: Attempt) -> Completion {
+    let started_at = app.now();
+    let log = RunLog::start(Arc::clone(&app.store), attempt.claim.run.id);
+    let key = attempt.claim.key();
+    let finished = match app.catalog.load(attempt.pin).await {
+        Ok(plugin) => execute(app, &plugin, attempt, log.sink()).await,
+        Err(problem) => setup_failed(problem),
+    };
+    Completion {
+        key,
+        ended: finished.ended,
+        started_at,
+        finished_at: app.now(),
+        report: finished.report,
+        receipt: Some(finished.receipt),
+        state: finished.state,
+        log: log.finish().await,
+    }
+}
+
+async fn execute(app: &App, plugin: &Plugin, attempt: Attempt, log: Arc<log::Sink>) -> Finished {
+    let Attempt {
+        claim,
+        spec,
+        powers,
+        secrets,
+        cancel,
+        stale,
+        ..
+    } = attempt;
+    let run = &claim.run;
+    let identity = match run.task {
+        Some(task) => task.to_string(),
+        None => format!("exec-{}", run.id),
+    };
+    let job = Job {
+        context: Context {
+            task: run.task_name.to_string(),
+            action: spec.action.clone(),
+            config: spec.config.clone(),
+            dry_run: run.dry_run,
+            attempt: run.attempt,
+            idempotency_key: format!("{identity}/{}", run.fire_at.timestamp_millis()),
+            fence: run.fence,
+            fire_at: run.fire_at,
+            previous_success: claim.previous_success,
+        },
+        grants: spec.grants.clone(),
+        limits: spec.limits.clone(),
+        databases: Arc::clone(&powers.databases),
+        repositories: Arc::clone(&powers.repositories),
+        remotes: Arc::clone(&powers.remotes),
+        secrets: Arc::new(secrets.over(&spec.grants)),
+        state: ports::state(&app.store, run.task),
+        log,
+        progress: app.runs.progress(run.id),
+        fence: Arc::new(stale),
+        clock: Arc::clone(&app.clock),
+        cancel,
+        grace: GRACE,
+    };
+    plugin.run(job).await
+}
+
+/// A run whose component could not be had: it has a row like any other.
+fn setup_failed(problem: Problem) -> Finished {
+    let kind = match problem.kind {
+        Kind::Refused => ErrorKind::Denied,
+        Kind::Busy => ErrorKind::Busy,
+        _ => ErrorKind::Setup,
+    };
+    Finished {
+        ended: Ended::Failed(RunError {
+            message: problem.to_string(),
+            kind,
+            retryable: false,
+            cause: None,
+        }),
+        report: None,
+        receipt: Default::default(),
+        state: Default::default(),
+    }
+}

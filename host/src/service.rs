@@ -1,0 +1,132 @@
+//! The headless service: obeys the timers until it is told to stop.
+//!
+//! TERM (or INT) drains: nothing new starts, living runs end; a second one cancels
+//! them. HUP applies the configuration and the plugins anew.
+
+pub mod http;
+pub mod socket;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use mhost_engine::Allocation;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::app::App;
+use crate::calls::{Call, apply};
+use crate::dispatch::Event;
+use crate::exit::{Outcomes, Problem};
+use crate::home::Home;
+
+/// Instances that the service's memory pool holds.
+const INSTANCES: u32 = 64;
+
+/// What `mhost serve` was told.
+pub struct Options {
+    /// Applied at the start and at every HUP; only where there is one.
+    pub config: Option<PathBuf>,
+    /// TCP beside the socket.
+    pub listen: Option<http::Listen>,
+}
+
+/// Runs until it is told to stop and the last run has ended.
+pub async fn serve(home: Home, options: Options) -> Outcomes<()> {
+    let mut signals = Signals::new()?;
+    let app = App::open(
+        home,
+        Allocation::Pooling {
+            instances: INSTANCES,
+        },
+        true,
+    )?;
+    let config = options
+        .config
+        .or_else(|| Some(app.default_config()).filter(|path| path.exists()));
+    socket::listen(Arc::clone(&app))?;
+    if let Some(listen) = options.listen {
+        http::listen(Arc::clone(&app), listen).await?;
+    }
+    start(&app, config.as_ref()).await?;
+    tracing::info!(home = %app.home.root().display(), "mhost serves");
+    loop {
+        tokio::select! {
+            _ = signals.hup.recv() => reload(&app, config.as_ref()).await,
+            _ = signals.term.recv() => break,
+            _ = signals.int.recv() => break,
+        }
+    }
+    drain(&app, &mut signals).await?;
+    socket::unlink(&app.home);
+    app.runs.close().await
+}
+
+async fn start(app: &Arc<App>, config: Option<&PathBuf>) -> Outcomes<()> {
+    app.store.reap().await?;
+    app.reconcile().await?;
+    if let Some(path) = config {
+        apply_file(app, path).await?;
+    }
+    app.runs.edited().await?;
+    app.runs.send(Event::ObeyTimers);
+    Ok(())
+}
+
+async fn apply_file(app: &Arc<App>, path: &PathBuf) -> Outcomes<()> {
+    let applied = apply::Apply::read(path, false)?.answer(app).await?;
+    for change in &applied.changes {
+        tracing::info!(%change, "configuration applied");
+    }
+    Ok(())
+}
+
+/// A mistake in the new configuration leaves the old one in force.
+async fn reload(app: &Arc<App>, config: Option<&PathBuf>) {
+    tracing::info!("HUP: applying configuration and plugins anew");
+    let result = async {
+        app.reconcile().await?;
+        match config {
+            Some(path) => apply_file(app, path).await?,
+            None => tracing::info!("there is no configuration file to apply"),
+        }
+        app.runs.edited().await
+    };
+    if let Err(problem) = result.await {
+        tracing::error!("the configuration in force stays as it was: {problem}");
+    }
+}
+
+async fn drain(app: &Arc<App>, signals: &mut Signals) -> Outcomes<()> {
+    let live = app.runs.live().await?;
+    tracing::info!(
+        living = live.len(),
+        "draining: nothing new starts; a second signal cancels what is on"
+    );
+    let drained = app.runs.drain();
+    tokio::pin!(drained);
+    loop {
+        tokio::select! {
+            done = &mut drained => return done,
+            _ = signals.term.recv() => app.runs.send(Event::Force),
+            _ = signals.int.recv() => app.runs.send(Event::Force),
+        }
+    }
+}
+
+struct Signals {
+    hup: Signal,
+    term: Signal,
+    int: Signal,
+}
+
+impl Signals {
+    fn new() -> Outcomes<Self> {
+        let catch = |kind| {
+            signal(kind).map_err(|error| Problem::failed(format!("cannot catch signals: {error}")))
+        };
+        Ok(Self {
+            hup: catch(SignalKind::hangup())?,
+            term: catch(SignalKind::terminate())?,
+            int: catch(SignalKind::interrupt())?,
+        })
+    }
+}

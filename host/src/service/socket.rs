@@ -1,0 +1,153 @@
+//! The control socket: every call over HTTP on a Unix socket in the state folder,
+//! which only its owner can reach. The same router serves TCP, where it asks for a
+//! token.
+
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Json, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use http_body_util::{BodyExt, Full};
+use hyper_util::rt::TokioIo;
+use tokio::net::{UnixListener, UnixStream};
+
+use crate::app::App;
+use crate::calls::{Call, apply, databases, doctor, grants, plugins, runs, start, tasks};
+use crate::exit::{Kind, Outcomes, Problem};
+use crate::home::Home;
+
+/// The largest request: a component with its base64.
+const MAX_BODY: usize = 128 << 20;
+
+/// All calls, and `/healthz`.
+pub fn router(app: Arc<App>) -> Router {
+    let router = Router::new().route("/healthz", get(|| async { "ok\n" }));
+    let router = route::<tasks::ListTasks>(router);
+    let router = route::<tasks::ShowTask>(router);
+    let router = route::<tasks::EnableTask>(router);
+    let router = route::<tasks::RemoveTask>(router);
+    let router = route::<tasks::ApproveTask>(router);
+    let router = route::<tasks::NextFires>(router);
+    let router = route::<runs::ListRuns>(router);
+    let router = route::<runs::ShowRun>(router);
+    let router = route::<runs::RunLogLines>(router);
+    let router = route::<runs::CancelRun>(router);
+    let router = route::<start::RunTask>(router);
+    let router = route::<start::Exec>(router);
+    let router = route::<start::Tick>(router);
+    let router = route::<apply::Apply>(router);
+    let router = route::<apply::Export>(router);
+    let router = route::<plugins::ListPlugins>(router);
+    let router = route::<plugins::InspectPlugin>(router);
+    let router = route::<plugins::CheckPlugin>(router);
+    let router = route::<plugins::InstallPlugin>(router);
+    let router = route::<plugins::RemovePlugin>(router);
+    let router = route::<databases::ListDatabases>(router);
+    let router = route::<databases::StatDatabase>(router);
+    let router = route::<databases::VerifyDatabase>(router);
+    let router = route::<grants::ShowGrants>(router);
+    let router = route::<grants::TightenGrants>(router);
+    let router = route::<doctor::Doctor>(router);
+    router
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(app)
+}
+
+fn route<C: Call>(router: Router<Arc<App>>) -> Router<Arc<App>> {
+    router.route(&format!("/v1/{}", C::PATH), post(serve::<C>))
+}
+
+async fn serve<C: Call>(State(app): State<Arc<App>>, Json(call): Json<C>) -> Response {
+    match call.answer(&app).await {
+        Ok(answer) => Json(answer).into_response(),
+        Err(problem) => (status(problem.kind), Json(problem)).into_response(),
+    }
+}
+
+fn status(kind: Kind) -> StatusCode {
+    match kind {
+        Kind::Failed => StatusCode::UNPROCESSABLE_ENTITY,
+        Kind::Usage => StatusCode::BAD_REQUEST,
+        Kind::NotFound => StatusCode::NOT_FOUND,
+        Kind::Refused => StatusCode::FORBIDDEN,
+        Kind::Busy => StatusCode::CONFLICT,
+        Kind::Bug => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// Listens until the process ends. We hold the store, so a socket that is there is a
+/// dead process's.
+pub fn listen(app: Arc<App>) -> Outcomes<()> {
+    let path = app.home.socket();
+    unlink(&app.home);
+    let failed = |error: std::io::Error| Problem::io("listen on", &path, &error);
+    // The folder is ours alone (0700), so nobody can connect before the mode is set.
+    let listener = UnixListener::bind(&path).map_err(failed)?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
+    tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, router(app)).await {
+            tracing::error!(%error, "the control socket has ended");
+        }
+    });
+    Ok(())
+}
+
+/// Takes the socket away, before the store is let go.
+pub fn unlink(home: &Home) {
+    // It may never have been there.
+    let _ = std::fs::remove_file(home.socket());
+}
+
+/// Whether somebody listens.
+pub async fn answers(home: &Home) -> bool {
+    UnixStream::connect(home.socket()).await.is_ok()
+}
+
+/// Asks the process that holds the store.
+pub async fn call<C: Call>(home: &Home, call: &C) -> Outcomes<C::Answer> {
+    let body = serde_json::to_vec(call).map_err(|error| Problem::bug(error.to_string()))?;
+    let (ok, answer) = post_bytes(home, C::PATH, body).await?;
+    let unreadable = |error: serde_json::Error| {
+        Problem::failed(format!(
+            "the answer of the running mhost cannot be read: {error}"
+        ))
+        .hint("it may be of another version: restart it")
+    };
+    if ok {
+        return serde_json::from_slice(&answer).map_err(unreadable);
+    }
+    Err(serde_json::from_slice(&answer).map_err(unreadable)?)
+}
+
+async fn post_bytes(home: &Home, path: &str, body: Vec<u8>) -> Outcomes<(bool, Vec<u8>)> {
+    let lost = |error: &dyn std::fmt::Display| {
+        Problem::busy(format!("the running mhost did not answer: {error}"))
+            .hint("it has just ended, perhaps: try again")
+    };
+    let stream = UnixStream::connect(home.socket())
+        .await
+        .map_err(|error| lost(&error))?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| lost(&error))?;
+    tokio::spawn(connection);
+    let request = hyper::Request::post(format!("/v1/{path}"))
+        .header("host", "mhost")
+        .header("content-type", "application/json")
+        .body(Full::new(bytes::Bytes::from(body)))
+        .map_err(|error| Problem::bug(error.to_string()))?;
+    let response = sender
+        .send_request(request)
+        .await
+        .map_err(|error| lost(&error))?;
+    let ok = response.status().is_success();
+    let body = response
+        .into_body()
+        .collect()
+        .await
+        .map_err(|error| lost(&error))?;
+    Ok((ok, body.to_bytes().to_vec()))
+}

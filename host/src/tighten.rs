@@ -1,0 +1,209 @@
+//! The smallest grants that a set of receipts shows to be enough; a pure function.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mhost_model::Name;
+use mhost_model::grant::{Access, Grants};
+use mhost_model::receipt::{Receipt, Use};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+/// Something that a proposal takes away.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loosened {
+    /// `dirs.logs`, `databases.site` ….
+    pub grant: String,
+    /// What is taken away: `all of it`, `writing`, a verb, a table.
+    pub what: String,
+}
+
+/// The grants without what no receipt used, and what that takes away.
+pub fn smallest(grants: &Grants, receipts: &[Receipt]) -> (Grants, Vec<Loosened>) {
+    let mut tight = Tightening {
+        used: merge(receipts),
+        loosened: Vec::new(),
+    };
+    let mut smaller = grants.clone();
+    tight.keep_used("dirs", &mut smaller.dirs);
+    tight.keep_used("databases", &mut smaller.databases);
+    tight.keep_used("repositories", &mut smaller.repositories);
+    tight.keep_used("remotes", &mut smaller.remotes);
+    tight.keep_used("secrets", &mut smaller.secrets);
+    tight.keep_used("processes", &mut smaller.processes);
+    for (name, dir) in &mut smaller.dirs {
+        tight.access(&format!("dirs.{name}"), &mut dir.access);
+    }
+    for (name, remote) in &mut smaller.remotes {
+        tight.access(&format!("remotes.{name}"), &mut remote.access);
+    }
+    for (name, database) in &mut smaller.databases {
+        let grant = format!("databases.{name}");
+        tight.verbs(&grant, &mut database.verbs);
+        if let Some(tables) = &mut database.tables {
+            tight.parts(&grant, tables);
+        }
+    }
+    for (name, repository) in &mut smaller.repositories {
+        tight.verbs(&format!("repositories.{name}"), &mut repository.verbs);
+    }
+    let reached = tight
+        .used
+        .get("net")
+        .map(|net| net.parts.clone())
+        .unwrap_or_default();
+    smaller.net.retain(|origin| {
+        let keep = reached.contains(&origin.to_string());
+        if !keep {
+            tight.loosened.push(Loosened {
+                grant: "net".into(),
+                what: origin.to_string(),
+            });
+        }
+        keep
+    });
+    (smaller, tight.loosened)
+}
+
+/// What all receipts together used.
+fn merge(receipts: &[Receipt]) -> BTreeMap<String, Use> {
+    let mut all: BTreeMap<String, Use> = BTreeMap::new();
+    for (grant, used) in receipts.iter().flat_map(|receipt| &receipt.used) {
+        let one = all.entry(grant.clone()).or_default();
+        one.verbs.extend(used.verbs.iter().cloned());
+        one.parts.extend(used.parts.iter().cloned());
+    }
+    all
+}
+
+struct Tightening {
+    used: BTreeMap<String, Use>,
+    loosened: Vec<Loosened>,
+}
+
+impl Tightening {
+    fn took(&mut self, grant: &str, what: impl Into<String>) {
+        self.loosened.push(Loosened {
+            grant: grant.to_owned(),
+            what: what.into(),
+        });
+    }
+
+    fn keep_used<T>(&mut self, kind: &str, grants: &mut BTreeMap<Name, T>) {
+        grants.retain(|name, _| {
+            let grant = format!("{kind}.{name}");
+            let keep = self.used.contains_key(&grant);
+            if !keep {
+                self.took(&grant, "all of it");
+            }
+            keep
+        });
+    }
+
+    /// Reading is enough where nothing was written.
+    fn access(&mut self, grant: &str, access: &mut Access) {
+        let wrote = self
+            .used
+            .get(grant)
+            .is_some_and(|used| used.verbs.contains("write"));
+        if *access == Access::ReadWrite && !wrote {
+            *access = Access::ReadOnly;
+            self.took(grant, "writing");
+        }
+    }
+
+    fn verbs<V>(&mut self, grant: &str, verbs: &mut BTreeSet<V>)
+    where
+        V: Ord + Copy + Serialize + DeserializeOwned,
+    {
+        let used = self
+            .used
+            .get(grant)
+            .map(|used| used.verbs.clone())
+            .unwrap_or_default();
+        let word = |verb: &V| match serde_json::to_value(verb) {
+            Ok(serde_json::Value::String(word)) => word,
+            _ => String::new(),
+        };
+        let unused: Vec<V> = verbs
+            .iter()
+            .copied()
+            .filter(|verb| !used.contains(&word(verb)))
+            .collect();
+        for verb in unused {
+            verbs.remove(&verb);
+            self.took(grant, word(&verb));
+        }
+    }
+
+    /// Tables; a receipt that was cut says nothing about the rest, and keeps all.
+    fn parts(&mut self, grant: &str, tables: &mut BTreeSet<String>) {
+        let used = self
+            .used
+            .get(grant)
+            .map(|used| used.parts.clone())
+            .unwrap_or_default();
+        if used.len() >= 1000 {
+            return;
+        }
+        let unused: Vec<String> = tables.difference(&used).cloned().collect();
+        for table in unused {
+            tables.remove(&table);
+            self.took(grant, format!("table {table}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grants(json: serde_json::Value) -> Grants {
+        serde_json::from_value(json).unwrap()
+    }
+
+    fn receipt(used: &[(&str, &[&str], &[&str])]) -> Receipt {
+        let set = |words: &[&str]| words.iter().map(|word| word.to_string()).collect();
+        Receipt {
+            used: used
+                .iter()
+                .map(|(grant, verbs, parts)| {
+                    (
+                        grant.to_string(),
+                        Use {
+                            verbs: set(verbs),
+                            parts: set(parts),
+                        },
+                    )
+                })
+                .collect(),
+            ..Receipt::default()
+        }
+    }
+
+    #[test]
+    fn only_what_was_used_stays() {
+        let wide = grants(serde_json::json!({
+            "dirs": { "a": { "path": "/a", "access": "read-write" }, "b": { "path": "/b" } },
+            "databases": { "site": { "verbs": ["read", "write", "pack"], "tables": ["t", "u"] } },
+            "net": ["http://a.example", "http://b.example"],
+            "secrets": { "s": { "env": "S" } },
+        }));
+        let receipts = [
+            receipt(&[
+                ("dirs.a", &["read"], &[]),
+                ("net", &["GET"], &["http://a.example"]),
+            ]),
+            receipt(&[("databases.site", &["read", "pack"], &["t"])]),
+        ];
+        let (tight, loosened) = smallest(&wide, &receipts);
+        assert_eq!(
+            tight,
+            grants(serde_json::json!({
+                "dirs": { "a": { "path": "/a", "access": "read-only" } },
+                "databases": { "site": { "verbs": ["read", "pack"], "tables": ["t"] } },
+                "net": ["http://a.example"],
+            }))
+        );
+        assert_eq!(loosened.len(), 6, "{loosened:?}");
+        assert_eq!(smallest(&tight, &receipts), (tight.clone(), vec![]));
+    }
+}

@@ -1,0 +1,62 @@
+//! Pages that are made from code: they must be what the code says. `just docs` writes
+//! them anew.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::CommandFactory as _;
+
+fn page(name: &str) -> PathBuf {
+    let host = Path::new(env!("CARGO_MANIFEST_DIR"));
+    host.parent().unwrap().join("docs").join(name)
+}
+
+fn check(name: &str, made: &str) {
+    let path = page(name);
+    if std::env::var_os("MHOST_BLESS").is_some() {
+        fs::write(&path, made).unwrap();
+    }
+    let there = fs::read_to_string(&path).unwrap_or_default();
+    assert!(there == made, "docs/{name} is out of date: run `just docs`");
+}
+
+/// Every command's own help, below each other.
+fn commands() -> String {
+    let mut text = String::from(
+        "# The command line\n\nMade from `mhost --help`; `just docs` writes it anew.\n",
+    );
+    let mut root = mhost::cli::Cli::command().term_width(100);
+    root.build();
+    add(&mut text, &root, "mhost");
+    text
+}
+
+fn add(text: &mut String, command: &clap::Command, name: &str) {
+    let help = command
+        .clone()
+        .bin_name(name)
+        .term_width(100)
+        .render_long_help()
+        .to_string();
+    let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
+    text.push_str(&format!(
+        "\n## `{name}`\n\n```text\n{}\n```\n",
+        lines.join("\n")
+    ));
+    for sub in command
+        .get_subcommands()
+        .filter(|sub| sub.get_name() != "help")
+    {
+        add(text, sub, &format!("{name} {}", sub.get_name()));
+    }
+}
+
+#[test]
+fn the_commands_page_is_true() {
+    check("commands.md", &commands());
+}
+
+#[test]
+fn the_configuration_page_is_true() {
+    check("configuration.md", &mhost::config::reference());
+}
