@@ -123,13 +123,15 @@ async fn runs(s: &Subject) {
     completion.log = vec![line("second")];
     s.store.complete(completion).await.unwrap();
     s.set(240);
-    // The other one is still on: a fire is queued behind it.
-    let again = s.claim(1).await.start.remove(0);
+    // The other one is still on: a fire is queued behind it. And the dependent starts.
+    let claims = s.claim(9).await.start;
+    let timed = |claim: &&mhost_store::Claim| claim.run.task_name == name("timed");
+    let again = claims.iter().find(timed).unwrap();
     let failed = Ended::Failed(RunError {
         message: "it did not work".into(),
         kind: ErrorKind::Failure,
         retryable: true,
         cause: None,
     });
-    s.end(&again, failed).await;
+    s.end(again, failed).await;
 }
