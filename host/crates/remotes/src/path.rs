@@ -1,0 +1,92 @@
+//! Paths within a remote: relative, `/` between names, nothing that climbs.
+
+use mhost_model::{Fault, FaultResult};
+
+/// Bytes of a path; what Linux takes as well.
+const LONGEST: usize = 4095;
+
+/// Checks the path of a file or a folder below the root.
+pub(crate) fn check(path: &str) -> FaultResult<&str> {
+    match why_bad(path) {
+        Some(why) => Err(Fault::Invalid(format!(
+            "`{}` is no path in a remote: {why}",
+            path.escape_debug()
+                .to_string()
+                .chars()
+                .take(200)
+                .collect::<String>()
+        ))),
+        None => Ok(path),
+    }
+}
+
+/// Checks the path of a folder; the root is the empty path, and one slash at the
+/// end is taken off.
+pub(crate) fn check_folder(path: &str) -> FaultResult<&str> {
+    if path.is_empty() {
+        return Ok(path);
+    }
+    check(path.strip_suffix('/').unwrap_or(path))
+}
+
+fn why_bad(path: &str) -> Option<&'static str> {
+    if path.is_empty() {
+        return Some("it is empty");
+    }
+    if path.len() > LONGEST {
+        return Some("it is too long");
+    }
+    if path.starts_with('/') {
+        return Some("it is absolute");
+    }
+    if path.contains('\0') {
+        return Some("it has a NUL character");
+    }
+    path.split('/').find_map(|name| match name {
+        "" => Some("it has an empty name"),
+        "." | ".." => Some("`.` and `..` are not allowed"),
+        _ => None,
+    })
+}
+
+/// The folder and the name of a checked path; the root's folder is empty.
+pub(crate) fn split(path: &str) -> (&str, &str) {
+    path.rsplit_once('/').unwrap_or(("", path))
+}
+
+/// The path of a name in a folder.
+pub(crate) fn join(folder: &str, name: &str) -> String {
+    if folder.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{folder}/{name}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths() {
+        for good in ["a", "a/b", ".hidden", "a..b", "...", "ä/ü", " ", "a\\b"] {
+            assert_eq!(check(good), Ok(good));
+        }
+        let long = "a/".repeat(2048) + "a";
+        for bad in [
+            "", "/", "/a", "a/", "a//b", ".", "..", "../a", "a/..", "a/./b", "a\0b", &long,
+        ] {
+            let Err(Fault::Invalid(_)) = check(bad) else {
+                panic!("{bad:?} was taken");
+            };
+        }
+        for (folder, expected) in [
+            ("", Some("")),
+            ("a/", Some("a")),
+            ("a//", None),
+            ("/", None),
+        ] {
+            assert_eq!(check_folder(folder).ok(), expected, "{folder:?}");
+        }
+    }
+}
