@@ -53,8 +53,11 @@ pub async fn run(folder: &Path, say: &(dyn Fn(&str) + Sync)) -> Outcomes<Shown> 
     content::make(&folder)?;
     let home = Home::locate(Some(folder.join("state")))?;
     let app = App::open(home, Allocation::OnDemand, true)?;
+    say("Compiling the built-in plugins, once …");
+    let file = content::configure(&folder, address, app.now())?;
+    Apply::read(&file, true)?.answer(&app).await?;
     let due = app.now() + LEAD;
-    let file = content::configure(&folder, address, due)?;
+    content::configure(&folder, address, due)?;
     say(&format!("Applying {} …", file.display()));
     let applied = Apply::read(&file, false)?.answer(&app).await?;
     for change in &applied.changes {
@@ -96,16 +99,7 @@ async fn wait_until(app: &Arc<App>, due: Instant) {
 /// What a run changed, in a line.
 pub fn gist(view: &RunView) -> String {
     let error = view.error.as_ref().map(|error| error.message.clone());
-    let report = view.report.as_ref().map(|report| {
-        let made = report
-            .artifacts
-            .iter()
-            .filter(|artifact| artifact.kind == "snapshot");
-        let made: String = made
-            .map(|artifact| format!(", snapshot {:.8}", artifact.name))
-            .collect();
-        format!("{}{made}", report.summary)
-    });
+    let report = view.report.as_ref().map(|report| report.summary.clone());
     error.or(report).unwrap_or_default()
 }
 

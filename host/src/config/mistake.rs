@@ -233,7 +233,7 @@ pub(super) struct Notes {
 impl Notes {
     /// Whether enough was found: what costs time for the sake of a message is left out.
     pub fn full(&self) -> bool {
-        false
+        self.errors.len() >= TOLD
     }
 
     /// Whether something is wrong at or below a path, so that what was read there is not
