@@ -18,6 +18,7 @@ mod open;
 mod overlap;
 mod read;
 mod record;
+mod source;
 mod tables;
 mod trouble;
 mod tx;
@@ -37,6 +38,7 @@ use crate::{
     StoreResult, TaskStatus, TaskStore,
 };
 pub use migrate::FORMAT;
+use source::Source;
 use worker::Worker;
 
 /// How to open the embedded store.
@@ -63,8 +65,11 @@ impl RedbStore {
     /// [`StoreError::Busy`](crate::StoreError::Busy), from this process too. Every
     /// opening is a new node, durably, so that all claims of former ones are dead.
     pub fn open(options: OpenOptions) -> StoreResult<Self> {
-        let database = open::file(&options.path, options.create)?;
-        Self::over(database, options)
+        let store = Self::over(Source::file(&options.path, options.create), &options)?;
+        if options.create {
+            open::sync_folder(&options.path)?;
+        }
+        Ok(store)
     }
 
     /// Opens a store that lies in `backend`; the path only stands in messages.
@@ -72,20 +77,30 @@ impl RedbStore {
         options: OpenOptions,
         backend: impl redb::StorageBackend,
     ) -> StoreResult<Self> {
-        let database = open::backend(&options.path, backend)?;
-        Self::over(database, options)
+        let mut backend = Some(backend);
+        Self::over(
+            Source::backends(&options.path, move || backend.take()),
+            &options,
+        )
     }
 
-    fn over(database: redb::Database, options: OpenOptions) -> StoreResult<Self> {
+    /// As [`Self::open_with_backend`]; `backends` is asked again when the one before has
+    /// failed to read or write, as a file is opened again then.
+    pub fn open_with_backends<B: redb::StorageBackend>(
+        options: OpenOptions,
+        mut backends: impl FnMut() -> B + Send + 'static,
+    ) -> StoreResult<Self> {
+        let source = Source::backends(&options.path, move || Some(backends()));
+        Self::over(source, &options)
+    }
+
+    fn over(mut source: Source, options: &OpenOptions) -> StoreResult<Self> {
+        let database = source.open()?;
         let opened = open::prepare(&database, &options.path, options.create)?;
-        if options.create {
-            open::sync_folder(&options.path)?;
-        }
-        let clock = Arc::clone(&options.clock);
         Ok(Self {
             node: opened.node,
-            clock,
-            worker: Worker::start(database, opened, options)?,
+            clock: Arc::clone(&options.clock),
+            worker: Worker::start(database, opened, source, options)?,
         })
     }
 }

@@ -204,6 +204,23 @@ fn next_life(database: &Database) -> Res<Opened> {
     Ok(opened)
 }
 
+/// Goes on in the same life after the database was opened again: only if nobody else
+/// has had it meanwhile.
+pub fn rejoin(database: &Database, path: &Path, node: NodeId) -> StoreResult<Counters> {
+    let read = || {
+        let txn = database.begin_read()?;
+        let meta = txn.open_table(META)?;
+        let newest: Option<Number> = get(&meta, "node")?;
+        if newest.is_none_or(|Number(newest)| newest != node.0) {
+            return Err(Trouble::Database(
+                "another process has had it meanwhile: restart mhost".into(),
+            ));
+        }
+        Ok(get(&meta, "counters")?.unwrap_or_default())
+    };
+    read().map_err(|trouble| trouble.during("open the store again", path))
+}
+
 /// A new file is only there for sure once its folder is synced.
 pub fn sync_folder(path: &Path) -> StoreResult<()> {
     #[cfg(unix)]

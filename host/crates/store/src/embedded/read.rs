@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use mhost_model::run::LogLine;
 use mhost_model::task::Task;
 use mhost_model::{Name, RunId, TaskId};
-use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable};
+use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable};
 
 use super::edit::{DATABASE, POOL, REMOTE, REPOSITORY};
 use super::held::view;
@@ -62,27 +62,21 @@ impl Snapshot {
     }
 
     pub fn task_by_id(&self, id: TaskId) -> Res<Option<TaskStatus>> {
-        let tasks = self.txn.open_table(TASKS)?;
-        let Some(task) = get::<Task, _>(&tasks, id.0)? else {
-            return Ok(None);
-        };
-        let progress: Option<ProgressRec> = get(&self.txn.open_table(PROGRESS)?, id.0)?;
-        let progress = progress.ok_or_else(|| Trouble::dangling("the progress of task", id))?;
-        let progress = view(&progress, &self.txn.open_table(RUNNING)?)?;
-        Ok(Some(TaskStatus { task, progress }))
+        Tasks::of(self)?.status(id)
     }
 
     pub fn tasks(&self, after: Option<&Name>, limit: usize) -> Res<Vec<TaskStatus>> {
         use std::ops::Bound::{Excluded, Unbounded};
+        let tasks = Tasks::of(self)?;
         let names = self.txn.open_table(NAMES)?;
         let from = after.map_or(Unbounded, |after| Excluded(after.as_str()));
         let rows = names.range::<&str>((from, Unbounded))?;
-        let tasks = rows.take(limit).map(|row| {
+        let statuses = rows.take(limit).map(|row| {
             let id = TaskId(row?.1.value());
-            self.task_by_id(id)?
-                .ok_or_else(|| Trouble::dangling("task", id))
+            let status = tasks.status(id)?;
+            status.ok_or_else(|| Trouble::dangling("task", id))
         });
-        tasks.collect()
+        statuses.collect()
     }
 
     pub fn log(&self, run: RunId, from: u64, limit: usize) -> Res<Vec<LogLine>> {
@@ -133,6 +127,33 @@ impl Snapshot {
 
     pub(super) fn txn(&self) -> &ReadTransaction {
         &self.txn
+    }
+}
+
+/// The tasks within a snapshot.
+struct Tasks {
+    tasks: ReadOnlyTable<u64, &'static [u8]>,
+    progress: ReadOnlyTable<u64, &'static [u8]>,
+    running: ReadOnlyTable<u64, &'static [u8]>,
+}
+
+impl Tasks {
+    fn of(snapshot: &Snapshot) -> Res<Self> {
+        Ok(Self {
+            tasks: snapshot.txn.open_table(TASKS)?,
+            progress: snapshot.txn.open_table(PROGRESS)?,
+            running: snapshot.txn.open_table(RUNNING)?,
+        })
+    }
+
+    fn status(&self, id: TaskId) -> Res<Option<TaskStatus>> {
+        let Some(task) = get::<Task, _>(&self.tasks, id.0)? else {
+            return Ok(None);
+        };
+        let progress: Option<ProgressRec> = get(&self.progress, id.0)?;
+        let progress = progress.ok_or_else(|| Trouble::dangling("the progress of task", id))?;
+        let progress = view(&progress, &self.running)?;
+        Ok(Some(TaskStatus { task, progress }))
     }
 }
 

@@ -10,8 +10,8 @@ mod readers;
 
 use std::any::Any;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 use redb::Database;
@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 
 use super::open::Opened;
 use super::read::Snapshot;
+use super::source::{Shared, Source};
 use super::trouble::Res;
 use super::tx::Tx;
 use super::{OpenOptions, verify};
@@ -28,9 +29,6 @@ use readers::Readers;
 
 /// At most so many changes share a commit.
 const GROUP: usize = 1024;
-
-/// Shared by all threads; only a check of the whole file takes it alone.
-type Shared = Arc<RwLock<Database>>;
 
 enum Message {
     Change(Box<dyn Job>),
@@ -46,15 +44,19 @@ pub struct Worker {
 }
 
 impl Worker {
-    pub fn start(database: Database, opened: Opened, options: OpenOptions) -> StoreResult<Self> {
-        let path: Arc<Path> = PathBuf::into_boxed_path(options.path.clone()).into();
-        let shared: Shared = Arc::new(RwLock::new(database));
+    pub fn start(
+        database: Database,
+        opened: Opened,
+        source: Source,
+        options: &OpenOptions,
+    ) -> StoreResult<Self> {
+        let shared = Arc::new(Shared::new(database));
         let readers = Readers::start(&shared)?;
         let (changes, messages) = channel();
-        let writer = Writer::new(shared, opened, options);
+        let writer = Writer::new(shared, opened, source, options);
         let writer = spawn("mhost-store", move || serve(writer, &messages))?;
         Ok(Self {
-            path,
+            path: PathBuf::into_boxed_path(options.path.clone()).into(),
             changes: Some(changes),
             writer: Some(writer),
             readers,
@@ -83,8 +85,8 @@ impl Worker {
     {
         let (reply, answer) = oneshot::channel();
         let path = Arc::clone(&self.path);
-        self.readers.send(Box::new(move |database| {
-            let result = Snapshot::of(database).and_then(|snapshot| read(&snapshot));
+        self.readers.send(Box::new(move |shared| {
+            let result = shared.with(|database| read(&Snapshot::of(database)?));
             // Whoever asked may have gone.
             let _ = reply.send(result.map_err(|trouble| trouble.during(operation, &path)));
         }));
@@ -136,14 +138,13 @@ fn serve(mut writer: Writer, messages: &Receiver<Message>) {
 }
 
 fn check(writer: &Writer) -> StoreResult<Vec<String>> {
-    let mut database = writer
+    let check = |database: &mut Database| guarded(|| verify::findings(database));
+    let contradiction =
+        |panic: String| Ok(vec![format!("the pages contradict each other: {panic}")]);
+    let findings = writer
         .shared
-        .write()
-        .unwrap_or_else(PoisonError::into_inner);
-    let findings = guarded(|| verify::findings(&mut database));
-    findings
-        .unwrap_or_else(|panic| Ok(vec![format!("the pages contradict each other: {panic}")]))
-        .map_err(|trouble| trouble.during("check the store", &writer.path))
+        .alone(|database| check(database).unwrap_or_else(contradiction));
+    findings.map_err(|trouble| trouble.during("check the store", &writer.path))
 }
 
 fn ended(operation: &'static str) -> StoreError {

@@ -87,3 +87,97 @@ async fn a_panic_is_an_error_of_its_own_message() {
     assert!(s.store.task(&name("bad")).await.unwrap().is_none());
     assert!(s.store.verify().await.unwrap().is_empty());
 }
+
+/// A disk in memory that is full while it is told to be.
+#[derive(Debug, Clone)]
+struct Full {
+    disk: Arc<redb::backends::InMemoryBackend>,
+    full: Arc<AtomicBool>,
+}
+
+impl Full {
+    fn refuse(&self) -> std::io::Result<()> {
+        match self.full.load(Ordering::SeqCst) {
+            true => Err(std::io::ErrorKind::StorageFull.into()),
+            false => Ok(()),
+        }
+    }
+}
+
+impl redb::StorageBackend for Full {
+    fn len(&self) -> std::io::Result<u64> {
+        self.disk.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> std::io::Result<()> {
+        self.disk.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> std::io::Result<()> {
+        self.refuse()?;
+        self.disk.set_len(len)
+    }
+
+    fn sync_data(&self) -> std::io::Result<()> {
+        self.refuse()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> std::io::Result<()> {
+        self.refuse()?;
+        self.disk.write(offset, data)
+    }
+}
+
+fn on_a_disk() -> (Full, Subject) {
+    let disk = Full {
+        disk: Arc::new(redb::backends::InMemoryBackend::new()),
+        full: Arc::default(),
+    };
+    let clock = FixedClock::new(at(0));
+    let options = crate::common::options(Path::new("memory"), &clock, true);
+    let again = disk.clone();
+    let store = RedbStore::open_with_backends(options, move || again.clone());
+    let store = Arc::new(store.unwrap());
+    (disk, Subject { store, clock })
+}
+
+#[tokio::test]
+async fn a_full_disk_is_an_error_until_there_is_room() {
+    let (disk, s) = on_a_disk();
+    s.put("t", spec(60)).await;
+    s.set(60);
+    let claim = s.claim_one().await;
+    disk.full.store(true, Ordering::SeqCst);
+    for _ in 0..3 {
+        let completion = s.completion(&claim, Ended::Succeeded).await;
+        let refused = s.store.complete(completion).await.unwrap_err();
+        assert!(matches!(refused, StoreError::Failed { .. }), "{refused}");
+    }
+    disk.full.store(false, Ordering::SeqCst);
+    s.end(&claim, Ended::Succeeded).await;
+    assert!(s.run(claim.run.id).await.outcome().is_some());
+    assert!(s.store.verify().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_store_that_another_has_had_is_not_gone_on_with() {
+    let (disk, s) = on_a_disk();
+    s.put("t", spec(60)).await;
+    disk.full.store(true, Ordering::SeqCst);
+    let remove = || mhost_store::Edit::RemoveTask(name("t"));
+    assert!(s.edit(remove()).await.is_err());
+    disk.full.store(false, Ordering::SeqCst);
+    let clock = FixedClock::new(at(0));
+    let options = crate::common::options(Path::new("memory"), &clock, false);
+    drop(RedbStore::open_with_backend(options, disk).unwrap());
+    let refused = s.edit(remove()).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("another process has had it"),
+        "{refused}"
+    );
+    let refused = s.store.task(&name("t")).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("could not be opened again"),
+        "{refused}"
+    );
+}

@@ -2,16 +2,18 @@
 
 use std::cell::Cell;
 use std::path::Path;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use mhost_model::plan::Planner;
 use mhost_model::{Clock, NodeId};
+use redb::Database;
 use tokio::sync::oneshot;
 
 use super::{Shared, guarded};
 use crate::embedded::OpenOptions;
-use crate::embedded::open::Opened;
+use crate::embedded::open::{self, Opened};
 use crate::embedded::record::{Counters, encode};
+use crate::embedded::source::Source;
 use crate::embedded::tables::Tables;
 use crate::embedded::trouble::Res;
 use crate::embedded::tx::{Memory, Tx};
@@ -32,7 +34,8 @@ pub struct Change<T, F> {
     operation: &'static str,
     path: Arc<Path>,
     change: F,
-    result: StoreResult<T>,
+    /// Of the newest attempt.
+    result: Option<StoreResult<T>>,
     reply: oneshot::Sender<StoreResult<T>>,
 }
 
@@ -43,12 +46,11 @@ impl<T, F> Change<T, F> {
         change: F,
         reply: oneshot::Sender<StoreResult<T>>,
     ) -> Self {
-        let result = Err(super::ended(operation));
         Self {
             operation,
             path,
             change,
-            result,
+            result: None,
             reply,
         }
     }
@@ -61,19 +63,23 @@ where
 {
     fn run(&mut self, tx: &mut Tx<'_>) -> bool {
         let result = (self.change)(tx);
-        self.result = result.map_err(|trouble| trouble.during(self.operation, &self.path));
-        self.result.is_ok()
+        let result = result.map_err(|trouble| trouble.during(self.operation, &self.path));
+        self.result.insert(result).is_ok()
     }
 
     fn panicked(&mut self, words: String) {
-        self.result = Err(StoreError::Failed {
+        self.result = Some(Err(StoreError::Failed {
             operation: self.operation,
             why: format!("a bug of mhost: {words}"),
-        });
+        }));
     }
 
     fn answer(self: Box<Self>, commit: StoreResult<()>) {
-        let result = self.result.and_then(|value| commit.map(|()| value));
+        let result = match (self.result, commit) {
+            (Some(Ok(value)), Ok(())) => Ok(value),
+            (Some(Err(error)), _) | (_, Err(error)) => Err(error),
+            (None, Ok(())) => Err(super::ended(self.operation)),
+        };
         // Whoever asked may have gone; the change stands all the same.
         let _ = self.reply.send(result);
     }
@@ -88,8 +94,11 @@ enum Fate {
 
 /// The writing thread's own.
 pub struct Writer {
-    pub(super) shared: Shared,
+    pub(super) shared: Arc<Shared>,
     pub(super) path: Arc<Path>,
+    source: Source,
+    /// The database has failed, and refuses everything until it is opened again.
+    failed: bool,
     node: NodeId,
     clock: Arc<dyn Clock>,
     planner: Arc<dyn Planner>,
@@ -98,13 +107,15 @@ pub struct Writer {
 }
 
 impl Writer {
-    pub fn new(shared: Shared, opened: Opened, options: OpenOptions) -> Self {
+    pub fn new(shared: Arc<Shared>, opened: Opened, source: Source, options: &OpenOptions) -> Self {
         Self {
             shared,
-            path: options.path.into_boxed_path().into(),
+            path: options.path.clone().into_boxed_path().into(),
+            source,
+            failed: false,
             node: opened.node,
-            clock: options.clock,
-            planner: options.planner,
+            clock: Arc::clone(&options.clock),
+            planner: Arc::clone(&options.planner),
             counters: opened.counters,
             memory: Memory::default(),
         }
@@ -116,8 +127,8 @@ impl Writer {
             match self.attempt(&mut jobs) {
                 Ok(Fate::Spoiled(at)) => jobs.remove(at).answer(Ok(())),
                 Ok(Fate::Done) => return jobs.into_iter().for_each(|job| job.answer(Ok(()))),
-                Err(trouble) => {
-                    let error = trouble.during("commit to the store", &self.path);
+                Err(error) => {
+                    self.failed = true;
                     return jobs
                         .into_iter()
                         .for_each(|job| job.answer(Err(error.clone())));
@@ -126,8 +137,29 @@ impl Writer {
         }
     }
 
-    fn attempt(&mut self, jobs: &mut [Box<dyn Job>]) -> Res<Fate> {
-        let database = self.shared.read().unwrap_or_else(PoisonError::into_inner);
+    fn attempt(&mut self, jobs: &mut [Box<dyn Job>]) -> StoreResult<Fate> {
+        if self.failed {
+            self.open_again()?;
+        }
+        let shared = Arc::clone(&self.shared);
+        let fate = shared.with(|database| self.transact(database, jobs));
+        fate.map_err(|trouble| trouble.during("commit to the store", &self.path))
+    }
+
+    fn open_again(&mut self) -> StoreResult<()> {
+        let (source, path, node) = (&mut self.source, &self.path, self.node);
+        self.counters = self.shared.replace(|| {
+            let database = source.open()?;
+            let counters = open::rejoin(&database, path, node)?;
+            Ok((database, counters))
+        })?;
+        self.failed = false;
+        self.memory.stirred = true;
+        tracing::warn!(path = %self.path.display(), "the store was opened again after a failure");
+        Ok(())
+    }
+
+    fn transact(&mut self, database: &Database, jobs: &mut [Box<dyn Job>]) -> Res<Fate> {
         let txn = database.begin_write()?;
         let wrote = Cell::new(false);
         let mut tx = Tx {

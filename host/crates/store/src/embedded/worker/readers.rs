@@ -5,15 +5,13 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use redb::Database;
-
 use super::{Shared, guarded, spawn};
 use crate::StoreResult;
 
 /// Two, so that a long list does not hold up a short question.
 const READERS: usize = 2;
 
-pub type Read = Box<dyn FnOnce(&Database) + Send>;
+pub type Read = Box<dyn FnOnce(&Shared) + Send>;
 
 pub struct Readers {
     reads: Option<Sender<Read>>,
@@ -21,7 +19,7 @@ pub struct Readers {
 }
 
 impl Readers {
-    pub fn start(shared: &Shared) -> StoreResult<Self> {
+    pub fn start(shared: &Arc<Shared>) -> StoreResult<Self> {
         let (reads, queue) = channel();
         let queue = Arc::new(Mutex::new(queue));
         let threads = (0..READERS).map(|_| {
@@ -53,8 +51,7 @@ impl Readers {
 fn serve(queue: &Mutex<Receiver<Read>>, shared: &Shared) {
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
     while let Ok(read) = next() {
-        let database = shared.read().unwrap_or_else(PoisonError::into_inner);
-        if let Err(panic) = guarded(|| read(&database)) {
+        if let Err(panic) = guarded(|| read(shared)) {
             tracing::error!(panic, "a read of the store panicked");
         }
     }
