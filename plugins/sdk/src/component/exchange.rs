@@ -278,15 +278,20 @@ fn refused(request: &Request, code: &ErrorCode) -> Error {
     }
 }
 
-/// `wasi:http` has no room for the remedy, so it is said here.
+/// `wasi:http` has no room for the remedy, so it is said here. A dry run is refused
+/// in the same way.
 fn denial(request: &Request) -> Denial {
     let parts = request.url.splitn(4, '/').take(3).collect::<Vec<_>>();
     let origin = parts.join("/");
+    let hint = match request.method.as_str() {
+        "GET" | "HEAD" => "",
+        _ => "; a dry run sends GET and HEAD alone",
+    };
     Denial {
         capability: "network".to_owned(),
         target: origin.clone(),
         verb: request.method.clone(),
-        remedy: format!("add `{origin}` to the task's `grants.net`"),
+        remedy: format!("add `{origin}` to the task's `grants.net`{hint}"),
     }
 }
 
