@@ -96,7 +96,7 @@ fn mistakes_in_the_configuration() {
 #[test]
 fn a_file_comes_back_as_it_was_written() {
     on_both("back", |remote| {
-        let data: Vec<u8> = (0..600_000_u32).map(|n| (n * n) as u8).collect();
+        let data: Vec<u8> = (0..600_000_u32).map(|n| n.wrapping_mul(n) as u8).collect();
         put(remote, "deep/er/file", &data);
         assert!(get(remote, "deep/er/file") == data);
         let found = remote.stat("deep/er/file").unwrap();
