@@ -9,12 +9,12 @@
 mod backend;
 mod fault;
 mod kind;
+mod open;
 mod rows;
 #[cfg(test)]
 mod tests;
 mod whole;
 
-use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,18 +23,15 @@ use mhost_model::ports::database::{
     Database, DatabaseInfo, Packed, TableInfo, Transaction, Verdict,
 };
 use mhost_model::{Fault, FaultResult};
-use redb::backends::FileBackend;
-use redb::{ReadableDatabase, StorageBackend};
+use redb::ReadableDatabase;
 
-use self::backend::Overlay;
 use self::fault::{fault, guarded};
+use self::open::{Open, open_shared, open_writable};
 use crate::file::{self, open_regular};
 use crate::live::Live;
 use crate::place::Step;
 use crate::space;
 
-/// redb's own default is a gibibyte.
-const CACHE: usize = 32 << 20;
 /// Where the first commit slot says its format.
 const FORMAT_AT: u64 = 64;
 
@@ -48,9 +45,9 @@ pub(crate) struct RedbDatabase {
 enum State {
     Closed,
     /// Below an overlay; other readers are welcome.
-    Reading(Arc<redb::Database>),
+    Reading(Arc<Open>),
     /// Alone.
-    Writing(Arc<redb::Database>),
+    Writing(Arc<Open>),
 }
 
 impl RedbDatabase {
@@ -70,7 +67,7 @@ impl RedbDatabase {
     }
 
     /// The open database, opened for reading if it is closed.
-    fn reader(&mut self, operation: &str) -> FaultResult<Arc<redb::Database>> {
+    fn reader(&mut self, operation: &str) -> FaultResult<Arc<Open>> {
         match &self.state {
             State::Reading(db) | State::Writing(db) => Ok(db.clone()),
             State::Closed => {
@@ -82,7 +79,7 @@ impl RedbDatabase {
     }
 
     /// The database, opened for writing.
-    fn writer(&mut self) -> FaultResult<Arc<redb::Database>> {
+    fn writer(&mut self) -> FaultResult<Arc<Open>> {
         if let State::Writing(db) = &self.state {
             return Ok(db.clone());
         }
@@ -125,53 +122,6 @@ impl RedbDatabase {
         let used = stats.allocated_pages() * stats.page_size() as u64;
         Ok(Some(size.saturating_sub(used)))
     }
-}
-
-fn builder() -> redb::Builder {
-    let mut builder = redb::Database::builder();
-    builder.set_cache_size(CACHE);
-    builder
-}
-
-/// Refuses what does not begin as redb's files do: redb would make a new database
-/// of an empty file.
-fn check_magic(file: &File, path: &Path) -> FaultResult<()> {
-    let mut magic = [0; file::REDB_MAGIC.len()];
-    let read = file.read_exact_at(&mut magic, 0);
-    if read.is_err() || magic != *file::REDB_MAGIC {
-        return Err(Fault::Invalid(format!(
-            "{} is no redb database, but {}",
-            path.display(),
-            file::describe(file)
-        )));
-    }
-    Ok(())
-}
-
-fn open_shared(path: &Path, operation: &str) -> FaultResult<redb::Database> {
-    let file = open_regular(path, false)?;
-    check_magic(&file, path)?;
-    let overlay = Overlay::shared(file).map_err(|error| file::fault(operation, path, &error))?;
-    open_backend(path, operation, overlay)
-}
-
-fn open_writable(path: &Path) -> FaultResult<redb::Database> {
-    let file = open_regular(path, true)?;
-    check_magic(&file, path)?;
-    let backend = FileBackend::new(file).map_err(|error| fault("open", path, error))?;
-    open_backend(path, "write to", backend)
-}
-
-fn open_backend(
-    path: &Path,
-    operation: &str,
-    backend: impl StorageBackend,
-) -> FaultResult<redb::Database> {
-    guarded(operation, path, || {
-        builder()
-            .create_with_backend(backend)
-            .map_err(|error| fault(operation, path, error))
-    })
 }
 
 impl Database for RedbDatabase {

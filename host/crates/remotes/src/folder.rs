@@ -206,7 +206,8 @@ impl Remote for Folder {
 
 fn read_at(file: &std::fs::File, offset: u64, length: usize) -> io::Result<Vec<u8>> {
     // No file reaches there, and the system would call it a mistake.
-    if i64::try_from(offset).is_err() {
+    let end = offset.checked_add(length as u64);
+    if end.is_none_or(|end| i64::try_from(end).is_err()) {
         return Ok(Vec::new());
     }
     let mut data = vec![0; length];

@@ -109,6 +109,7 @@ fn a_file_comes_back_as_it_was_written() {
         assert_eq!(read(599_990, 100), data[599_990..]);
         assert_eq!(read(600_000, 100), b"");
         assert_eq!(read(u64::MAX, 100), b"");
+        assert_eq!(read(i64::MAX as u64, 100), b"");
         assert_eq!(read(5, 0), b"");
         put(remote, "empty", b"");
         assert_eq!(get(remote, "empty"), b"");

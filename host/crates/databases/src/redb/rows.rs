@@ -15,6 +15,7 @@ use redb::{MultimapTableHandle, TypeName};
 
 use super::fault::{fault, guarded, no_table};
 use super::kind::{Keys, PROBE, Shape, Values};
+use super::open::Open;
 use crate::live::{Reading, Writing};
 use crate::page::{Pager, check_row, weigh};
 
@@ -228,24 +229,20 @@ pub(super) struct Read {
     transaction: ReadTransaction,
     shapes: BTreeMap<String, Shape>,
     path: PathBuf,
-    _live: Reading,
     // Closing it would end the transaction.
-    _db: Arc<redb::Database>,
+    _db: Arc<Open>,
+    // Counted until the file is let go.
+    _live: Reading,
 }
 
 impl Read {
-    pub fn new(
-        transaction: ReadTransaction,
-        db: Arc<redb::Database>,
-        live: Reading,
-        path: &Path,
-    ) -> Self {
+    pub fn new(transaction: ReadTransaction, db: Arc<Open>, live: Reading, path: &Path) -> Self {
         Self {
             transaction,
             shapes: BTreeMap::new(),
             path: path.to_path_buf(),
-            _live: live,
             _db: db,
+            _live: live,
         }
     }
 
@@ -317,23 +314,18 @@ pub(super) struct Write {
     transaction: WriteTransaction,
     shapes: BTreeMap<String, Shape>,
     path: PathBuf,
+    _db: Arc<Open>,
     _live: Writing,
-    _db: Arc<redb::Database>,
 }
 
 impl Write {
-    pub fn new(
-        transaction: WriteTransaction,
-        db: Arc<redb::Database>,
-        live: Writing,
-        path: &Path,
-    ) -> Self {
+    pub fn new(transaction: WriteTransaction, db: Arc<Open>, live: Writing, path: &Path) -> Self {
         Self {
             transaction,
             shapes: BTreeMap::new(),
             path: path.to_path_buf(),
-            _live: live,
             _db: db,
+            _live: live,
         }
     }
 

@@ -23,7 +23,8 @@ use redb::backends::FileBackend;
 
 use super::backend::{Held, Overlay};
 use super::fault::{busy, fault, guarded};
-use super::{builder, check_magic, rows};
+use super::open::{builder, check_magic};
+use super::rows;
 use crate::file::{self, check_regular, folder, open_regular};
 use crate::place::{self, Aside, Hook, Step};
 use crate::space::{self, Free};
