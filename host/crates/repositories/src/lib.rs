@@ -16,6 +16,7 @@ mod crypto;
 mod fault;
 mod folder;
 mod forget;
+mod keys;
 mod listing;
 mod lock;
 mod place;

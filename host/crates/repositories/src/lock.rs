@@ -150,7 +150,8 @@ impl Lease {
         if age > record::stale_after() / 2 {
             self.refresh(now);
         }
-        let state = self.state();
+        let mut state = self.state();
+        state.lost |= !self.folder.holds(&state.id);
         let silent = now.signed_duration_since(state.refreshed) > record::stale_after();
         if state.lost || silent {
             return Err(format!(

@@ -16,7 +16,7 @@ use crate::fault::{self, guarded};
 use crate::lock::Need;
 use crate::place::Place;
 use crate::session::{Access, connect};
-use crate::{backup, check, forget, listing, prune, restore, snapshots};
+use crate::{backup, check, forget, keys, listing, prune, restore, snapshots};
 
 /// See the module.
 pub struct ManagedRepository {
@@ -32,10 +32,13 @@ impl ManagedRepository {
                 place.path.display()
             )));
         }
-        let opened = connect(&place, cache.as_ref(), None)
-            .and_then(|repo| repo.open(&Credentials::password(password)))
-            .map_err(|error| unopened(&place, &error))?;
-        Ok(Self::new(place, cache, &opened))
+        keys::are_reasonable(&place)?;
+        guarded("opening a repository", || {
+            let opened = connect(&place, cache.as_ref(), None)
+                .and_then(|repo| repo.open(&Credentials::password(password)))
+                .map_err(|error| unopened(&place, &error))?;
+            Ok(Self::new(place.clone(), cache.clone(), &opened))
+        })
     }
 
     /// In restic's newest format (version 2), in a folder for its owner alone.

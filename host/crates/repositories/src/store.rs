@@ -145,11 +145,33 @@ impl WriteBackend for Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::Sealer;
+    use crate::lock::{self, LockFolder, Need};
     use mhost_test_support::scratch;
+    use rustic_core::repofile::MasterKey;
+
+    fn place(path: &Path) -> Place {
+        Place::new("x".parse().unwrap(), path.to_str().unwrap()).unwrap()
+    }
 
     fn store(path: &Path) -> Store {
-        let place = Place::new("x".parse().unwrap(), path.to_str().unwrap()).unwrap();
-        Store::new(&place, None).unwrap()
+        Store::new(&place(path), None).unwrap()
+    }
+
+    #[test]
+    fn nothing_is_written_or_removed_without_the_lock() {
+        let dir = scratch("store");
+        let sealer = Sealer::new(&MasterKey::new());
+        let folder = LockFolder::new(place(dir.path()), sealer);
+        let lock = lock::acquire(folder, Need::Shared).unwrap().unwrap();
+        let store = Store::new(&place(dir.path()), Some(lock.lease())).unwrap();
+        let (id, kind) = (Id::random(), FileType::Snapshot);
+        let write = |id| store.write_bytes(kind, id, false, vec![1].into());
+        write(&id).unwrap();
+        fs::remove_dir_all(dir.path().join("locks")).unwrap();
+        assert!(store.remove(kind, &id, false).is_err());
+        assert!(write(&Id::random()).is_err());
+        assert_eq!(store.list(kind).unwrap(), [id]);
     }
 
     #[test]

@@ -117,10 +117,11 @@ fn a_lock_that_was_taken_away_stops_the_writing() {
     };
     lease.check_at(start).unwrap();
     folder.remove(&lease.state().id.clone());
-    lease.refresh(start + TimeDelta::minutes(5));
-    let error = lease.check_at(start + TimeDelta::minutes(5)).unwrap_err();
+    let error = lease.check_at(start).unwrap_err();
     assert!(error.contains("was lost"), "{error}");
+    lease.refresh(start + TimeDelta::minutes(5));
     assert_eq!(files(dir.path()), 0, "it must not come back");
+    assert!(lease.check_at(start).is_err());
 }
 
 #[test]
