@@ -181,3 +181,49 @@ async fn a_store_that_another_has_had_is_not_gone_on_with() {
         "{refused}"
     );
 }
+
+/// Forgets what it has decided, and starts the same fire again and again.
+struct Forgetful;
+
+impl Planner for Forgetful {
+    fn arm(&self, _: &Task, _: Instant) -> (Option<Instant>, Option<Instant>) {
+        (Some(at(60)), Some(at(60)))
+    }
+
+    fn due(&self, _: &Task, _: &Progress, _: u32, _: Instant) -> Decision {
+        Decision {
+            start: vec![at(60)],
+            next_due: Some(at(60)),
+            wake_at: Some(at(60)),
+            ..Decision::default()
+        }
+    }
+
+    fn ended(&self, t: &Task, p: &Progress, r: &OpenRun, e: &Ended, now: Instant) -> Verdict {
+        IntervalPlanner.ended(t, p, r, e, now)
+    }
+}
+
+/// Rule 1 holds whatever is decided.
+#[tokio::test]
+async fn no_fire_has_two_rows_whatever_is_decided() {
+    let clock = FixedClock::new(at(0));
+    let options = OpenOptions {
+        planner: Arc::new(Forgetful),
+        ..crate::common::options(Path::new("memory"), &clock, true)
+    };
+    let store = RedbStore::open_with_backend(options, redb::backends::InMemoryBackend::new());
+    let store = Arc::new(store.unwrap());
+    let s = Subject { store, clock };
+    s.put("t", spec(60)).await;
+    s.set(60);
+    let claim = s.claim_one().await;
+    for _ in 0..3 {
+        let claimed = s.claim(9).await;
+        assert!(claimed.start.is_empty() && !claimed.more);
+    }
+    s.end(&claim, Ended::Succeeded).await;
+    assert!(s.claim(9).await.start.is_empty());
+    assert_eq!(s.rows("t").await.len(), 1);
+    assert!(s.store.verify().await.unwrap().is_empty());
+}
