@@ -1,6 +1,8 @@
 //! What is built is what the host looks for: components that export the contract,
 //! small enough to be embedded.
 
+#![allow(clippy::unwrap_used)] // Also in the helpers of the tests.
+
 use std::fs;
 use std::path::Path;
 

@@ -295,6 +295,53 @@ fn writers_reopen_before_anything_is_compressed() {
     assert_there(&failing, &[("a.log.1", "0")]);
 }
 
+/// A writer that appends a line as soon as a change of this kind was made.
+fn written_to(host: NativeHost, when: &'static str, name: &'static str) -> NativeHost {
+    host.with_observer(move |host, change| {
+        if change.starts_with(when) {
+            let mut file = fs::File::options()
+                .append(true)
+                .open(host.path(name))
+                .unwrap();
+            std::io::Write::write_all(&mut file, b"late").unwrap();
+        }
+    })
+}
+
+#[test]
+fn a_line_written_while_the_log_is_copied_is_kept() {
+    let host = written_to(host(&[("app.log", "early ")]), "copy `", "/logs/app.log");
+    run(&host, json!({ "copytruncate": true })).unwrap();
+    assert_there(&host, &[("app.log", ""), ("app.log.1", "early late")]);
+}
+
+#[test]
+fn an_archive_that_is_still_written_to_is_not_replaced_by_its_compressed_copy() {
+    let host = written_to(
+        host(&[("app.log", "early ")]),
+        "compress",
+        "/logs/app.log.1",
+    );
+    let failure = run(&host, json!({ "compress": "gzip" })).unwrap_err();
+    assert!(
+        failure.message.contains("`postrotate`"),
+        "{}",
+        failure.message
+    );
+    assert!(failure.retryable);
+    assert_there(&host, &[("app.log.1", "early late")]);
+}
+
+#[test]
+fn archives_move_no_further_than_they_must() {
+    let host = host(&[("app.log", "0"), ("app.log.1", "1"), ("app.log.5", "5")]);
+    run(&host, json!({ "rotate": 9 })).unwrap();
+    assert_there(
+        &host,
+        &[("app.log.1", "0"), ("app.log.2", "1"), ("app.log.5", "5")],
+    );
+}
+
 #[test]
 fn missing_logs() {
     for (settings, fine) in [

@@ -39,6 +39,7 @@ use crate::state::State;
 use crate::{Context, Error, Failure, Host, Plugin, Report, Result, Told};
 
 type Answer = Box<dyn Fn(&Request) -> Result<Response>>;
+type Observer = Box<dyn Fn(&NativeHost, &str)>;
 
 /// See the module.
 pub struct NativeHost {
@@ -47,6 +48,7 @@ pub struct NativeHost {
     dry_run: Cell<bool>,
     cancelled: Cell<bool>,
     crash: Crash,
+    observer: Option<Observer>,
     databases: BTreeMap<String, FakeDatabase>,
     repositories: BTreeMap<String, FakeRepository>,
     remotes: BTreeMap<String, FakeRemote>,
@@ -78,6 +80,7 @@ impl NativeHost {
             dry_run: Cell::new(false),
             cancelled: Cell::new(false),
             crash: Crash::default(),
+            observer: None,
             databases: BTreeMap::new(),
             repositories: BTreeMap::new(),
             remotes: BTreeMap::new(),
@@ -137,6 +140,13 @@ impl NativeHost {
 
     pub fn with_probe(mut self, probe: impl Probe + 'static) -> Self {
         self.probe = Some(Box::new(probe));
+        self
+    }
+
+    /// Is told of each change after it was made, such as ``copy `/a` to `/b```: to do what
+    /// another program does just then.
+    pub fn with_observer(mut self, observer: impl Fn(&NativeHost, &str) + 'static) -> Self {
+        self.observer = Some(Box::new(observer));
         self
     }
 
@@ -223,10 +233,15 @@ impl NativeHost {
         what: impl FnOnce() -> String,
         act: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
+        let what = what();
         if self.dry_run.get() {
-            return Err(Error::DryRun(what()));
+            return Err(Error::DryRun(what));
         }
-        self.crash.around(act)
+        let value = self.crash.around(act)?;
+        if let Some(observer) = &self.observer {
+            observer(self, &what);
+        }
+        Ok(value)
     }
 }
 
