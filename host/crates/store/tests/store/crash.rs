@@ -138,6 +138,13 @@ fn failed() -> Ended {
 /// Arms, claims, completes, retries, edits, asks and ticks.
 async fn story() -> Story {
     let mut story = Story::begin().await;
+    define(&mut story).await;
+    run(&mut story).await;
+    change(&mut story).await;
+    story
+}
+
+async fn define(story: &mut Story) {
     story.put("a", spec(60)).await;
     let mut b = spec(60);
     b.policy.retry.attempts = 2;
@@ -151,7 +158,9 @@ async fn story() -> Story {
     story.put("c", c).await;
     let pool = mhost_model::resource::PoolDef { size: 9 };
     story.edit(vec![Edit::PutPool(name("p"), pool)]).await;
+}
 
+async fn run(story: &mut Story) {
     story.s.set(60);
     let first = story.claim().await;
     story
@@ -171,7 +180,9 @@ async fn story() -> Story {
         .await
         .unwrap();
     story.mark().await;
+}
 
+async fn change(story: &mut Story) {
     story.s.set(200);
     let more = story.claim().await;
     assert!(!more.is_empty());
@@ -201,7 +212,6 @@ async fn story() -> Story {
     let last = story.claim().await;
     assert!(!last.is_empty());
     story.end(&last[0], Ended::Succeeded).await;
-    story
 }
 
 /// A small generator of its own, so that a failure can be repeated.
