@@ -2,7 +2,7 @@
 //! the process that holds the store.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use mhost_engine::Allocation;
 use mhost_model::plugin::{Digest, Manifest, PluginRecord, PluginRef};
@@ -14,6 +14,7 @@ use crate::dispatch;
 use crate::exit::{Outcomes, Problem};
 use crate::home::Home;
 use crate::plugins::{self, Catalog, approval};
+use crate::service::socket::Listening;
 
 /// How many tasks are read from the store at a time.
 const PAGE: usize = 1000;
@@ -25,6 +26,8 @@ pub struct App {
     pub store: Arc<dyn TaskStore>,
     pub catalog: Catalog,
     pub runs: dispatch::Handle,
+    /// While others can reach the store through this process.
+    socket: Mutex<Option<Listening>>,
 }
 
 /// The clock of this process: the machine's, or the one that `MHOST_NOW` stops.
@@ -76,9 +79,22 @@ impl App {
             clock,
             store: Arc::new(store),
             runs,
+            socket: Mutex::new(None),
         });
         dispatch::spawn(Arc::clone(&app), events);
         Ok(app)
+    }
+
+    /// Remembers the socket, to be closed with the rest.
+    pub fn hold_socket(&self, listening: Listening) {
+        *self.socket.lock().unwrap_or_else(PoisonError::into_inner) = Some(listening);
+    }
+
+    pub fn release_socket(&self) -> Option<Listening> {
+        self.socket
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 
     pub fn now(&self) -> Instant {

@@ -25,6 +25,8 @@ pub trait Call: Serialize + DeserializeOwned + Send + 'static {
     const PATH: &'static str;
     /// Whether it makes the state folder where there is none.
     const CREATES: bool = false;
+    /// Whether asking twice is the same as asking once.
+    const REPEATABLE: bool = true;
     type Answer: Serialize + DeserializeOwned + Send;
 
     fn answer(self, app: &Arc<App>) -> impl Future<Output = Outcomes<Self::Answer>> + Send;

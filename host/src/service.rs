@@ -42,7 +42,7 @@ pub async fn serve(home: Home, options: Options) -> Outcomes<()> {
     let config = options
         .config
         .or_else(|| Some(app.default_config()).filter(|path| path.exists()));
-    socket::listen(Arc::clone(&app))?;
+    socket::listen(&app)?;
     if let Some(listen) = options.listen {
         http::listen(Arc::clone(&app), listen).await?;
     }
@@ -56,7 +56,7 @@ pub async fn serve(home: Home, options: Options) -> Outcomes<()> {
         }
     }
     drain(&app, &mut signals).await?;
-    socket::unlink(&app.home);
+    socket::close(&app).await;
     app.runs.close().await
 }
 

@@ -54,14 +54,14 @@ impl Session {
     pub async fn call<C: Call>(&self, call: C) -> Outcomes<C::Answer> {
         match self {
             Self::Local(app) => call.answer(app).await,
-            Self::Remote(home) => socket::call(home, &call).await,
+            Self::Remote(home) => remote(home, call).await,
         }
     }
 
     /// Lets others reach the store through this process while a long call is on.
     pub fn listen(&self) -> Outcomes<()> {
         match self {
-            Self::Local(app) => socket::listen(Arc::clone(app)),
+            Self::Local(app) => socket::listen(app),
             Self::Remote(_) => Ok(()),
         }
     }
@@ -77,10 +77,33 @@ impl Session {
     /// Finishes what others asked of this process meanwhile, and lets the store go.
     pub async fn close(self) -> Outcomes<()> {
         if let Self::Local(app) = self {
-            socket::unlink(&app.home);
+            socket::close(&app).await;
             app.runs.close().await?;
         }
         Ok(())
+    }
+}
+
+/// Asks the holder. One that ended before it answered is asked anew, or its place taken,
+/// where asking twice is the same as asking once.
+async fn remote<C: Call>(home: &Home, call: C) -> Outcomes<C::Answer> {
+    let body = serde_json::to_vec(&call).map_err(|error| Problem::bug(error.to_string()))?;
+    loop {
+        let cut_off = match socket::call::<C>(home, body.clone()).await {
+            Ok(answer) => return answer,
+            Err(cut_off) => cut_off,
+        };
+        if cut_off.sent && !C::REPEATABLE {
+            return Err(cut_off.problem);
+        }
+        if let Session::Local(app) = Session::open(home, C::CREATES).await? {
+            let call: C =
+                serde_json::from_slice(&body).map_err(|error| Problem::bug(error.to_string()))?;
+            socket::listen(&app)?;
+            let answer = call.answer(&app).await;
+            Session::Local(app).close().await?;
+            return answer;
+        }
     }
 }
 

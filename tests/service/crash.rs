@@ -7,7 +7,12 @@ const DUE: Option<&str> = Some("2026-12-01T03:00:05Z");
 
 /// Applies, ticks until the run waits for the server, and kills the tick.
 fn killed(silent: &Silent, policy: &str) -> Home {
-    let home = Home::new(&hang("wait", "{ cron = \"0 3 * * *\" }", &silent.origin(), policy));
+    let home = Home::new(&hang(
+        "wait",
+        "{ cron = \"0 3 * * *\" }",
+        &silent.origin(),
+        policy,
+    ));
     home.json(EVE, 0, &["apply", "mhost.toml"]);
     let mut tick = home.command(DUE, &["tick"]).spawn().unwrap();
     let caller = silent.accept();
@@ -36,7 +41,11 @@ fn an_at_least_once_fire_is_tried_again_as_the_same_run() {
     let _caller = silent.accept();
     let rows = home.json(DUE, 0, &["runs", "list"]);
     assert_eq!(rows.as_array().unwrap().len(), 1, "{rows}");
-    assert_eq!((rows[0]["state"].as_str(), rows[0]["attempt"].as_u64()), (Some("running"), Some(2)), "{rows}");
+    assert_eq!(
+        (rows[0]["state"].as_str(), rows[0]["attempt"].as_u64()),
+        (Some("running"), Some(2)),
+        "{rows}"
+    );
     tick.kill().unwrap();
     tick.wait().unwrap();
 }

@@ -16,7 +16,9 @@ pub struct Home {
 impl Home {
     /// With this configuration, not yet applied.
     pub fn new(config: &str) -> Self {
-        let home = Self { folder: tempfile::tempdir().unwrap() };
+        let home = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
         home.write("mhost.toml", config);
         for folder in ["a", "b"] {
             fs::create_dir(home.path(folder)).unwrap();
@@ -36,11 +38,18 @@ impl Home {
     /// A command on this state; `now` stops its clock.
     pub fn command(&self, now: Option<&str>, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mhost"));
-        command.args(args).current_dir(self.folder.path()).env("MHOST_HOME", self.path("state")).env_remove("MHOST_NOW");
+        command
+            .args(args)
+            .current_dir(self.folder.path())
+            .env("MHOST_HOME", self.path("state"))
+            .env_remove("MHOST_NOW");
         if let Some(now) = now {
             command.env("MHOST_NOW", now);
         }
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         command
     }
 
@@ -55,13 +64,17 @@ impl Home {
         let output = self.run(now, &all);
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(code), "{args:?}: {told}");
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{args:?}: {error}: {told}"))
+        serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{args:?}: {error}: {told}"))
     }
 
     /// Starts the service, and waits until it says that it serves.
     pub fn serve(&self) -> Service {
         let config = self.path("mhost.toml");
-        let mut child = self.command(None, &["serve", "--config", config.to_str().unwrap()]).spawn().unwrap();
+        let mut child = self
+            .command(None, &["serve", "--config", config.to_str().unwrap()])
+            .spawn()
+            .unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap());
         let mut service = Service { child, lines };
         service.wait_for("mhost serves");
@@ -82,7 +95,10 @@ impl Service {
         loop {
             let mut line = String::new();
             let read = self.lines.read_line(&mut line).unwrap();
-            assert!(read > 0, "the service ended before it said `{words}`:\n{told}");
+            assert!(
+                read > 0,
+                "the service ended before it said `{words}`:\n{told}"
+            );
             if line.contains(words) {
                 return line;
             }
@@ -146,7 +162,12 @@ pub fn hang(name: &str, schedule: &str, origin: &str, policy: &str) -> String {
 
 /// The names in a list of tasks.
 pub fn names(tasks: &Value) -> Vec<&str> {
-    tasks.as_array().unwrap().iter().map(|task| task["name"].as_str().unwrap()).collect()
+    tasks
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|task| task["name"].as_str().unwrap())
+        .collect()
 }
 
 /// Whether a path is there.

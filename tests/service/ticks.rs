@@ -11,13 +11,21 @@ const DUE: Option<&str> = Some("2026-12-01T03:00:05Z");
 fn many_at_once_run_a_fire_once() {
     let home = Home::new(&mirror("copy", "{ cron = \"0 3 * * *\" }"));
     home.json(EVE, 0, &["apply", "mhost.toml"]);
-    let start = |_| home.command(DUE, &["tick", "--format", "json"]).spawn().unwrap();
+    let start = |_| {
+        home.command(DUE, &["tick", "--format", "json"])
+            .spawn()
+            .unwrap()
+    };
     let ticks: Vec<Child> = (0..8).map(start).collect();
     let runs: usize = ticks
         .into_iter()
         .map(|tick| {
             let output = tick.wait_with_output().unwrap();
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            assert!(
+                output.status.success(),
+                "{}",
+                String::from_utf8_lossy(&output.stderr)
+            );
             let runs: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).unwrap();
             runs.len()
         })
@@ -52,7 +60,12 @@ fn missed_fires_have_a_row_each() {
         .as_array()
         .unwrap()
         .iter()
-        .map(|row| (row["fire_at"].as_str().unwrap(), row["outcome"].as_str().unwrap()))
+        .map(|row| {
+            (
+                row["fire_at"].as_str().unwrap(),
+                row["outcome"].as_str().unwrap(),
+            )
+        })
         .collect();
     let mut sorted = seen.clone();
     sorted.sort();
@@ -69,11 +82,17 @@ fn missed_fires_have_a_row_each() {
 
 #[test]
 fn a_task_runs_after_another_in_the_same_tick() {
-    let config = mirror("first", "{ cron = \"0 3 * * *\" }") + &mirror("second", "{ after = \"first\" }");
+    let config =
+        mirror("first", "{ cron = \"0 3 * * *\" }") + &mirror("second", "{ after = \"first\" }");
     let home = Home::new(&config);
     home.json(EVE, 0, &["apply", "mhost.toml"]);
     let runs = home.json(DUE, 0, &["tick"]);
-    let order: Vec<&str> = runs.as_array().unwrap().iter().map(|run| run["task"].as_str().unwrap()).collect();
+    let order: Vec<&str> = runs
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|run| run["task"].as_str().unwrap())
+        .collect();
     assert_eq!(order, ["first", "second"], "{runs}");
     assert_eq!(runs[1]["trigger"], "dependency");
 }

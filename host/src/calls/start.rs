@@ -33,6 +33,7 @@ pub struct RunTask {
 
 impl Call for RunTask {
     const PATH: &'static str = "run";
+    const REPEATABLE: bool = false;
     type Answer = RunView;
 
     async fn answer(self, app: &Arc<App>) -> Outcomes<Self::Answer> {
@@ -87,6 +88,7 @@ pub struct Exec {
 
 impl Call for Exec {
     const PATH: &'static str = "exec";
+    const REPEATABLE: bool = false;
     const CREATES: bool = true;
     type Answer = RunView;
 

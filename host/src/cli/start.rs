@@ -48,10 +48,18 @@ pub fn exit_code(view: &RunView, no_wait: bool) -> u8 {
         (None, _) if no_wait => 0,
         (Some(Outcome::Skipped), _) => Kind::Busy.code(),
         (_, Some(E::Denied | E::Limit | E::Timeout)) => Kind::Refused.code(),
+        // The guest's own file calls know no denial: they fail with the system's word.
+        (_, Some(E::Failure)) if was_denied(view) => Kind::Refused.code(),
         (_, Some(E::Busy)) => Kind::Busy.code(),
         (_, Some(E::Setup)) => Kind::Usage.code(),
         _ => Kind::Failed.code(),
     }
+}
+
+fn was_denied(view: &RunView) -> bool {
+    view.receipt
+        .as_ref()
+        .is_some_and(|receipt| !receipt.denied.is_empty())
 }
 
 pub async fn tick(context: &Context) -> Outcomes<u8> {

@@ -13,6 +13,8 @@ use axum::routing::{get, post};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use crate::app::App;
 use crate::calls::{Call, apply, databases, doctor, grants, plugins, runs, start, tasks};
@@ -78,25 +80,47 @@ fn status(kind: Kind) -> StatusCode {
     }
 }
 
-/// Listens until the process ends. We hold the store, so a socket that is there is a
-/// dead process's.
-pub fn listen(app: Arc<App>) -> Outcomes<()> {
+/// A control socket that is listened on.
+pub struct Listening {
+    stop: oneshot::Sender<()>,
+    served: JoinHandle<()>,
+}
+
+/// Listens until [`close`]. We hold the store, so a socket that is there is a dead
+/// process's.
+pub fn listen(app: &Arc<App>) -> Outcomes<()> {
     let path = app.home.socket();
     unlink(&app.home);
     let failed = |error: std::io::Error| Problem::io("listen on", &path, &error);
     // The folder is ours alone (0700), so nobody can connect before the mode is set.
     let listener = UnixListener::bind(&path).map_err(failed)?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
-    tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, router(app)).await {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = axum::serve(listener, router(Arc::clone(app))).with_graceful_shutdown(async {
+        // An error is the sender's end, which is a stop as well.
+        let _ = stopped.await;
+    });
+    let served = tokio::spawn(async move {
+        if let Err(error) = server.await {
             tracing::error!(%error, "the control socket has ended");
         }
     });
+    app.hold_socket(Listening { stop, served });
     Ok(())
 }
 
-/// Takes the socket away, before the store is let go.
-pub fn unlink(home: &Home) {
+/// Takes the socket away, and answers those who have asked already.
+pub async fn close(app: &App) {
+    unlink(&app.home);
+    if let Some(Listening { stop, served }) = app.release_socket() {
+        let _ = stop.send(());
+        // It ends by itself, when the last answer is out.
+        let _ = served.await;
+    }
+}
+
+/// Removes the socket's name.
+fn unlink(home: &Home) {
     // It may never have been there.
     let _ = std::fs::remove_file(home.socket());
 }
@@ -106,9 +130,23 @@ pub async fn answers(home: &Home) -> bool {
     UnixStream::connect(home.socket()).await.is_ok()
 }
 
-/// Asks the process that holds the store.
-pub async fn call<C: Call>(home: &Home, call: &C) -> Outcomes<C::Answer> {
-    let body = serde_json::to_vec(call).map_err(|error| Problem::bug(error.to_string()))?;
+/// The holder ended before it answered.
+pub struct CutOff {
+    /// Whether it may have got the question.
+    pub sent: bool,
+    pub problem: Problem,
+}
+
+impl CutOff {
+    fn new(sent: bool, error: impl std::fmt::Display) -> Self {
+        let problem = Problem::busy(format!("the running mhost did not answer: {error}"))
+            .hint("it has just ended, perhaps: look at `mhost runs list`, then try again");
+        Self { sent, problem }
+    }
+}
+
+/// Asks the process that holds the store; `body` is the call as JSON.
+pub async fn call<C: Call>(home: &Home, body: Vec<u8>) -> Result<Outcomes<C::Answer>, CutOff> {
     let (ok, answer) = post_bytes(home, C::PATH, body).await?;
     let unreadable = |error: serde_json::Error| {
         Problem::failed(format!(
@@ -116,38 +154,28 @@ pub async fn call<C: Call>(home: &Home, call: &C) -> Outcomes<C::Answer> {
         ))
         .hint("it may be of another version: restart it")
     };
-    if ok {
-        return serde_json::from_slice(&answer).map_err(unreadable);
-    }
-    Err(serde_json::from_slice(&answer).map_err(unreadable)?)
+    Ok(match ok {
+        true => serde_json::from_slice(&answer).map_err(unreadable),
+        false => Err(serde_json::from_slice(&answer).unwrap_or_else(unreadable)),
+    })
 }
 
-async fn post_bytes(home: &Home, path: &str, body: Vec<u8>) -> Outcomes<(bool, Vec<u8>)> {
-    let lost = |error: &dyn std::fmt::Display| {
-        Problem::busy(format!("the running mhost did not answer: {error}"))
-            .hint("it has just ended, perhaps: try again")
-    };
+async fn post_bytes(home: &Home, path: &str, body: Vec<u8>) -> Result<(bool, Vec<u8>), CutOff> {
     let stream = UnixStream::connect(home.socket())
         .await
-        .map_err(|error| lost(&error))?;
+        .map_err(|error| CutOff::new(false, error))?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
-        .map_err(|error| lost(&error))?;
+        .map_err(|error| CutOff::new(false, error))?;
     tokio::spawn(connection);
     let request = hyper::Request::post(format!("/v1/{path}"))
         .header("host", "mhost")
         .header("content-type", "application/json")
         .body(Full::new(bytes::Bytes::from(body)))
-        .map_err(|error| Problem::bug(error.to_string()))?;
-    let response = sender
-        .send_request(request)
-        .await
-        .map_err(|error| lost(&error))?;
+        .map_err(|error| CutOff::new(false, error))?;
+    let sent = |error: hyper::Error| CutOff::new(true, error);
+    let response = sender.send_request(request).await.map_err(sent)?;
     let ok = response.status().is_success();
-    let body = response
-        .into_body()
-        .collect()
-        .await
-        .map_err(|error| lost(&error))?;
+    let body = response.into_body().collect().await.map_err(sent)?;
     Ok((ok, body.to_bytes().to_vec()))
 }

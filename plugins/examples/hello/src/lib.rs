@@ -12,9 +12,9 @@
 //!    host offers: files, databases, repositories, remotes, HTTP, secrets, state.
 //! 4. Say in [`plugin`] what each action needs and why: the operator reads that
 //!    before granting it.
-//! 5. `cargo build --release --target wasm32-wasip2`, then `mhost plugin check
+//! 5. `cargo build --release --target wasm32-wasip2`, `mhost plugin install
 //!    target/wasm32-wasip2/release/YOURS.wasm`, and try it without a task:
-//!    `mhost exec YOURS.wasm greet --dir out=/tmp/greetings:rw --set name=World`.
+//!    `mhost exec YOURS greet --dir out=/tmp/greetings:rw --set name=World`.
 
 use mhost_sdk::{Access, Action, Capability, Context, Failure, Optional as _, Plugin, Report};
 use schemars::JsonSchema;

@@ -12,7 +12,9 @@ use crate::report;
 /// Reads a file; the report's summary is its content.
 pub fn read(_: &Context, config: &Value) -> Result<Report, Failure> {
     let mut content = Vec::new();
-    File::open(text(config, "path"))?.take(4096).read_to_end(&mut content)?;
+    File::open(text(config, "path"))?
+        .take(4096)
+        .read_to_end(&mut content)?;
     Ok(report(String::from_utf8_lossy(&content), &[]))
 }
 

@@ -56,7 +56,9 @@ pub fn services(_: &Context, config: &Value) -> Result<Report, Failure> {
     match text(config, "verb") {
         "repository-create" => drop(repository::create(name)?),
         "repository-backup" => drop(repository::open(name)?.backup(&source(config), &options())?),
-        "repository-restore" => drop(repository::open(name)?.restore("latest", path, &restore())?),
+        "repository-restore" => {
+            drop(repository::open(name)?.restore("latest", path, &restore())?)
+        }
         "repository-forget" => {
             let apply = config["apply"].as_bool().unwrap_or_default();
             drop(repository::open(name)?.forget(&keep(), apply)?);
