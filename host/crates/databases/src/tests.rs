@@ -464,3 +464,51 @@ fn odd_names_of_files_and_tables() {
         assert!(db.verify().unwrap().sound);
     }
 }
+
+/// Damage that does not hinder opening or reading: a byte of a row that is not what
+/// redb's checksum says, a count of free pages that SQLite does not have.
+fn damage_subtly(engine: Engine, path: &Path) {
+    let mut bytes = std::fs::read(path).unwrap();
+    match engine {
+        Engine::Redb => {
+            let row = [1_950_i64 as u8; 700];
+            let end = bytes.len() - row.len();
+            for at in 0..end {
+                if bytes[at..].starts_with(&row) {
+                    bytes[at + 350] ^= 1;
+                }
+            }
+        }
+        Engine::Sqlite => bytes[39] ^= 1,
+    }
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn subtle_damage_is_found_by_every_verb() {
+    for engine in BOTH {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        holey(engine, &at("db"));
+        holey(engine, &at("good"));
+        damage_subtly(engine, &at("db"));
+        let before = std::fs::read(at("db")).unwrap();
+        let mut db = open(engine, &at("db")).unwrap();
+        assert_eq!(count(&mut *db, "t"), Some(100), "{engine:?} can be read");
+        assert!(!db.verify().unwrap().sound, "{engine:?}");
+        for fault in [
+            db.pack().unwrap_err(),
+            db.snapshot(&at("copy")).unwrap_err(),
+            open(engine, &at("good"))
+                .unwrap()
+                .restore(&at("db"))
+                .unwrap_err(),
+        ] {
+            assert_eq!(kind(&fault), "damaged", "{engine:?}: {fault}");
+        }
+        assert!(before == std::fs::read(at("db")).unwrap());
+        check_rows(engine, &mut *open(engine, &at("good")).unwrap());
+        drop(db);
+        assert_eq!(names(dir.path()), ["db", "good"]);
+    }
+}

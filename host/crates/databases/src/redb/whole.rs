@@ -160,6 +160,8 @@ pub(super) fn pack(path: &Path, free: Free, hook: Hook) -> FaultResult<Packed> {
     let aside = Aside::beside(path)?;
     space::check(&folder(path), before + before / 8, free)?;
     hook(Step::Begun);
+    // Compacting gives damaged pages that it moves new checksums, and so hides them.
+    demand(&inspect(&locked.file, path)?, "the database", path)?;
     let counts = counts(&locked.file, path)?;
     copy(&locked, &aside, path)?;
     hook(Step::Copied);
