@@ -138,7 +138,7 @@ pub enum EngineError {
 }
 
 /// What `plugin inspect` and `plugin check` show of a component.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Inspection {
     pub digest: Digest,
     /// Bytes of the component.

@@ -21,8 +21,6 @@ pub use protected::check_grants;
 pub struct Directory {
     /// The directory itself.
     handle: File,
-    /// The path that the grant names, for snapshots and messages.
-    pub path: PathBuf,
     /// Read-only in a dry run, whatever the grant says.
     pub access: Access,
 }
@@ -106,11 +104,7 @@ fn open(
     } else {
         grant.access
     };
-    Ok(Directory {
-        handle,
-        path: grant.path.clone(),
-        access,
-    })
+    Ok(Directory { handle, access })
 }
 
 /// Opens the directory itself, and nothing that would block.

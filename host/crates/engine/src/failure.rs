@@ -65,12 +65,14 @@ pub(crate) fn trapped(
     }
     let last_words = shared.log.last_words();
     let panic = places::panic_message(&last_words);
-    let (kind, first) = match (limit(error, refused), panic) {
-        (Some(limit), _) => (ErrorKind::Limit, limit),
-        (None, Some(panic)) => (ErrorKind::Trap, format!("the plugin panicked: {panic}")),
+    let panic = panic.map(|panic| format!("the plugin panicked: {panic}"));
+    let refused = refused.or_else(|| shared.budget.refused());
+    let (kind, mut message) = match (limit(error, refused), panic) {
+        (Some(limit), Some(panic)) => (ErrorKind::Limit, format!("{panic}\n{limit}")),
+        (Some(limit), None) => (ErrorKind::Limit, limit),
+        (None, Some(panic)) => (ErrorKind::Trap, panic),
         (None, None) => (ErrorKind::Trap, in_words(error)),
     };
-    let mut message = first;
     let lines = error.downcast_ref::<WasmBacktrace>().map(places::of_plugin);
     for line in lines.into_iter().flatten() {
         message.push_str("\n  at ");
@@ -117,7 +119,7 @@ fn limit(error: &wasmtime::Error, refused: Option<String>) -> Option<String> {
     if text.contains("fuel allocated for hostcalls") {
         return Some("one call into the host carried more than 64 MiB of data; the plugin must pass it in pieces".into());
     }
-    if text.contains("random") && text.contains("limit") {
+    if text.contains("requested len") && text.contains("exceeds limit") {
         return Some("the plugin asked for more random bytes in one call than the host gives (1 MiB); it must ask for less at a time".into());
     }
     refused
@@ -135,7 +137,9 @@ fn in_words(error: &wasmtime::Error) -> String {
         Some(Trap::UnreachableCodeReached) => {
             "the plugin aborted (an instruction that must not be reached was)".into()
         }
-        Some(Trap::MemoryOutOfBounds) => "the plugin reached outside of its memory".into(),
+        Some(Trap::MemoryOutOfBounds) => {
+            "the plugin reached outside of its memory, as too deep a recursion does".into()
+        }
         Some(Trap::IntegerDivisionByZero) => "the plugin divided by zero".into(),
         Some(trap) => format!("the plugin trapped: {trap}"),
         None => format!("the plugin was ended by the host: {}", error.root_cause()),

@@ -76,7 +76,8 @@ pub(crate) async fn call<T: Send + 'static>(
     grace: Duration,
     body: Body<T>,
 ) -> Ended<T> {
-    let _running = plugin.core.ticker.running();
+    // Lives as long as the guest's thread, which may be longer than this call.
+    let running = plugin.core.ticker.running();
     let (cutter, cut) = watch::channel(None);
     let (sender, receiver) = oneshot::channel();
     let work = {
@@ -87,6 +88,7 @@ pub(crate) async fn call<T: Send + 'static>(
         );
         move || async move {
             let ended = drive(&core, &pre, shared, cut, body).await;
+            drop(running);
             // Nobody waits any more when the run was given up.
             let _ = sender.send(ended);
         }
@@ -98,9 +100,19 @@ pub(crate) async fn call<T: Send + 'static>(
             refused: None,
         };
     }
-    let ended = watched(shared, grace, cutter, receiver).await;
-    shared.over.store(true, Relaxed);
-    ended
+    let _closing = Closing(Arc::clone(shared));
+    watched(shared, grace, cutter, receiver).await
+}
+
+/// Ends what a thread that lingers may do, also when nobody waits for the run any
+/// more.
+struct Closing(Arc<Shared>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.granter.close();
+        self.0.over.store(true, Relaxed);
+    }
 }
 
 /// Waits for the end, and brings it about when time is up.

@@ -114,6 +114,8 @@ fn base64_inside(engine: &impl base64::Engine, secret: &str, skip: usize) -> Str
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+
     use super::*;
 
     fn masks() -> Masks {

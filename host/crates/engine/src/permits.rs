@@ -9,6 +9,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use mhost_model::grant::{
     Access, DatabaseGrant, DatabaseVerb, Grants, Origin, ProcessGrant, RepositoryVerb, SecretSource,
@@ -59,8 +60,6 @@ impl<C> Permit<C> {
 #[derive(Debug, Clone)]
 pub struct DirectoryUse {
     pub name: Name,
-    /// What this permit is good for, not what the grant says.
-    pub access: Access,
 }
 
 /// Something granted by name.
@@ -81,7 +80,6 @@ pub struct DatabaseUse {
 #[derive(Debug, Clone)]
 pub struct RepositoryUse {
     pub name: Name,
-    pub verb: RepositoryVerb,
     /// The secret that holds the password.
     pub password: Name,
 }
@@ -90,7 +88,6 @@ pub struct RepositoryUse {
 #[derive(Debug, Clone)]
 pub struct RemoteUse {
     pub name: Name,
-    pub access: Access,
 }
 
 /// A granted origin.
@@ -109,7 +106,6 @@ pub struct SecretUse {
 /// A granted signal or command.
 #[derive(Debug, Clone)]
 pub struct ProcessUse {
-    pub name: Name,
     pub grant: ProcessGrant,
 }
 
@@ -119,6 +115,7 @@ pub struct Granter {
     grants: Grants,
     dry_run: bool,
     fence: Arc<dyn FenceCheck>,
+    closed: AtomicBool,
     meter: Arc<Meter>,
 }
 
@@ -135,6 +132,7 @@ impl Granter {
             grants,
             dry_run,
             fence,
+            closed: AtomicBool::new(false),
             meter,
         }
     }
@@ -173,10 +171,7 @@ impl Granter {
             return Err(self.denied("directory", name.as_str(), verb, remedy));
         }
         self.may_change(access == Access::ReadWrite, || format!("{verb} {about}"))?;
-        let what = DirectoryUse {
-            name: name.clone(),
-            access,
-        };
+        let what = DirectoryUse { name: name.clone() };
         Ok(self.permit(what, place, verbs::used(access)))
     }
 
@@ -287,7 +282,6 @@ impl Granter {
         self.may_change(changes, || format!("{word} in repository {name}"))?;
         let what = RepositoryUse {
             name: name.clone(),
-            verb,
             password: grant.password.clone(),
         };
         Ok(self.permit(what, format!("repositories.{name}"), word))
@@ -312,10 +306,7 @@ impl Granter {
         self.may_change(access == Access::ReadWrite, || {
             format!("{verb} {about} on remote {name}")
         })?;
-        let what = RemoteUse {
-            name: name.clone(),
-            access,
-        };
+        let what = RemoteUse { name: name.clone() };
         Ok(self.permit(what, format!("remotes.{name}"), verbs::used(access)))
     }
 
@@ -368,7 +359,6 @@ impl Granter {
         };
         self.may_change(true, || format!("{} process {name}", verb.as_str()))?;
         let what = ProcessUse {
-            name: name.clone(),
             grant: grant.clone(),
         };
         Ok(self.permit(what, format!("processes.{name}"), verb.as_str()))
@@ -388,8 +378,18 @@ impl Granter {
         self.current()
     }
 
-    /// Fails when this run's claim is no longer the newest.
+    /// Makes no permit to change something from now on: the run is over.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Relaxed);
+    }
+
+    /// Fails when this run's claim is no longer the newest, or the run is over and its
+    /// thread lingers.
     pub fn current(&self) -> FaultResult<()> {
+        if self.closed.load(Relaxed) {
+            let text = "the run is over; nothing it does now counts";
+            return Err(Fault::TimedOut(text.into()));
+        }
         if self.fence.current() {
             Ok(())
         } else {

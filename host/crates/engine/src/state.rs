@@ -102,14 +102,18 @@ pub struct RunState {
 }
 
 impl RunState {
+    /// Makes the guest stop at its next step, where the epoch's callback says why.
+    fn interrupt(&self) {
+        if let Some(engine) = self.engine.upgrade() {
+            engine.increment_epoch();
+        }
+    }
+
     /// Counts a call from the guest, whichever interface it is of.
     fn count(&self) {
         let limit = self.shared.limits.host_calls;
         if self.shared.meter.call() == limit.saturating_add(1) {
-            // The epoch's callback finds the budget used up, and ends the run.
-            if let Some(engine) = self.engine.upgrade() {
-                engine.increment_epoch();
-            }
+            self.interrupt();
         }
     }
 }
@@ -146,6 +150,9 @@ impl DerefMut for Call<'_> {
 impl Drop for Call<'_> {
     fn drop(&mut self) {
         self.state.shared.meter.host_time(self.begun.elapsed());
+        if self.state.shared.is_over() {
+            self.state.interrupt();
+        }
     }
 }
 

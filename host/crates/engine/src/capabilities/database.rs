@@ -269,9 +269,6 @@ impl HostTransaction for Call<'_> {
 
     async fn commit(&mut self, transaction: Resource<Transaction>) -> Answer<()> {
         self.shared.granter.current()?;
-        if self.shared.is_over() {
-            return Err(Fault::TimedOut("the run is over; nothing is committed".into()).into());
-        }
         let transaction = self.table.get_mut(&transaction)?;
         match transaction.transaction.take() {
             Some(open) => Ok(open.commit()?),

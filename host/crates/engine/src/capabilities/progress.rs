@@ -65,6 +65,9 @@ pub(crate) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<(
 
 impl Host for Call<'_> {
     async fn update(&mut self, state: State) -> wasmtime::Result<()> {
+        if self.shared.is_over() {
+            return Ok(());
+        }
         let mut phase = self.shared.masks.hide(&state.phase).into_owned();
         phase.truncate(phase.floor_char_boundary(LONGEST));
         let unit = match state.unit {

@@ -1,7 +1,7 @@
 //! `mhost:plugin/repository`: backup repositories through the host's driver. Which
 //! verb is granted is asked at each call.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use mhost_model::grant::{Access, DatabaseVerb, RepositoryVerb};
@@ -206,19 +206,23 @@ fn hold_path(shared: &Shared, path: &str) -> FaultResult<Held> {
     Ok(Held {
         source: port::Source {
             read: pinned.path.clone(),
-            stand: stand(shared, path)?,
+            stand: stand(shared, path, &pinned)?,
         },
         _pinned: Some(pinned),
         _folder: None,
     })
 }
 
-/// The host's path of a guest path.
-fn stand(shared: &Shared, path: &str) -> FaultResult<PathBuf> {
+/// The host's path of a guest path; where that goes up, the path it really leads to.
+fn stand(shared: &Shared, path: &str, pinned: &Pinned) -> FaultResult<PathBuf> {
     let guest = GuestPath::parse(path)?;
     let grant = shared.granter.grants().dirs.get(guest.grant.as_str());
     let root = grant.map(|grant| grant.path.clone()).unwrap_or_default();
     let below = guest.rest();
+    if below.components().any(|part| part == Component::ParentDir) {
+        return std::fs::read_link(&pinned.path)
+            .map_err(|error| Fault::Failed(format!("cannot tell where `{path}` lies: {error}")));
+    }
     let at_root = below.as_os_str().is_empty() || below == Path::new(".");
     Ok(if at_root { root } else { root.join(below) })
 }
