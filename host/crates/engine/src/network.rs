@@ -5,6 +5,8 @@
 //! connection is the capabilities'.
 
 mod address;
+#[cfg(test)]
+pub(crate) mod bench;
 mod dial;
 mod records;
 mod resolver;

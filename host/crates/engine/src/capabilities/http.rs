@@ -6,6 +6,8 @@
 
 mod body;
 mod exchange;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

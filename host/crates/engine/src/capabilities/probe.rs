@@ -5,6 +5,8 @@
 mod certificate;
 mod name;
 mod tcp;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 use std::time::{Duration, Instant};

@@ -3,6 +3,8 @@
 
 mod command;
 mod signal;
+#[cfg(test)]
+mod tests;
 
 use mhost_model::Fault;
 use mhost_model::grant::ProcessGrant;

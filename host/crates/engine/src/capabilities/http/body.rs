@@ -22,17 +22,24 @@ pub(super) struct Received<B = Incoming> {
     body: B,
     waits: Waits,
     quiet: Pin<Box<Sleep>>,
+    longest: u64,
     left: u64,
     shared: Arc<Shared>,
 }
 
 impl<B> Received<B> {
     pub(super) fn new(body: B, waits: Waits, shared: Arc<Shared>) -> Self {
+        Self::up_to(LONGEST, body, waits, shared)
+    }
+
+    /// The same with another length.
+    pub(super) fn up_to(longest: u64, body: B, waits: Waits, shared: Arc<Shared>) -> Self {
         Self {
             body,
             quiet: Box::pin(sleep_until(waits.until(waits.between_bytes).into())),
             waits,
-            left: LONGEST,
+            longest,
+            left: longest,
             shared,
         }
     }
@@ -42,7 +49,7 @@ impl<B> Received<B> {
         let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
         self.left = match self.left.checked_sub(bytes) {
             Some(left) => left,
-            None => return Err(Error::HttpResponseBodySize(Some(LONGEST))),
+            None => return Err(Error::HttpResponseBodySize(Some(self.longest))),
         };
         self.shared.meter.read(bytes);
         let until = self.waits.until(self.waits.between_bytes);

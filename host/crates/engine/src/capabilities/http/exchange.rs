@@ -99,7 +99,9 @@ async fn secure(
 /// handshake fails of.
 fn untrusted(error: &std::io::Error) -> Error {
     use tokio_rustls::rustls::Error as Tls;
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Tls>());
+    let inner = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<Tls>());
     tracing::debug!(%error, "the handshake failed");
     match inner {
         Some(Tls::InvalidCertificate(_) | Tls::NoCertificatesPresented) => {
@@ -133,7 +135,10 @@ fn undialed(error: DialError) -> Error {
 
 /// The request line names the path alone, as to a server that is no proxy.
 fn to_the_origin(mut request: Request<WasiBody>) -> Result<Request<WasiBody>, Error> {
-    let path = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+    let path = request
+        .uri()
+        .path_and_query()
+        .map_or("/", PathAndQuery::as_str);
     *request.uri_mut() = match path.strip_prefix('?') {
         Some(query) => format!("/?{query}").parse::<Uri>(),
         None => path.parse(),
@@ -150,18 +155,20 @@ async fn respond(
     connection: &mut Option<Connection>,
 ) -> Result<Response<Incoming>, Error> {
     let mut response = pin!(sender.send_request(request));
-    loop {
-        let Some(driver) = connection.as_mut() else {
-            return Ok(response.await?);
-        };
-        tokio::select! {
-            biased;
-            response = &mut response => return Ok(response?),
-            ended = Pin::new(driver) => {
-                *connection = None;
-                ended?;
-            }
-        }
+    let Some(driver) = connection.as_mut() else {
+        return Ok(response.await?);
+    };
+    let ended = tokio::select! {
+        biased;
+        response = &mut response => return Ok(response?),
+        ended = Pin::new(driver) => ended,
+    };
+    *connection = None;
+    // The head may have come before what ended the connection, such as a body that
+    // a HEAD should not have.
+    match (response.await, ended) {
+        (Err(_), Err(error)) => Err(error.into()),
+        (response, _) => Ok(response?),
     }
 }
 

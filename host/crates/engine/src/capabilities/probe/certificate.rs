@@ -53,8 +53,12 @@ fn name(name: &GeneralName<'_>) -> Option<String> {
     match name {
         GeneralName::DNSName(name) => Some((*name).to_owned()),
         GeneralName::IPAddress(bytes) => match bytes.len() {
-            4 => <[u8; 4]>::try_from(*bytes).ok().map(|v4| std::net::Ipv4Addr::from(v4).to_string()),
-            16 => <[u8; 16]>::try_from(*bytes).ok().map(|v6| std::net::Ipv6Addr::from(v6).to_string()),
+            4 => <[u8; 4]>::try_from(*bytes)
+                .ok()
+                .map(|v4| std::net::Ipv4Addr::from(v4).to_string()),
+            16 => <[u8; 16]>::try_from(*bytes)
+                .ok()
+                .map(|v6| std::net::Ipv6Addr::from(v6).to_string()),
             _ => None,
         },
         _ => None,

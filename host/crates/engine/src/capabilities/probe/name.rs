@@ -31,7 +31,9 @@ pub(super) async fn probe(
     let begun = Instant::now();
     let answer = timeout_at(until.into(), records(shared, &origin.host, asked(kind))).await;
     let Ok(records) = answer else {
-        return Err(Fault::TimedOut(format!("{origin}: the time was up while resolving")));
+        return Err(Fault::TimedOut(format!(
+            "{origin}: the time was up while resolving"
+        )));
     };
     let records = records?;
     permit.used_part(&origin.to_string());

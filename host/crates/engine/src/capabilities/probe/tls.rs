@@ -11,7 +11,9 @@ use tokio_rustls::rustls::client::WebPkiServerVerifier;
 use tokio_rustls::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
 };
-use tokio_rustls::rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use tokio_rustls::rustls::crypto::{
+    CryptoProvider, verify_tls12_signature, verify_tls13_signature,
+};
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{
     ClientConfig, ClientConnection, DigitallySignedStruct, Error, ProtocolVersion, SignatureScheme,
@@ -50,8 +52,8 @@ pub(super) async fn probe(
             return Err(Fault::TimedOut(text));
         }
     };
-    let secured =
-        secured.map_err(|error| Fault::Failed(format!("{origin}: the handshake failed: {error}")))?;
+    let secured = secured
+        .map_err(|error| Fault::Failed(format!("{origin}: the handshake failed: {error}")))?;
     let mut timings = timings(resolve, connect);
     timings.handshake = nanos(begun.elapsed());
     let connection = secured.get_ref().1;
@@ -91,7 +93,10 @@ fn cipher(connection: &ClientConnection) -> String {
 
 fn chain(connection: &ClientConnection) -> Vec<super::contract::Certificate> {
     let certificates = connection.peer_certificates().unwrap_or_default();
-    certificates.iter().map(|der| certificate::read(der)).collect()
+    certificates
+        .iter()
+        .map(|der| certificate::read(der))
+        .collect()
 }
 
 /// Lets every certificate pass, and remembers what a verifier says of it. What the

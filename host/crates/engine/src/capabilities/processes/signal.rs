@@ -19,7 +19,12 @@ const LONGEST: u64 = 64;
 pub(super) fn send(grant: &SignalGrant) -> FaultResult<()> {
     let path = &grant.pid_file;
     let pid = process_id(path, &read(path)?)?;
-    let gone = || Fault::NotFound(format!("there is no process {pid}, which {} names", path.display()));
+    let gone = || {
+        Fault::NotFound(format!(
+            "there is no process {pid}, which {} names",
+            path.display()
+        ))
+    };
     let failed = |error: Errno| match error {
         Errno::SRCH | Errno::NOENT => gone(),
         error => Fault::Failed(format!("cannot signal process {pid}: {error}")),
@@ -39,7 +44,10 @@ fn read(path: &Path) -> FaultResult<String> {
         std::io::ErrorKind::NotFound => {
             Fault::NotFound(format!("there is no pid file {}", path.display()))
         }
-        _ => Fault::Failed(format!("cannot read the pid file {}: {error}", path.display())),
+        _ => Fault::Failed(format!(
+            "cannot read the pid file {}: {error}",
+            path.display()
+        )),
     };
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = File::options()
@@ -74,7 +82,10 @@ fn process_id(path: &Path, text: &str) -> FaultResult<i32> {
 }
 
 fn unfit(path: &Path, why: &str) -> Fault {
-    Fault::Invalid(format!("the pid file {} is of no use: {why}", path.display()))
+    Fault::Invalid(format!(
+        "the pid file {} is of no use: {why}",
+        path.display()
+    ))
 }
 
 fn number(signal: Signal) -> rustix::process::Signal {
