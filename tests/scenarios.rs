@@ -3,6 +3,8 @@
 //!
 //! `TRYCMD=overwrite` writes down what the commands answer now.
 
+#![allow(clippy::unwrap_used)] // A test that cannot go on has failed.
+
 #[test]
 fn scenarios() {
     trycmd::TestCases::new()

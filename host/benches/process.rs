@@ -1,6 +1,8 @@
 //! Whole processes: what a timer pays that calls `mhost tick` each minute, beside what
 //! it pays for a shell that does nothing.
 
+#![allow(clippy::unwrap_used)] // A bench that cannot go on has failed.
+
 use std::fs;
 use std::process::{Command, Stdio};
 

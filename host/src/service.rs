@@ -6,7 +6,7 @@
 pub mod http;
 pub mod socket;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mhost_engine::Allocation;
@@ -71,7 +71,7 @@ async fn start(app: &Arc<App>, config: Option<&PathBuf>) -> Outcomes<()> {
     Ok(())
 }
 
-async fn apply_file(app: &Arc<App>, path: &PathBuf) -> Outcomes<()> {
+async fn apply_file(app: &Arc<App>, path: &Path) -> Outcomes<()> {
     let applied = apply::Apply::read(path, false)?.answer(app).await?;
     for change in &applied.changes {
         tracing::info!(%change, "configuration applied");

@@ -1,5 +1,7 @@
 //! What the sandbox costs by itself: a run, a call, a load.
 
+#![allow(clippy::unwrap_used)] // A bench that cannot go on has failed.
+
 #[allow(dead_code, reason = "the benches use a part of what the tests need")]
 #[path = "../tests/hostile/support.rs"]
 mod support;

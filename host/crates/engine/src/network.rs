@@ -32,7 +32,7 @@ pub struct Network {
 impl Network {
     /// The machine's resolver, and the authorities that the machine trusts.
     pub fn system() -> Self {
-        Self::new(Arc::new(SystemResolver::default()), Vec::new())
+        Self::new(Arc::new(SystemResolver), Vec::new())
     }
 
     /// Another resolver, and authorities to be trusted beside the machine's, in DER.

@@ -1,5 +1,7 @@
 //! What a schedule costs: compiling it, and finding the next due time.
 
+#![allow(clippy::unwrap_used)] // A bench that cannot go on has failed.
+
 use divan::{Bencher, black_box};
 use mhost_model::Instant;
 use mhost_sched::{Compiled, parse_expr};

@@ -32,7 +32,8 @@ impl Guest for Hostile {
     }
 
     fn run(context: Context) -> Result<Report, Failure> {
-        let config = serde_json::from_str(&context.config).map_err(|error| failed(error.to_string()))?;
+        let config =
+            serde_json::from_str(&context.config).map_err(|error| failed(error.to_string()))?;
         attacks::run(&context, &config)
     }
 }

@@ -1,6 +1,8 @@
 //! Hostile guests: each test runs one attack of `mhost-guest-hostile` and fails when
 //! the enforcement that it meets is taken out.
 
+#![allow(clippy::unwrap_used)] // A test that cannot go on has failed.
+
 mod data;
 mod directories;
 mod dry_run;

@@ -1,5 +1,6 @@
 //! Whatever a guest does, its run ends in time.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use mhost_model::grant::{Access, DatabaseGrant, DatabaseVerb};
 use mhost_model::plan::Ended;
 use serde_json::json;
 
-use crate::support::{Attack, block_on};
+use crate::support::{Attack, Went, block_on};
 
 /// Far more than any of these should take, far less than for ever.
 const SOON: Duration = Duration::from_secs(20);
@@ -17,7 +18,13 @@ fn short(attack: Attack) -> Attack {
     attack.limits(|limits| limits.time = Span(Duration::from_millis(300)))
 }
 
-fn check_times_out(attack: Attack) {
+/// It ends, and so does its thread: nobody but the test holds the ports any more.
+fn check_ends(attack: Attack) {
+    let went = check_times_out(attack);
+    assert_eq!(Arc::strong_count(&went.fake), 1);
+}
+
+fn check_times_out(attack: Attack) -> Went {
     let begun = Instant::now();
     let went = short(attack).go();
     assert_eq!(went.finished.ended, Ended::TimedOut);
@@ -27,16 +34,17 @@ fn check_times_out(attack: Attack) {
         "{}",
         went.log_text()
     );
+    went
 }
 
 #[test]
 fn an_endless_loop_times_out() {
-    check_times_out(Attack::new("loop", json!({})));
+    check_ends(Attack::new("loop", json!({})));
 }
 
 #[test]
 fn an_endless_loop_of_calls_times_out() {
-    check_times_out(Attack::new(
+    check_ends(Attack::new(
         "calls",
         json!({"calls": u64::MAX, "which": "progress"}),
     ));
@@ -44,7 +52,7 @@ fn an_endless_loop_of_calls_times_out() {
 
 #[test]
 fn sleeping_in_the_host_times_out() {
-    check_times_out(Attack::new("sleep", json!({"ms": 3_600_000})));
+    check_ends(Attack::new("sleep", json!({"ms": 3_600_000})));
 }
 
 #[test]

@@ -22,7 +22,7 @@ pub(super) fn metadata(stat: &Stat) -> contract::Metadata {
         modified: moment(stat.st_mtime, stat.st_mtime_nsec),
         accessed: moment(stat.st_atime, stat.st_atime_nsec),
         changed: moment(stat.st_ctime, stat.st_ctime_nsec),
-        links: stat.st_nlink.into(),
+        links: stat.st_nlink,
         device: stat.st_dev,
         inode: stat.st_ino,
     }

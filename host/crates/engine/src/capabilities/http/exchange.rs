@@ -1,6 +1,6 @@
 //! One request and its response on a connection of their own.
 
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -161,7 +161,7 @@ async fn respond(
     let ended = tokio::select! {
         biased;
         response = &mut response => return Ok(response?),
-        ended = Pin::new(driver) => ended,
+        ended = std::pin::Pin::new(driver) => ended,
     };
     *connection = None;
     // The head may have come before what ended the connection, such as a body that

@@ -152,7 +152,10 @@ fn watch(child: &Child) -> io::Result<AsyncFd<OwnedFd>> {
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     let pid = pid.ok_or_else(|| io::Error::other("its process id is none"))?;
     let handle = pidfd_open(pid, PidfdFlags::NONBLOCK)?;
-    AsyncFd::with_interest(handle, Interest::READABLE)
+    // SAFETY: an `OwnedFd` always names the same descriptor, which stays open until the
+    // `AsyncFd` that owns it is dropped.
+    let watched = unsafe { AsyncFd::register_with_interest(handle, Interest::READABLE) };
+    Ok(watched?)
 }
 
 /// One output, of which the beginning is kept.

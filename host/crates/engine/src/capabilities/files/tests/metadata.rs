@@ -10,7 +10,7 @@ fn what_is_set_is_found_again() {
     let bench = Bench::new();
     bench.write("logs/a", "12345");
     std::fs::create_dir(bench.host("logs/dir")).unwrap();
-    std::fs::set_permissions(bench.host("logs/a"), PermissionsExt::from_mode(0)).unwrap();
+    std::fs::set_permissions(bench.host("logs/a"), PermissionsExt::from_mode(0o0)).unwrap();
     for path in ["/logs/a", "/logs/dir", "/logs/dir/"] {
         let place = bench.to_write(path).unwrap();
         let before = stat(&place).unwrap();

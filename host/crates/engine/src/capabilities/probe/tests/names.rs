@@ -1,3 +1,5 @@
+//! Names asked of the resolver.
+
 use super::super::contract::RecordType;
 use super::super::name::probe;
 use super::super::origin;

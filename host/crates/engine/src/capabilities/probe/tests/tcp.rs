@@ -1,3 +1,5 @@
+//! Connections, greetings and silences.
+
 use super::super::tcp::{Exchange, probe};
 use super::super::{TcpAnswer, origin};
 use super::*;

@@ -1,3 +1,5 @@
+//! Handshakes, and what is wrong with certificates.
+
 use super::super::tls::probe;
 use super::super::{TlsAnswer, origin};
 use super::*;
