@@ -1,3 +1,5 @@
+//! The backup plugin against a fake repository, through the native host.
+
 use std::fs;
 
 use mhost_sdk::testing::{FakeDatabase, FakeRepository, NativeHost};

@@ -1,3 +1,5 @@
+//! The logrotate plugin on real files, through the native host.
+
 mod crash;
 
 use std::collections::BTreeMap;

@@ -1,3 +1,5 @@
+//! The pack plugin on fake databases, through the native host.
+
 use mhost_sdk::Error;
 use mhost_sdk::database::Value;
 use mhost_sdk::testing::{FakeDatabase, NativeHost};

@@ -1,3 +1,5 @@
+//! The ping plugin against fake peers, through the native host.
+
 mod probes;
 
 use std::cell::Cell;
