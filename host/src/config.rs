@@ -25,7 +25,7 @@ mod tree;
 
 use std::path::Path;
 
-pub use check::{Checks, Plugins, Refused, check_exec};
+pub use check::{Checks, Plugins, Refused, RemoteCheck, check_exec, check_places};
 pub use document::{Document, Draft, TaskEntry};
 pub use exec::{ExecArgs, ExecGrants, exec_config, exec_grants};
 pub use export::export;

@@ -3,13 +3,16 @@
 
 use std::path::PathBuf;
 
-use mhost_model::Fault;
 use mhost_model::grant::Grants;
 use mhost_model::plugin::{Digest, Manifest, PluginRef};
+use mhost_model::resource::RemoteDef;
 use mhost_model::task::TaskSpec;
+use mhost_model::{Fault, FaultResult};
 
+use super::exec::ExecGrants;
 use super::mistake::{ConfigError, Mistake, Severity};
 use super::rules::plugin;
+use super::rules::protected::{Places, definitions};
 
 /// The plugins that there are.
 pub trait Plugins {
@@ -24,12 +27,17 @@ pub trait Plugins {
 /// What grants reach that they must not, each with the remedy.
 pub type Refused<'a> = &'a dyn Fn(&Grants) -> Vec<Fault>;
 
+/// See [`Checks::remote`].
+pub type RemoteCheck<'a> = &'a dyn Fn(&RemoteDef) -> FaultResult<()>;
+
 /// What to check against; without any of it a document is only checked against itself.
 #[derive(Default, Clone, Copy)]
 pub struct Checks<'a> {
     pub plugins: Option<&'a dyn Plugins>,
     pub refused: Option<Refused<'a>>,
-    /// Folders in which no database and no repository may lie.
+    /// What is wrong with a remote's URL.
+    pub remote: Option<RemoteCheck<'a>>,
+    /// Folders in which no database, repository or remote may lie, and which no remote may cover.
     pub protected: &'a [PathBuf],
 }
 
@@ -42,5 +50,17 @@ pub fn check_exec(spec: &TaskSpec, manifest: &Manifest) -> Result<(), ConfigErro
         .filter(|finding| finding.severity == Severity::Error);
     let place = format!("exec {} {}", spec.plugin, spec.action);
     let mistakes: Vec<Mistake> = errors.map(|finding| finding.outside(&place)).collect();
+    ConfigError::of(mistakes).map_or(Ok(()), Err)
+}
+
+/// Checks that none of the definitions that `exec` was given reaches a protected folder.
+pub fn check_places(given: &ExecGrants, protected: &[PathBuf]) -> Result<(), ConfigError> {
+    let places = Places {
+        databases: &given.databases,
+        repositories: &given.repositories,
+        remotes: &given.remotes,
+    };
+    let findings = definitions(places, protected).into_iter();
+    let mistakes = findings.map(|finding| finding.outside("exec")).collect();
     ConfigError::of(mistakes).map_or(Ok(()), Err)
 }

@@ -88,7 +88,7 @@ impl Draft {
         self.finish(&Checks {
             plugins: Some(plugins),
             refused: Some(refused),
-            protected: &[],
+            ..Checks::default()
         })
     }
 

@@ -4,7 +4,7 @@
 mod after;
 mod grants;
 pub(super) mod plugin;
-mod protected;
+pub(super) mod protected;
 mod schema;
 mod tasks;
 
@@ -85,7 +85,15 @@ pub(super) fn judge(
         findings.extend(found.into_iter().map(|one| one.below(&path)));
     }
     findings.extend(after::judge(document));
-    findings.extend(protected::definitions(document, checks.protected));
+    let places = protected::Places {
+        databases: &document.databases,
+        repositories: &document.repositories,
+        remotes: &document.remotes,
+    };
+    findings.extend(protected::definitions(places, checks.protected));
+    if let Some(check) = checks.remote {
+        findings.extend(protected::remotes(document, check));
+    }
     if let Some(plugins) = checks.plugins {
         findings.extend(plugin::judge_all(document, plugins, notes));
     }

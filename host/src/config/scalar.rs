@@ -54,7 +54,7 @@ impl Scalar {
             Self::Zone => time::zone(text),
             Self::Moment => time::moment(text),
             Self::Repository => locations::repository(text, base),
-            Self::Remote => locations::remote(text),
+            Self::Remote => locations::remote(text, base),
             Self::Word(words) => word(text, words),
             Self::ScheduleWord => schedule_word(text),
         }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mhost::config::{ExecArgs, ExecGrants, check_exec, exec_config, exec_grants};
+use mhost::config::{ExecArgs, ExecGrants, check_exec, check_places, exec_config, exec_grants};
 use mhost_model::grant::{Access, DatabaseVerb, RepositoryVerb, SecretSource};
 use mhost_model::resource::Engine;
 use serde_json::json;
@@ -179,9 +179,9 @@ fn mistakes_name_the_option_and_its_form() {
     );
     check(
         "--remote",
-        "r=/srv/x:ro",
-        "`/srv/x` is not a URL",
-        "file:///srv/x",
+        "r=srv:ro",
+        "`srv` is not a URL",
+        "file:///srv/files",
     );
     check(
         "--remote",
@@ -379,4 +379,22 @@ fn what_is_executed_fits_its_plugin() {
         "key: config.logs[0]",
     );
     refused("rotate", json!({ "logs": [] }), false, "needs a directory");
+}
+
+#[test]
+fn what_is_executed_keeps_off_the_state() {
+    let protected = [PathBuf::from("/here/state")];
+    let all = granted(&[("--db", "d=redb:data/d:read"), ("--remote", "r=./files:ro")]);
+    assert_eq!(check_places(&all, &protected), Ok(()));
+    let all = granted(&[
+        ("--db", "d=redb:state/d:read"),
+        ("--remote", "r=file:///here:ro"),
+    ]);
+    let error = check_places(&all, &protected).unwrap_err();
+    let keys: Vec<_> = error
+        .mistakes
+        .iter()
+        .map(|one| one.key.as_deref().unwrap())
+        .collect();
+    assert_eq!(keys, ["databases.d.path", "remotes.r.url"]);
 }

@@ -146,8 +146,14 @@ path = "data/site.db"
 url = "../vault"
 [repositories.there]
 url = "rest:https://vault.example.org/"
+[repositories.local]
+url = "local:vault"
+[repositories.file]
+url = "file:///srv/vault"
 [remotes.memory]
 url = "memory:offsite"
+[remotes.below]
+url = "./files"
 "#;
     let read = |file: &str| {
         let draft = parse(text, Path::new(file)).unwrap();
@@ -166,6 +172,9 @@ url = "memory:offsite"
         document.repositories[&name("there")].url,
         "rest:https://vault.example.org/"
     );
+    assert_eq!(document.repositories[&name("local")].url, "/srv/demo/vault");
+    assert_eq!(document.repositories[&name("file")].url, "/srv/vault");
+    assert_eq!(document.remotes[&name("below")].url, "/srv/demo/files");
     assert_eq!(document.remotes[&name("memory")].url, "memory:offsite");
     // A file that is itself named relatively.
     let here = std::env::current_dir().unwrap().join("data/site.db");

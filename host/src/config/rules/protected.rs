@@ -2,13 +2,18 @@
 //! What that is for directories, the engine says; each is shown to it alone, so that the
 //! right line is blamed.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
-use mhost_model::Fault;
 use mhost_model::grant::Grants;
+use mhost_model::resource::{DatabaseDef, RemoteDef, RepositoryDef};
+use mhost_model::{Fault, Name};
+use percent_encoding::percent_decode_str;
 
 use super::{Finding, Show};
-use crate::config::check::Refused;
+use crate::config::check::{Refused, RemoteCheck};
 use crate::config::document::Document;
 use crate::config::mistake::Refusal;
 use crate::config::path::KeyPath;
@@ -43,26 +48,69 @@ fn told(path: &KeyPath, fault: &Fault) -> Finding {
     Finding::error(path.clone(), Show::Value, refusal)
 }
 
-/// Databases and repositories are opened by the host itself, which can reach everything:
-/// none of them may lie in a protected folder. Paths are below the root.
-pub(super) fn definitions(document: &Document, protected: &[PathBuf]) -> Vec<Finding> {
-    let databases = document.databases.iter();
+/// The definitions that name places of this machine.
+#[derive(Clone, Copy)]
+pub(in crate::config) struct Places<'a> {
+    pub databases: &'a BTreeMap<Name, DatabaseDef>,
+    pub repositories: &'a BTreeMap<Name, RepositoryDef>,
+    pub remotes: &'a BTreeMap<Name, RemoteDef>,
+}
+
+/// Databases, repositories and remotes are opened by the host itself, which can reach
+/// everything: none of them may lie in a protected folder, and no remote may cover one.
+/// Paths are below the root.
+pub(in crate::config) fn definitions(places: Places, protected: &[PathBuf]) -> Vec<Finding> {
+    let databases = places.databases.iter();
     let databases =
-        databases.map(|(name, one)| (["databases", name.as_str(), "path"], one.path.as_path()));
-    let repositories = document
-        .repositories
-        .iter()
-        .filter(|(_, one)| one.url.starts_with('/'));
-    let repositories = repositories
-        .map(|(name, one)| (["repositories", name.as_str(), "url"], Path::new(&one.url)));
+        databases.map(|(name, one)| ("databases", name, "path", Some(one.path.clone())));
+    let repositories = places.repositories.iter();
+    let repositories =
+        repositories.map(|(name, one)| ("repositories", name, "url", folder(&one.url)));
+    let remotes = places.remotes.iter();
+    let remotes = remotes.map(|(name, one)| ("remotes", name, "url", folder(&one.url)));
     let held: Vec<PathBuf> = protected.iter().map(|path| real(path)).collect();
+    let hit = |section: &str, path: &Path| {
+        let path = real(path);
+        let covers = |held: &PathBuf| section == "remotes" && held.starts_with(&path);
+        held.iter()
+            .any(|held| path.starts_with(held) || covers(held))
+    };
     databases
         .chain(repositories)
-        .filter(|(_, path)| held.iter().any(|held| real(path).starts_with(held)))
-        .map(|(keys, path)| {
-            let message = format!("{} lies in mhost's own state", path.display());
-            let refusal = Refusal::new(message, "keep it apart from that folder");
-            Finding::error(KeyPath::keys(&keys), Show::Value, refusal)
+        .chain(remotes)
+        .filter_map(|(section, name, key, path)| {
+            let path = path.filter(|path| hit(section, path))?;
+            let message = format!("{} covers or lies in mhost's own state", path.display());
+            let refusal = Refusal::new(message, "name a place apart from that folder");
+            let path = KeyPath::keys(&[section, name.as_str(), key]);
+            Some(Finding::error(path, Show::Value, refusal))
+        })
+        .collect()
+}
+
+/// The folder that a URL names, where it is one of this machine.
+fn folder(url: &str) -> Option<PathBuf> {
+    if url.starts_with('/') {
+        return Some(PathBuf::from(url));
+    }
+    let rest = url.strip_prefix("file:")?;
+    let rest = rest.strip_prefix("//").unwrap_or(rest);
+    let rest = rest.strip_prefix("localhost").unwrap_or(rest);
+    let bytes: Vec<u8> = percent_decode_str(rest).collect();
+    Some(PathBuf::from(OsString::from_vec(bytes)))
+}
+
+/// Remotes of a kind that this mhost has not. Paths are below the root.
+pub(super) fn remotes(document: &Document, check: RemoteCheck) -> Vec<Finding> {
+    let wrong = document
+        .remotes
+        .iter()
+        .filter_map(|(name, one)| Some((name, check(one).err()?)));
+    wrong
+        .map(|(name, fault)| {
+            let path = KeyPath::keys(&["remotes", name.as_str(), "url"]);
+            let help = "write `file:///PATH`, or `memory:NAME`";
+            Finding::error(path, Show::Value, Refusal::of(fault).or(help))
         })
         .collect()
 }

@@ -71,30 +71,32 @@ fn scheme(text: &str) -> Option<&str> {
     (begins && scheme.len() > 1 && scheme.bytes().all(fits)).then_some(scheme)
 }
 
+/// A folder of this machine stands there as its path.
 pub(super) fn repository(text: &str, base: &Path) -> Read {
-    match scheme(text) {
-        Some(_) => url(text),
-        None => path(text, base),
+    match text.split_once(':') {
+        Some(("local", folder)) => path(folder, base),
+        Some(("file", folder)) => path(folder.strip_prefix("//").unwrap_or(folder), base),
+        _ if scheme(text).is_some() => url(text),
+        _ => path(text, base),
     }
 }
 
-pub(super) fn remote(text: &str) -> Read {
+pub(super) fn remote(text: &str, base: &Path) -> Read {
+    if ["/", "./", "../"]
+        .iter()
+        .any(|begin| text.starts_with(begin))
+    {
+        return path(text, base);
+    }
     let Some(scheme) = scheme(text) else {
         let message = format!("`{}` is not a URL", short(text));
-        let help = match text.starts_with('/') {
-            true => format!("write `file://{}`", short(text)),
-            false => {
-                "write a scheme and a place, such as `file:///srv/files` or `memory:NAME`".into()
-            }
-        };
+        let help = "write a scheme and a place, such as `file:///srv/files` or `memory:NAME`";
         return Err(Refusal::new(message, help));
     };
-    if scheme == "file" && !text.starts_with("file:///") {
+    if scheme == "file" && !text.starts_with("file:/") {
         let message = format!("`{}` names no absolute path", short(text));
-        return Err(Refusal::new(
-            message,
-            "write three slashes: `file:///srv/files`",
-        ));
+        let help = "write three slashes: `file:///srv/files`";
+        return Err(Refusal::new(message, help));
     }
     url(text)
 }

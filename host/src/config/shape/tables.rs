@@ -102,7 +102,7 @@ static REMOTE: Fixed = fixed(&[key(
     "url",
     one(Scalar::Remote),
     Required,
-    "Where it is: `file:///srv/files`, `memory:NAME` and the like.",
+    "Where it is: a directory, which begins with `/`, `./` or `../`, or a URL such as `file:///srv/files` or `memory:NAME`.",
 )]);
 
 static POOL: Fixed = fixed(&[key(
