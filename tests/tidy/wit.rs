@@ -67,6 +67,32 @@ fn the_working_package_is_the_newest_released_one_or_adds_to_it() {
     }
 }
 
+/// What a package says, without its comments and its version.
+fn statements(text: &str) -> Vec<&str> {
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with("//"))
+        .filter(|line| !line.starts_with("package mhost:plugin@"))
+        .collect()
+}
+
+/// A guest of an older version of the track runs only where everything that it may
+/// import is still there, in the same shape.
+#[test]
+fn the_working_package_keeps_what_was_released() {
+    let working = package(&root().join("wit"));
+    let (version, _) = RELEASED[RELEASED.len() - 1];
+    for (name, text) in package(&root().join("wit/released").join(version)) {
+        let mut now = statements(&working[&name]).into_iter();
+        for line in statements(&text) {
+            assert!(
+                now.any(|other| other == line),
+                "{name}: `{line}` of {version} is gone or has moved"
+            );
+        }
+    }
+}
+
 #[test]
 fn every_function_is_documented() {
     for (name, text) in package(&root().join("wit")) {

@@ -28,7 +28,7 @@ fn every_plugin_exports_the_contract_and_is_small() {
         let component = fs::read(&path).unwrap();
         assert_eq!(
             exports(&component),
-            ["mhost:plugin/plugin@0.1.0"],
+            ["mhost:plugin/plugin@0.1.1"],
             "{package}"
         );
         let size = size(&component);

@@ -7,6 +7,6 @@ wit_bindgen::generate!({
     world: "maintenance",
     generate_all,
     pub_export_macro: true,
-    with: { "mhost:plugin/faults@0.1.0": crate::faults },
+    with: { "mhost:plugin/faults@0.1.1": crate::faults },
     additional_derives: [PartialEq, Clone, serde::Serialize, serde::Deserialize],
 });

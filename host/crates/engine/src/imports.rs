@@ -41,21 +41,21 @@ const WASI_INTERFACES: [&str; 28] = [
 ];
 const WASI_LATE: &str = "wasi:sockets/udp-create-socket";
 const OURS: [&str; 12] = [
-    "mhost:plugin/database@0.1.0",
-    "mhost:plugin/faults@0.1.0",
-    "mhost:plugin/files@0.1.0",
-    "mhost:plugin/probe@0.1.0",
-    "mhost:plugin/processes@0.1.0",
-    "mhost:plugin/progress@0.1.0",
-    "mhost:plugin/remote@0.1.0",
-    "mhost:plugin/repository@0.1.0",
-    "mhost:plugin/secrets@0.1.0",
+    "mhost:plugin/database@0.1.1",
+    "mhost:plugin/faults@0.1.1",
+    "mhost:plugin/files@0.1.1",
+    "mhost:plugin/probe@0.1.1",
+    "mhost:plugin/processes@0.1.1",
+    "mhost:plugin/progress@0.1.1",
+    "mhost:plugin/remote@0.1.1",
+    "mhost:plugin/repository@0.1.1",
+    "mhost:plugin/secrets@0.1.1",
     "wasi:config/store@0.2.0-rc.1",
     "wasi:keyvalue/store@0.2.0-draft2",
     "wasi:logging/logging@0.1.0-draft",
 ];
 /// What a plugin exports.
-pub(crate) const EXPORT: &str = "mhost:plugin/plugin@0.1.0";
+pub(crate) const EXPORT: &str = "mhost:plugin/plugin@0.1.1";
 
 /// Every interface with its version.
 fn offered() -> impl Iterator<Item = String> {
@@ -195,7 +195,7 @@ mod tests {
     fn a_missing_one_is_named_with_what_there_is() {
         let line = why_missing("mhost:plugin/files@0.2.0").unwrap();
         assert!(
-            line.contains("files@0.2.0") && line.contains("version 0.1.0"),
+            line.contains("files@0.2.0") && line.contains("version 0.1.1"),
             "{line}"
         );
         let line = why_missing("wasi:config/runtime@0.2.0").unwrap();

@@ -49,7 +49,7 @@ fn missing_imports_are_named_with_what_there_is() {
     };
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert!(
-        lines[0].contains("files@0.2.0") && lines[0].contains("0.1.0"),
+        lines[0].contains("files@0.2.0") && lines[0].contains("0.1.1"),
         "{lines:?}"
     );
     assert!(lines[1].contains("wasi:nn/graph@0.2.0"), "{lines:?}");
@@ -71,7 +71,7 @@ fn a_missing_function_is_named() {
         error.contains("progress@0.1.9") && error.contains("`pause`"),
         "{error}"
     );
-    assert!(error.contains("progress@0.1.0"), "{error}");
+    assert!(error.contains("progress@0.1.1"), "{error}");
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn an_inspection_names_imports_and_exports() {
     assert!(
         inspection
             .exports
-            .contains(&"mhost:plugin/plugin@0.1.0".to_owned())
+            .contains(&"mhost:plugin/plugin@0.1.1".to_owned())
     );
     assert_eq!(inspection.digest, plugin().digest());
 }
