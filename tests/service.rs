@@ -6,9 +6,17 @@
 
 #[path = "service/beside.rs"]
 mod beside;
+#[path = "service/chain.rs"]
+mod chain;
+#[path = "service/changes.rs"]
+mod changes;
 #[path = "service/crash.rs"]
 mod crash;
 #[path = "service/home.rs"]
 mod home;
+#[path = "service/retention.rs"]
+mod retention;
+#[path = "service/schedules.rs"]
+mod schedules;
 #[path = "service/ticks.rs"]
 mod ticks;

@@ -13,6 +13,7 @@ use mhost_store::{Definitions, Edit, OpenOptions, RedbStore, TaskStatus, TaskSto
 use crate::dispatch;
 use crate::exit::{Outcomes, Problem};
 use crate::home::Home;
+use crate::housekeeping;
 use crate::plugins::{self, Catalog, approval};
 use crate::service::socket::Listening;
 
@@ -26,6 +27,8 @@ pub struct App {
     pub store: Arc<dyn TaskStore>,
     pub catalog: Catalog,
     pub runs: dispatch::Handle,
+    /// Held while a watched directory is compared with what is remembered of it.
+    pub looking: tokio::sync::Mutex<()>,
     /// While others can reach the store through this process.
     socket: Mutex<Option<Listening>>,
 }
@@ -79,6 +82,7 @@ impl App {
             clock,
             store: Arc::new(store),
             runs,
+            looking: tokio::sync::Mutex::new(()),
             socket: Mutex::new(None),
         });
         dispatch::spawn(Arc::clone(&app), events);
@@ -99,6 +103,28 @@ impl App {
 
     pub fn now(&self) -> Instant {
         self.clock.now()
+    }
+
+    /// Where this mhost knows other data of the time zones than the one before: computes due
+    /// times anew, and says so.
+    pub async fn renew_zones(&self) -> Outcomes<()> {
+        let Some(renewed) = self.store.renew_zones().await? else {
+            return Ok(());
+        };
+        tracing::warn!(
+            former = renewed.former,
+            present = renewed.present,
+            moved = renewed.moved.len(),
+            "the time zones' data are new: due times to come were computed anew"
+        );
+        for moved in &renewed.moved {
+            let time = |at: Option<Instant>| at.map_or("never".to_owned(), |at| at.to_rfc3339());
+            tracing::warn!(
+                task = %moved.task, was = time(moved.was), is = time(moved.is),
+                "the next due time moved with its time zone"
+            );
+        }
+        Ok(())
     }
 
     /// Every task, in the order of names.
@@ -186,17 +212,33 @@ impl App {
     /// when nothing changed: it compares digests.
     pub async fn reconcile(&self) -> Outcomes<()> {
         let definitions = self.store.definitions().await?;
-        for one in plugins::embedded() {
+        for (name, digest) in plugins::built_in()? {
             let before = definitions
                 .plugins
                 .iter()
-                .find(|record| record.built_in && record.manifest.name.as_str() == one.name);
-            if before.is_some_and(|record| record.digest != one.digest()) {
-                let manifest = self.catalog.describe(one.digest()).await?;
-                self.record(&definitions, one.digest(), manifest).await?;
+                .find(|record| record.built_in && record.manifest.name.as_str() == name);
+            if before.is_some_and(|record| record.digest != digest) {
+                let manifest = self.catalog.describe(digest).await?;
+                self.record(&definitions, digest, manifest).await?;
             }
         }
-        Ok(())
+        self.keep_house().await
+    }
+
+    /// Makes the task that looks after the store, where it is not there.
+    pub async fn keep_house(&self) -> Outcomes<()> {
+        let name = housekeeping::task_name()?;
+        if self.store.task(&name).await?.is_some() {
+            return Ok(());
+        }
+        let record = self.plugin(&housekeeping::plugin()?).await?;
+        let edit = Edit::PutTask {
+            name,
+            spec: Box::new(housekeeping::spec()?),
+            pin: record.digest,
+            enabled: true,
+        };
+        Ok(self.store.edit(vec![edit]).await?)
     }
 
     /// Where the configuration stands that `apply` and `serve` take by default.

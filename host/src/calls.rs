@@ -4,6 +4,7 @@
 pub mod apply;
 pub mod databases;
 pub mod doctor;
+pub mod gaps;
 pub mod grants;
 pub mod plugins;
 pub mod runs;

@@ -130,7 +130,7 @@ pub fn main() -> ExitCode {
 /// is wrong.
 fn logging(verbose: u8, service: bool) {
     let level = match (verbose, service) {
-        (0, false) => "error",
+        (0, false) => "warn",
         (0, true) | (1, false) => "info",
         (1, true) | (2, false) => "debug",
         _ => "trace",

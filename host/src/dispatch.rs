@@ -4,9 +4,11 @@
 //! A closed set of events; the loop itself neither decides (the planner does, inside
 //! the store) nor blocks (attempts and their commits run beside it).
 
+mod clocks;
 mod events;
 mod live;
 mod progress;
+mod settle;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,16 +23,20 @@ use tokio::time::Instant as Moment;
 use crate::app::App;
 use crate::execute::{self, Attempt, Powers, SecretValues};
 use crate::exit::{Outcomes, Problem};
+use clocks::Clocks;
 pub use events::{Event, Handle, Request, channel};
 use live::Live;
+use settle::Patience;
 
 /// A claim that is not renewed for so long is dead.
-const LEASE: Span = Span::seconds(60);
+pub const LEASE: Span = Span::seconds(60);
 /// At most so many runs are claimed in one transaction.
 const BATCH: usize = 1000;
 /// The longest the loop waits without asking the store: a clock that jumped is
 /// noticed by then.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// A store that failed to claim is asked again so much later.
+const CLAIM_AGAIN: Duration = Duration::from_secs(5);
 
 /// Starts the loop. It ends with the last handle, or when it was told to.
 pub fn spawn(app: Arc<App>, events: UnboundedReceiver<Event>) {
@@ -57,12 +63,16 @@ struct Loop {
     next_wake: Option<Instant>,
     /// Something may be claimable: ask the store before waiting.
     look: bool,
+    clocks: Clocks,
+    patience: Patience,
 }
 
 impl Loop {
     fn new(app: Arc<App>) -> Self {
         let definitions = Definitions::default();
         Self {
+            clocks: Clocks::new(&*app.clock),
+            patience: Patience::default(),
             app,
             powers: Arc::new(Powers::new(&definitions)),
             definitions,
@@ -90,6 +100,7 @@ impl Loop {
         renew.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         renew.tick().await;
         loop {
+            self.clocks.look(&*self.app.clock);
             if let Err(problem) = self.advance().await {
                 self.give_up_ticks(&problem);
             }
@@ -227,9 +238,10 @@ impl Loop {
         tracing::info!(%run, task = %attempt.claim.run.task_name, attempt = attempt.claim.run.attempt, "run started");
         self.live.insert(run, live);
         let app = Arc::clone(&self.app);
+        let (service, patience) = (self.timers, self.patience.clone());
         tokio::spawn(async move {
             let completion = execute::attempt(&app, attempt).await;
-            let completed = app.store.complete(completion).await.map_err(Problem::from);
+            let completed = settle::complete(&*app.store, completion, service, &patience).await;
             app.runs.send(Event::Ended {
                 run,
                 completed: Box::new(completed),
@@ -241,7 +253,7 @@ impl Loop {
         match event {
             Event::Ask(request) => self.ask(*request).await,
             Event::Ended { run, completed } => self.ended(run, *completed),
-            Event::Tick(reply) => self.tick(reply).await,
+            Event::Tick(reply) => self.tick(reply),
             Event::Cancel { run, reason, reply } => {
                 let answer = self.cancel(run, reason).await;
                 let _ = reply.send(answer);
@@ -251,6 +263,11 @@ impl Loop {
             }
             Event::Edited(reply) => {
                 let answer = self.refresh().await;
+                self.app.runs.tell_edited();
+                let _ = reply.send(answer);
+            }
+            Event::Reap(reply) => {
+                let answer = self.reap().await;
                 let _ = reply.send(answer);
             }
             Event::ObeyTimers => {
@@ -259,17 +276,33 @@ impl Loop {
             }
             Event::Drain(done) => {
                 self.draining = true;
+                self.patience.lose();
                 self.drained.push(done);
             }
             Event::Close(done) => {
                 self.closed = Some(done);
+                self.patience.lose();
                 self.look = true;
             }
             Event::Force => self.live.values().for_each(|live| live.cancel.cancel()),
         }
     }
 
-    /// Reads the definitions anew and lets the claims of dead processes go.
+    /// Ends claims whose lease has ended; not those of what is on here, however long this
+    /// process was stopped.
+    async fn reap(&mut self) -> Outcomes<()> {
+        if !self.live.is_empty() {
+            self.renew().await;
+        }
+        for completed in self.app.store.reap().await? {
+            let run = completed.run;
+            tracing::warn!(run = %run.id, task = %run.task_name, state = ?run.state, "the process of a run died");
+        }
+        self.look = true;
+        Ok(())
+    }
+
+    /// Reads the definitions anew.
     async fn refresh(&mut self) -> Outcomes<()> {
         self.definitions = self.app.store.definitions().await?;
         self.powers = Arc::new(Powers::new(&self.definitions));
@@ -338,6 +371,7 @@ impl Loop {
             Ok(completed) => {
                 let row = completed.run;
                 tracing::info!(%run, task = %row.task_name, outcome = ?row.state, "run ended");
+                self.app.runs.tell_ended(&row);
                 self.answer_run(run, &Ok(row));
             }
             Err(problem) => {
@@ -368,31 +402,25 @@ impl Loop {
         }
     }
 
-    async fn tick(&mut self, reply: events::TickReply) {
-        let begin = async {
-            self.app.reconcile().await?;
-            self.app.store.reap().await?;
-            self.refresh().await
-        };
-        match begin.await {
-            Ok(()) => self.tick_waiters.push(events::TickWaiter {
-                asked_at: self.app.now(),
-                runs: Vec::new(),
-                reply,
-            }),
-            Err(problem) => {
-                let _ = reply.send(Err(problem));
-            }
-        }
+    fn tick(&mut self, reply: events::TickReply) {
+        self.look = true;
+        self.tick_waiters.push(events::TickWaiter {
+            asked_at: self.app.now(),
+            runs: Vec::new(),
+            reply,
+        });
     }
 
-    /// A tick is over when nothing that was due when it was asked for is left.
+    /// A tick is over when nothing that was due when it was asked for is left, nor what
+    /// that set off.
     fn answer_ticks(&mut self) {
         let next = self.next_wake;
-        let live: Vec<Instant> = self.live.values().map(|live| live.fire_at).collect();
+        let live: Vec<(Instant, bool)> = self.live.values().map(Live::due).collect();
         let over = |tick: &events::TickWaiter| {
             next.is_none_or(|next| next > tick.asked_at)
-                && live.iter().all(|at| *at > tick.asked_at)
+                && live
+                    .iter()
+                    .all(|(at, follows)| *at > tick.asked_at && !follows)
         };
         let (done, waiting) = std::mem::take(&mut self.tick_waiters)
             .into_iter()
@@ -409,8 +437,8 @@ impl Loop {
         for tick in self.tick_waiters.drain(..) {
             let _ = tick.reply.send(Err(problem.clone()));
         }
-        // The store may be back when the next event or the next minute comes.
-        self.next_wake = Some(self.app.now() + LONGEST_WAIT);
+        // The store may be back with the next event, or soon.
+        self.next_wake = Some(self.app.now() + CLAIM_AGAIN);
     }
 
     fn cancel_all(&self, runs: &[RunId]) {

@@ -19,7 +19,8 @@ use mhost_store::{Claim, Completion};
 
 use crate::app::App;
 use crate::exit::{Kind, Problem};
-pub use log::RunLog;
+use crate::housekeeping;
+pub use log::{RunLog, Sink as LogLines};
 pub use ports::{Powers, SecretValues, read_secret};
 
 /// How long a cancelled run may take to end by itself.
@@ -60,9 +61,12 @@ pub async fn attempt(app: &App, attempt: Attempt) -> Completion {
     let started_at = app.now();
     let log = RunLog::start(Arc::clone(&app.store), attempt.claim.run.id);
     let key = attempt.claim.key();
-    let finished = match app.catalog.load(attempt.pin).await {
-        Ok(plugin) => execute(app, &plugin, attempt, log.sink()).await,
-        Err(problem) => setup_failed(problem),
+    let finished = match housekeeping::runs(&attempt.spec) {
+        true => housekeeping::run(app, &attempt, log.sink()).await,
+        false => match app.catalog.load(attempt.pin).await {
+            Ok(plugin) => execute(app, &plugin, attempt, log.sink()).await,
+            Err(problem) => setup_failed(problem),
+        },
     };
     Completion {
         key,

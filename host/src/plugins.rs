@@ -17,6 +17,7 @@ use tokio::sync::{Mutex, OnceCell};
 
 use crate::exit::{Outcomes, Problem};
 use crate::home::Home;
+use crate::housekeeping;
 pub use embedded::{Embedded, embedded};
 
 /// The components of one mhost. The sandbox is made when the first is loaded: a
@@ -92,6 +93,12 @@ impl Catalog {
 
     /// The bytes behind a digest; checked, so that a changed file is never run.
     pub fn component(&self, wanted: Digest) -> Outcomes<Vec<u8>> {
+        if wanted == housekeeping::digest()? {
+            let plugin = housekeeping::PLUGIN;
+            return Err(Problem::usage(format!(
+                "`{plugin}` is part of mhost itself: it has no component"
+            )));
+        }
         if let Some(built_in) = embedded().iter().find(|one| one.digest() == wanted) {
             return built_in.component();
         }
@@ -149,6 +156,9 @@ impl Catalog {
 
     /// What a component says of itself.
     pub async fn describe(&self, digest: Digest) -> Outcomes<Manifest> {
+        if digest == housekeeping::digest()? {
+            return housekeeping::manifest();
+        }
         let plugin = self.load(digest).await?;
         plugin
             .describe()
@@ -157,13 +167,20 @@ impl Catalog {
     }
 }
 
+/// What comes with the binary, by name: the components in it, and mhost's own part.
+pub fn built_in() -> Outcomes<Vec<(&'static str, Digest)>> {
+    let own = (housekeeping::PLUGIN, housekeeping::digest()?);
+    let components = embedded().iter().map(|one| (one.name, one.digest()));
+    Ok(components.chain([own]).collect())
+}
+
 /// The component that a reference stands for now: a built-in one, or the newest
 /// installed one of that name, or exactly the version asked for.
 pub fn resolve(reference: &PluginRef, records: &[PluginRecord]) -> Outcomes<Digest> {
     let name = reference.name.as_str();
-    let built_in = embedded().iter().find(|one| one.name == name);
+    let built_in = built_in()?.into_iter().find(|(of, _)| *of == name);
     match (&reference.version, built_in) {
-        (None, Some(one)) => Ok(one.digest()),
+        (None, Some((_, digest))) => Ok(digest),
         (version, _) => records
             .iter()
             .filter(|record| record.manifest.name == reference.name)

@@ -61,7 +61,8 @@ pub async fn serve(home: Home, options: Options) -> Outcomes<()> {
 }
 
 async fn start(app: &Arc<App>, config: Option<&PathBuf>) -> Outcomes<()> {
-    app.store.reap().await?;
+    app.renew_zones().await?;
+    app.runs.reap().await?;
     app.reconcile().await?;
     if let Some(path) = config {
         apply_file(app, path).await?;
@@ -73,6 +74,9 @@ async fn start(app: &Arc<App>, config: Option<&PathBuf>) -> Outcomes<()> {
 
 async fn apply_file(app: &Arc<App>, path: &Path) -> Outcomes<()> {
     let applied = apply::Apply::read(path, false)?.answer(app).await?;
+    for warning in &applied.warnings {
+        tracing::warn!("{warning}");
+    }
     for change in &applied.changes {
         tracing::info!(%change, "configuration applied");
     }

@@ -31,7 +31,11 @@ impl Session {
         let mut waited = Duration::ZERO;
         loop {
             match App::open(home.clone(), Allocation::OnDemand, create) {
-                Ok(app) => return Ok(Self::Local(app)),
+                Ok(app) => {
+                    app.renew_zones().await?;
+                    app.keep_house().await?;
+                    return Ok(Self::Local(app));
+                }
                 Err(problem) if problem.kind != Kind::Busy => return Err(problem),
                 Err(problem) => {
                     if socket::answers(home).await {

@@ -160,13 +160,14 @@ pub fn hang(name: &str, schedule: &str, origin: &str, policy: &str) -> String {
     )
 }
 
-/// The names in a list of tasks.
+/// The names in a list of tasks, but for mhost's own.
 pub fn names(tasks: &Value) -> Vec<&str> {
     tasks
         .as_array()
         .unwrap()
         .iter()
         .map(|task| task["name"].as_str().unwrap())
+        .filter(|name| *name != "mhost-retention")
         .collect()
 }
 

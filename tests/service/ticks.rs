@@ -55,7 +55,7 @@ fn missed_fires_have_a_row_each() {
     home.json(EVE, 0, &["apply", "mhost.toml"]);
     let later = Some("2026-12-04T12:00:00Z");
     home.json(later, 0, &["tick"]);
-    let rows = home.json(later, 0, &["runs", "list"]);
+    let rows = home.json(later, 0, &["runs", "list", "--task", "copy"]);
     let seen: Vec<(&str, &str)> = rows
         .as_array()
         .unwrap()
@@ -95,4 +95,24 @@ fn a_task_runs_after_another_in_the_same_tick() {
         .collect();
     assert_eq!(order, ["first", "second"], "{runs}");
     assert_eq!(runs[1]["trigger"], "dependency");
+}
+
+/// Also those that a run in turn sets off, however many.
+#[test]
+fn a_tick_runs_a_whole_chain_of_tasks() {
+    let mut config = mirror("t0", "{ cron = \"0 3 * * *\" }");
+    for n in 1..4 {
+        config += &mirror(&format!("t{n}"), &format!("{{ after = \"t{}\" }}", n - 1));
+    }
+    let home = Home::new(&config);
+    // The clock goes on: a run that follows is due later than the tick was asked for.
+    home.json(EVE, 0, &["apply", "mhost.toml"]);
+    let runs = home.json(DUE, 0, &["tick"]);
+    let order: Vec<&str> = runs
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|run| run["task"].as_str().unwrap())
+        .collect();
+    assert_eq!(order, ["t0", "t1", "t2", "t3"], "{runs}");
 }

@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use mhost_model::Name;
 use mhost_model::fault::Fault;
 use mhost_model::grant::Grants;
 use mhost_model::plugin::{Manifest, PluginRecord, PluginRef};
+use mhost_store::Edit;
 use serde::{Deserialize, Serialize};
 
 use super::Call;
 use crate::app::App;
-use crate::config::{self, Change, Current};
+use crate::config::{self, Change, Current, TaskEntry};
 use crate::exit::{Outcomes, Problem};
-use crate::plugins;
+use crate::{housekeeping, plugins, watch};
 
 /// Makes the store match a configuration.
 #[derive(Debug, Serialize, Deserialize)]
@@ -23,6 +25,10 @@ pub struct Apply {
     pub file: PathBuf,
     /// Only show the difference.
     pub dry_run: bool,
+    /// What had not started when a schedule is changed, or came due while a task was
+    /// paused, counts as missed; else it is passed over.
+    #[serde(default)]
+    pub catch_up: bool,
 }
 
 impl Apply {
@@ -35,6 +41,7 @@ impl Apply {
             text,
             file,
             dry_run,
+            catch_up: false,
         })
     }
 }
@@ -44,6 +51,9 @@ impl Apply {
 pub struct Applied {
     pub applied: bool,
     pub changes: Vec<Change>,
+    /// What only looks wrong, each as it is shown to a person.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 impl Call for Apply {
@@ -62,20 +72,42 @@ impl Call for Apply {
                 .err()
                 .unwrap_or_default()
         };
-        let document = draft.validate(&known, &refused).map_err(wrong)?;
+        let mut document = draft.validate(&known, &refused).map_err(wrong)?;
+        // Built in: a file that does not speak of it leaves it as it comes.
+        let built_in = TaskEntry {
+            spec: housekeeping::spec()?,
+            enabled: true,
+        };
+        let name = housekeeping::task_name()?;
+        document.tasks.entry(name).or_insert(built_in);
         let current = Current {
             definitions: app.store.definitions().await?,
             tasks: app.all_tasks().await?,
         };
         let plan = config::plan(&document, &current, &known).map_err(wrong)?;
         if !self.dry_run && !plan.edits.is_empty() {
-            app.store.edit(plan.edits).await?;
+            let mut edits = plan.edits;
+            if self.catch_up {
+                let names: Vec<_> = edits.iter().filter_map(task_of).collect();
+                edits.extend(names.into_iter().map(Edit::CatchUp));
+            }
+            app.store.edit(edits).await?;
             app.runs.edited().await?;
+            watch::first_look(app).await?;
         }
         Ok(Applied {
             applied: !self.dry_run,
             changes: plan.changes,
+            warnings: document.warnings.iter().map(ToString::to_string).collect(),
         })
+    }
+}
+
+/// The task that an edit may make due at another time.
+fn task_of(edit: &Edit) -> Option<Name> {
+    match edit {
+        Edit::PutTask { name, .. } | Edit::SetEnabled { name, .. } => Some(name.clone()),
+        _ => None,
     }
 }
 
@@ -141,7 +173,8 @@ impl Call for Export {
 
     async fn answer(self, app: &Arc<App>) -> Outcomes<Self::Answer> {
         let definitions = app.store.definitions().await?;
-        let tasks = app.all_tasks().await?;
+        let mut tasks = app.all_tasks().await?;
+        tasks.retain(|status| !housekeeping::is_untouched(&status.task));
         Ok(Exported {
             toml: config::export(&definitions, &tasks),
         })

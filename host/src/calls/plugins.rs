@@ -53,9 +53,8 @@ impl Call for ListPlugins {
 
     async fn answer(self, app: &Arc<App>) -> Outcomes<Self::Answer> {
         let mut rows = Vec::new();
-        for one in plugins::embedded() {
-            let name = one
-                .name
+        for (name, _) in plugins::built_in()? {
+            let name = name
                 .parse()
                 .map_err(|error| Problem::bug(format!("{error}")))?;
             let reference = PluginRef {
@@ -159,9 +158,9 @@ impl Call for InstallPlugin {
     async fn answer(self, app: &Arc<App>) -> Outcomes<Self::Answer> {
         let view = examine(&app.catalog, &self.component.0).await?;
         let name = &view.manifest.name;
-        if plugins::embedded()
+        if plugins::built_in()?
             .iter()
-            .any(|one| one.name == name.as_str())
+            .any(|(built_in, _)| *built_in == name.as_str())
         {
             return Err(
                 Problem::usage(format!("`{name}` is the name of a built-in plugin"))

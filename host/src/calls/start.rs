@@ -3,22 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use mhost_model::Name;
 use mhost_model::fault::Fault;
 use mhost_model::resource::{DatabaseDef, RemoteDef, RepositoryDef};
 use mhost_model::run::Trigger;
 use mhost_model::task::TaskSpec;
-use mhost_model::{Name, Span};
 use mhost_store::{Ask, Asked, Definitions};
 use serde::{Deserialize, Serialize};
 
 use super::runs::RunView;
 use super::{Call, tasks};
 use crate::app::App;
-use crate::config;
+use crate::dispatch::LEASE;
 use crate::execute::SecretValues;
 use crate::exit::{Outcomes, Problem};
-
-const LEASE: Span = Span::seconds(60);
+use crate::{config, watch};
 
 /// Runs a task now.
 #[derive(Debug, Serialize, Deserialize)]
@@ -38,7 +37,7 @@ impl Call for RunTask {
 
     async fn answer(self, app: &Arc<App>) -> Outcomes<Self::Answer> {
         app.reconcile().await?;
-        app.store.reap().await?;
+        app.runs.reap().await?;
         app.runs.edited().await?;
         let task = tasks::find(app, &self.name).await?.task;
         if let Some(quarantine) = &task.quarantine {
@@ -59,6 +58,7 @@ impl Call for RunTask {
             force: self.force,
             slots: 0,
             lease: LEASE,
+            mark: None,
         };
         let pool = task.spec.policy.pool;
         app.runs
@@ -110,6 +110,7 @@ impl Call for Exec {
             force: true,
             slots: 0,
             lease: LEASE,
+            mark: None,
         };
         let definitions = Definitions {
             databases: self.databases,
@@ -153,6 +154,10 @@ impl Call for Tick {
     type Answer = Vec<RunView>;
 
     async fn answer(self, app: &Arc<App>) -> Outcomes<Self::Answer> {
+        app.reconcile().await?;
+        app.runs.reap().await?;
+        app.runs.edited().await?;
+        watch::look_at_all(app).await?;
         let runs = app.runs.tick().await?;
         Ok(runs.into_iter().map(RunView::from).collect())
     }

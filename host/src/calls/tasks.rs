@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use mhost_model::plan::Progress;
 use mhost_model::run::Outcome;
+use mhost_model::schedule::AfterOn;
 use mhost_model::task::Task;
 use mhost_model::{Instant, Name};
 use mhost_sched::preview::Coming;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::Call;
 use crate::app::App;
 use crate::exit::{Outcomes, Problem};
+use crate::{housekeeping, watch};
 
 /// A task in a list.
 #[derive(Debug, Serialize, Deserialize)]
@@ -115,11 +117,14 @@ pub async fn find(app: &App, name: &Name) -> Outcomes<TaskStatus> {
     })
 }
 
-/// Switches a task on or off. Nothing is caught up.
+/// Resumes or pauses a task.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct EnableTask {
     pub name: Name,
     pub enabled: bool,
+    /// What came due while it was paused counts as missed; else it is passed over.
+    #[serde(default)]
+    pub catch_up: bool,
 }
 
 impl Call for EnableTask {
@@ -127,15 +132,20 @@ impl Call for EnableTask {
     type Answer = TaskRow;
 
     async fn answer(self, app: &Arc<App>) -> Outcomes<Self::Answer> {
-        let Self { name, enabled } = self;
+        let Self {
+            name,
+            enabled,
+            catch_up,
+        } = self;
         find(app, &name).await?;
-        app.store
-            .edit(vec![Edit::SetEnabled {
-                name: name.clone(),
-                enabled,
-            }])
-            .await?;
+        let mut edits = vec![Edit::SetEnabled {
+            name: name.clone(),
+            enabled,
+        }];
+        edits.extend(catch_up.then(|| Edit::CatchUp(name.clone())));
+        app.store.edit(edits).await?;
         app.runs.edited().await?;
+        watch::first_look(app).await?;
         find(app, &name).await.map(TaskRow::from)
     }
 }
@@ -151,6 +161,13 @@ impl Call for RemoveTask {
     type Answer = TaskRow;
 
     async fn answer(self, app: &Arc<App>) -> Outcomes<Self::Answer> {
+        if self.name == housekeeping::task_name()? {
+            return Err(
+                Problem::usage(format!("the task `{}` is built in and stays", self.name)).hint(
+                    format!("`mhost task disable {}` keeps it from running", self.name),
+                ),
+            );
+        }
         let row = find(app, &self.name).await.map(TaskRow::from)?;
         app.store.edit(vec![Edit::RemoveTask(self.name)]).await?;
         app.runs.edited().await?;
@@ -215,12 +232,9 @@ impl Call for NextFires {
         let TaskStatus { task, progress } = find(app, &self.name).await?;
         let compiled = mhost_sched::Compiled::parse(&task.spec.schedule)
             .map_err(|fault| Problem::usage(fault.to_string()))?;
-        let none_because = why_none(&task);
-        let fires = if none_because.is_some() {
-            Vec::new()
-        } else {
-            mhost_sched::preview::coming(&task, &compiled, &progress, app.now(), self.count)
-        };
+        let fires =
+            mhost_sched::preview::coming(&task, &compiled, &progress, app.now(), self.count);
+        let none_because = fires.is_empty().then(|| why_none(&task)).flatten();
         Ok(Fires {
             task: task.name,
             zone: compiled.zone_name().to_owned(),
@@ -232,18 +246,25 @@ impl Call for NextFires {
 
 fn why_none(task: &Task) -> Option<String> {
     use mhost_model::schedule::Schedule;
-    if let Some(quarantine) = &task.quarantine {
-        return Some(format!("in quarantine: {quarantine}"));
-    }
-    if !task.enabled {
-        return Some(format!("disabled; `mhost task enable {}`", task.name));
-    }
-    match &task.spec.schedule {
-        Schedule::Manual => Some("runs only when asked for".into()),
-        Schedule::After { after, .. } => Some(format!("runs after `{after}`")),
-        Schedule::OnChange { on_change, .. } => {
-            Some(format!("runs when files of the grant `{on_change}` change"))
+    let when = match &task.spec.schedule {
+        Schedule::Manual => "runs only when asked for".into(),
+        Schedule::After { after, on } => {
+            let end = match on {
+                AfterOn::Succeeded => "succeeded",
+                AfterOn::Failed => "failed",
+                AfterOn::Any => "ended",
+            };
+            format!("runs when `{after}` has {end}")
         }
-        _ => None,
-    }
+        Schedule::OnChange { on_change, .. } => {
+            format!("runs when files of the grant `{on_change}` change")
+        }
+        Schedule::Once { .. } => "its only fire is over".into(),
+        _ => "its schedule is over".into(),
+    };
+    Some(match (&task.quarantine, task.enabled) {
+        (Some(quarantine), _) => format!("{when}; now in quarantine: {quarantine}"),
+        (None, false) => format!("{when}; now paused: `mhost task enable {}`", task.name),
+        (None, true) => when,
+    })
 }

@@ -14,6 +14,10 @@ pub struct Args {
     /// Only show the difference
     #[arg(long)]
     dry_run: bool,
+    /// Make good what came due while a task was paused, or had not started when its schedule is
+    /// changed, as the task's policy says of missed fires
+    #[arg(long)]
+    catch_up: bool,
 }
 
 pub async fn run(args: Args, context: &Context) -> Outcomes<u8> {
@@ -27,7 +31,14 @@ pub async fn run(args: Args, context: &Context) -> Outcomes<u8> {
             )));
         }
     };
-    let applied = session::ask(&context.home, Apply::read(&file, args.dry_run)?).await?;
+    let call = Apply {
+        catch_up: args.catch_up,
+        ..Apply::read(&file, args.dry_run)?
+    };
+    let applied = session::ask(&context.home, call).await?;
+    for warning in &applied.warnings {
+        output::note(&format!("{}\n", output::printable(warning)));
+    }
     context.output.data(&applied, human)?;
     Ok(0)
 }

@@ -52,8 +52,33 @@ impl Output {
 
 /// Writes to standard output; a reader that has gone away is no error of ours.
 pub fn print(text: &str) -> Outcomes<()> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    written(|out| out.write_all(text.as_bytes()))
+}
+
+/// Prints lines as they come.
+pub fn lines(lines: impl Iterator<Item = String>) -> Outcomes<()> {
+    written(|out| {
+        lines
+            .into_iter()
+            .try_for_each(|line| writeln!(out, "{line}"))
+    })
+}
+
+/// Prints a JSON array of numbers as they come, as [`Output::data`] would.
+pub fn array(mut numbers: impl Iterator<Item = i64>) -> Outcomes<()> {
+    written(|out| {
+        let Some(first) = numbers.next() else {
+            return writeln!(out, "[]");
+        };
+        write!(out, "[\n  {first}")?;
+        numbers.try_for_each(|number| write!(out, ",\n  {number}"))?;
+        writeln!(out, "\n]")
+    })
+}
+
+fn written(write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> Outcomes<()> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         Err(error) => Err(Problem::failed(format!(
             "cannot write to standard output: {error}"

@@ -7,8 +7,9 @@ use mhost_model::{ByteSize, Instant, Name, RunId};
 
 use super::{Context, output};
 use crate::app::parse_instant;
+use crate::calls::gaps::{FindGaps, Gaps};
 use crate::calls::runs::{CancelRun, ListRuns, RunLogLines, RunView, ShowRun};
-use crate::exit::Outcomes;
+use crate::exit::{Kind, Outcomes};
 use crate::session;
 
 #[derive(Subcommand)]
@@ -48,6 +49,17 @@ pub enum Command {
     },
     /// Ask a run to end
     Cancel { id: RunId },
+    /// Prove that every due time of a task has its run: list those without one
+    Gaps {
+        /// The task
+        task: Name,
+        /// Only times due at or after (RFC 3339, or seconds since 1970)
+        #[arg(long, value_parser = instant, allow_hyphen_values = true)]
+        since: Option<Instant>,
+        /// Only times due before
+        #[arg(long, value_parser = instant, allow_hyphen_values = true)]
+        until: Option<Instant>,
+    },
 }
 
 fn instant(text: &str) -> Result<Instant, String> {
@@ -113,8 +125,57 @@ pub async fn run(command: Command, context: &Context) -> Outcomes<u8> {
                 format!("Run {} was asked to end.\n", view.run)
             })?;
         }
+        Command::Gaps { task, since, until } => {
+            let call = FindGaps { task, since, until };
+            let found = session::ask(home, call).await?;
+            context.output.data(&found, gaps)?;
+            return Ok(match found.gap_count {
+                0 => 0,
+                _ => Kind::Failed.code(),
+            });
+        }
     }
     Ok(0)
+}
+
+/// What is shown of a list of times.
+const SHOWN: usize = 100;
+
+fn gaps(found: &Gaps) -> String {
+    let Some(known_after) = found.known_after else {
+        return format!("{}: no due time yet.\n", found.task);
+    };
+    let mut text = format!(
+        "{}: {} due times since {} have their runs",
+        found.task,
+        found.accounted,
+        output::time(Some(known_after))
+    );
+    text.push_str(match found.gap_count {
+        0 => "; none is without.\n",
+        _ => ".\n",
+    });
+    let mut list = |what: &str, count: u64, times: &[Instant]| {
+        if count > 0 {
+            text.push_str(&format!("{count} {what}:\n"));
+        }
+        for time in times.iter().take(SHOWN) {
+            text.push_str(&format!("  {}\n", output::time(Some(*time))));
+        }
+        if count > SHOWN as u64 {
+            text.push_str(&format!("  and {} more\n", count - SHOWN as u64));
+        }
+    };
+    list("due times have no run", found.gap_count, &found.gaps);
+    list("runs are of no due time", found.stray_count, &found.strays);
+    if let Some(since) = found.waiting_since {
+        text.push_str(&format!(
+            "{} due times since {} wait for the service or the next `mhost tick`.\n",
+            found.waiting,
+            output::time(Some(since))
+        ));
+    }
+    text
 }
 
 fn log_line(line: &mhost_model::run::LogLine) -> String {

@@ -5,7 +5,7 @@ use mhost_model::Instant;
 use mhost_sched::preview::{self, Coming};
 use mhost_sched::{Compiled, parse_expr};
 
-use super::output::Output;
+use super::output::{self, Output};
 use crate::app::{clock, parse_instant};
 use crate::exit::{Outcomes, Problem};
 
@@ -38,8 +38,8 @@ fn instant(text: &str) -> Result<Instant, String> {
         .ok_or_else(|| "write RFC 3339, such as 2026-12-01T03:00:00Z, or seconds since 1970".into())
 }
 
-/// More than anybody reads.
-const MOST: usize = 1_000_000;
+/// Without `-n` and `--until`.
+const FEW: usize = 5;
 
 pub fn run(command: Command, output: &Output) -> Outcomes<u8> {
     let Command::Next(next) = command;
@@ -50,24 +50,20 @@ pub fn run(command: Command, output: &Output) -> Outcomes<u8> {
         Some(from) => from,
         None => clock()?.now(),
     };
-    let count = next
-        .count
-        .unwrap_or(if next.until.is_some() { MOST } else { 5 });
-    let fires: Vec<Coming> = preview::fires(&compiled, from, next.until, count.min(MOST)).collect();
+    let all = next.until.map_or(FEW, |_| usize::MAX);
+    let count = next.count.unwrap_or(all);
+    // A second's schedule over a year has millions: nothing is gathered.
     if output.is_json() {
-        let seconds: Vec<i64> = fires.iter().map(|fire| fire.fire_at.timestamp()).collect();
-        output.data(&seconds, |_| String::new())?;
-    } else {
-        output.data(&fires, |fires| human(fires))?;
+        let fires = preview::times(&compiled, from, next.until, count);
+        output::array(fires.map(|fire| fire.timestamp()))?;
+        return Ok(0);
     }
+    let mut fires = preview::fires(&compiled, from, next.until, count).peekable();
+    if fires.peek().is_none() {
+        output::print("No fires.\n")?;
+    }
+    output::lines(fires.map(|fire| line(&fire)))?;
     Ok(0)
-}
-
-fn human(fires: &[Coming]) -> String {
-    match fires.is_empty() {
-        true => "No fires.\n".into(),
-        false => fires.iter().map(|fire| line(fire) + "\n").collect(),
-    }
 }
 
 /// A fire on its zone's wall clock, and what is unusual about it.

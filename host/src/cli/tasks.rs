@@ -25,8 +25,15 @@ pub enum Command {
     /// One task, whole
     Show { name: Name },
     /// Let the timers run a task
-    Enable { name: Name },
-    /// Keep the timers from running a task; nothing is caught up afterwards
+    #[command(visible_alias = "resume")]
+    Enable {
+        name: Name,
+        /// Make good what came due while it was paused, as its policy says of missed fires
+        #[arg(long)]
+        catch_up: bool,
+    },
+    /// Keep the timers from running a task
+    #[command(visible_alias = "pause")]
     Disable { name: Name },
     /// Remove a task; its runs stay in the ledger
     Remove { name: Name },
@@ -52,8 +59,8 @@ pub async fn run(command: Command, context: &Context) -> Outcomes<u8> {
             let view = session::ask(home, ShowTask { name }).await?;
             context.output.data(&view, show)?;
         }
-        Command::Enable { name } => switch(name, true, context).await?,
-        Command::Disable { name } => switch(name, false, context).await?,
+        Command::Enable { name, catch_up } => switch(name, true, catch_up, context).await?,
+        Command::Disable { name } => switch(name, false, false, context).await?,
         Command::Remove { name } => {
             let row = session::ask(home, RemoveTask { name }).await?;
             context.output.data(&row, |row| {
@@ -85,8 +92,13 @@ pub async fn run(command: Command, context: &Context) -> Outcomes<u8> {
     Ok(0)
 }
 
-async fn switch(name: Name, enabled: bool, context: &Context) -> Outcomes<()> {
-    let row = session::ask(&context.home, EnableTask { name, enabled }).await?;
+async fn switch(name: Name, enabled: bool, catch_up: bool, context: &Context) -> Outcomes<()> {
+    let call = EnableTask {
+        name,
+        enabled,
+        catch_up,
+    };
+    let row = session::ask(&context.home, call).await?;
     context.output.data(&row, |row| match row.enabled {
         true => format!(
             "{} is enabled; it is due {}.\n",
@@ -98,23 +110,26 @@ async fn switch(name: Name, enabled: bool, context: &Context) -> Outcomes<()> {
 }
 
 fn list(rows: &[TaskRow]) -> String {
-    if rows.is_empty() {
-        return "No tasks yet: write them into mhost.toml, then `mhost apply`.\n".into();
-    }
-    output::table(
-        ["TASK", "PLUGIN", "ACTION", "NEXT DUE", "LAST", "STATE"],
-        rows.iter().map(|row| {
-            [
-                row.name.to_string(),
-                row.plugin.clone(),
-                row.action.clone(),
-                output::time(row.next_due),
-                row.last_outcome
-                    .map_or_else(|| "-".into(), |outcome| outcome.to_string()),
-                state(row),
-            ]
-        }),
-    )
+    let own = |row: &TaskRow| row.plugin == crate::housekeeping::PLUGIN;
+    let hint = match rows.iter().all(own) {
+        true => "No tasks of yours yet: write them into mhost.toml, then `mhost apply`.\n",
+        false => "",
+    };
+    hint.to_owned()
+        + &output::table(
+            ["TASK", "PLUGIN", "ACTION", "NEXT DUE", "LAST", "STATE"],
+            rows.iter().map(|row| {
+                [
+                    row.name.to_string(),
+                    row.plugin.clone(),
+                    row.action.clone(),
+                    output::time(row.next_due),
+                    row.last_outcome
+                        .map_or_else(|| "-".into(), |outcome| outcome.to_string()),
+                    state(row),
+                ]
+            }),
+        )
 }
 
 fn state(row: &TaskRow) -> String {

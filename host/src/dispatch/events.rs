@@ -8,7 +8,7 @@ use mhost_model::run::Run;
 use mhost_model::{Instant, Name, RunId};
 use mhost_store::{Ask, Completed, Definitions};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::oneshot;
+use tokio::sync::{broadcast, oneshot, watch};
 
 use super::progress::Board;
 use crate::execute::SecretValues;
@@ -53,6 +53,8 @@ pub enum Event {
     Live(oneshot::Sender<Vec<RunId>>),
     /// Definitions or tasks changed.
     Edited(oneshot::Sender<Outcomes<()>>),
+    /// End the claims of the dead.
+    Reap(oneshot::Sender<Outcomes<()>>),
     /// The service: claim what is due from now on.
     ObeyTimers,
     /// Start nothing more; answer when the last run is over.
@@ -68,13 +70,23 @@ pub enum Event {
 pub struct Handle {
     events: UnboundedSender<Event>,
     board: Board,
+    edits: watch::Sender<u64>,
+    ends: broadcast::Sender<Arc<Run>>,
 }
+
+/// So many ends wait for a listener that is slow; it is told when it missed some.
+const ENDS: usize = 4096;
 
 /// A handle and the end that the loop reads.
 pub fn channel() -> (Handle, UnboundedReceiver<Event>) {
     let (events, receiver) = unbounded_channel();
-    let board = Board::default();
-    (Handle { events, board }, receiver)
+    let handle = Handle {
+        events,
+        board: Board::default(),
+        edits: watch::Sender::new(0),
+        ends: broadcast::Sender::new(ENDS),
+    };
+    (handle, receiver)
 }
 
 fn gone() -> Problem {
@@ -134,6 +146,31 @@ impl Handle {
     /// Tells the loop that definitions changed.
     pub async fn edited(&self) -> Outcomes<()> {
         self.call(Event::Edited).await?
+    }
+
+    /// Ends the claims of the dead, and of nobody who lives.
+    pub async fn reap(&self) -> Outcomes<()> {
+        self.call(Event::Reap).await?
+    }
+
+    /// Changes with every edit of tasks and definitions, after it is in the store.
+    pub fn edits(&self) -> watch::Receiver<u64> {
+        self.edits.subscribe()
+    }
+
+    pub(super) fn tell_edited(&self) {
+        self.edits.send_modify(|edits| *edits += 1);
+    }
+
+    /// Every run of this process that ended or waits for a retry, after it is in the store.
+    pub fn ends(&self) -> broadcast::Receiver<Arc<Run>> {
+        self.ends.subscribe()
+    }
+
+    pub(super) fn tell_ended(&self, run: &Run) {
+        if self.ends.receiver_count() > 0 {
+            let _ = self.ends.send(Arc::new(run.clone()));
+        }
     }
 
     /// Ends when the last run has.

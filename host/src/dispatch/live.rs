@@ -1,6 +1,7 @@
 //! What the loop knows of a run that is on.
 
 use mhost_engine::Cancel;
+use mhost_model::run::Trigger;
 use mhost_model::{Instant, Name};
 use mhost_store::{Claim, ClaimKey};
 
@@ -10,6 +11,7 @@ pub struct Live {
     pub key: ClaimKey,
     pub pool: Name,
     pub fire_at: Instant,
+    trigger: Trigger,
     pub cancel: Cancel,
     pub stale: Stale,
 }
@@ -20,8 +22,15 @@ impl Live {
             key: claim.key(),
             pool,
             fire_at: claim.run.fire_at,
+            trigger: claim.run.trigger,
             cancel: Cancel::default(),
             stale: Stale::default(),
         }
+    }
+
+    /// When it was due, and whether another run or a change set it off.
+    pub fn due(&self) -> (Instant, bool) {
+        let follows = matches!(self.trigger, Trigger::Dependency | Trigger::Change);
+        (self.fire_at, follows)
     }
 }

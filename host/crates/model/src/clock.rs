@@ -11,6 +11,11 @@ use crate::Instant;
 pub trait Clock: Send + Sync + std::fmt::Debug {
     /// The current time, cut to milliseconds.
     fn now(&self) -> Instant;
+
+    /// Whether it goes on by itself: one that is set by hand does not jump, it is moved.
+    fn goes_on(&self) -> bool {
+        true
+    }
 }
 
 /// The machine's clock.
@@ -43,5 +48,9 @@ impl FixedClock {
 impl Clock for FixedClock {
     fn now(&self) -> Instant {
         DateTime::from_timestamp_millis(self.0.load(Ordering::SeqCst)).unwrap_or_default()
+    }
+
+    fn goes_on(&self) -> bool {
+        false
     }
 }

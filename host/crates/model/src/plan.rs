@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::run::{Outcome, RunError, RunState, Trigger};
+use crate::schedule::Schedule;
 use crate::task::Task;
 use crate::{Fence, Instant, RunId};
 
@@ -98,13 +99,36 @@ pub enum Ended {
     Crashed,
 }
 
+/// The due time and wake-up of a task: [`Progress::next_due`], [`Progress::wake_at`].
+pub type Armed = (Option<Instant>, Option<Instant>);
+
+/// From this second since 1970 on, a zone's clock is so many seconds ahead of UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ZoneChange {
+    pub at: i64,
+    pub offset: i32,
+}
+
+/// A time in which a task was enabled under one schedule: every due time after `from`,
+/// up to and including `until`, has a row. The open one has no `until`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Era {
+    pub from: Instant,
+    pub until: Option<Instant>,
+    pub schedule: Schedule,
+    /// Where intervals without `from` begin.
+    pub anchor: Instant,
+    /// The zone as it was known then, where that is not how it is known now.
+    pub zone: Option<Vec<ZoneChange>>,
+}
+
 /// Pure decisions; implemented by `mhost-sched`.
 pub trait Planner: Send + Sync {
     /// A task that was created, changed, enabled or disabled at `now`: its first
     /// `next_due` and `wake_at`. Nothing is caught up. `now` is the later of the
     /// store's clock and the task's `last_fire`, so that no fire comes twice after
     /// the clock was set back.
-    fn arm(&self, task: &Task, now: Instant) -> (Option<Instant>, Option<Instant>);
+    fn arm(&self, task: &Task, now: Instant) -> Armed;
 
     /// What is due at `now`. `slots` is how many more runs the task's pool takes.
     /// A fire for which there is no slot stays due: it is in none of the lists, and
@@ -121,4 +145,27 @@ pub trait Planner: Send + Sync {
         ended: &Ended,
         now: Instant,
     ) -> Verdict;
+
+    /// The release of the time zones' data that due times are computed with.
+    fn zone_data(&self) -> &str {
+        ""
+    }
+
+    /// The zone that a schedule hangs on; none where none can change it.
+    fn zone(&self, _schedule: &Schedule) -> Option<String> {
+        None
+    }
+
+    /// The changes of a zone's clock, in order, as the present data have them; the first
+    /// says what it shows before all others. Empty for a zone that is not known.
+    fn zone_changes(&self, _zone: &str) -> Vec<ZoneChange> {
+        Vec::new()
+    }
+
+    /// The due time and wake-up that a task should have, where those it has are not what
+    /// its schedule says any more because the zones' data changed. A fire that is due
+    /// already keeps its time. None where nothing moves.
+    fn realigned(&self, _task: &Task, _progress: &Progress, _now: Instant) -> Option<Armed> {
+        None
+    }
 }

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::run::Outcome;
 use crate::{Instant, Name, Span};
 
 /// When a task is due.
@@ -44,6 +45,20 @@ pub enum AfterOn {
     Succeeded,
     Failed,
     Any,
+}
+
+impl AfterOn {
+    /// Whether a run of the other task that ended so sets this one off. A fire that never ran
+    /// (skipped, coalesced) sets off nothing, and what an operator cancelled counts as an end but
+    /// not as a failure.
+    pub fn is_set_off_by(self, outcome: Outcome) -> bool {
+        match outcome {
+            Outcome::Succeeded => self != Self::Failed,
+            Outcome::Failed | Outcome::TimedOut | Outcome::Lost => self != Self::Succeeded,
+            Outcome::Cancelled => self == Self::Any,
+            Outcome::Skipped | Outcome::Coalesced => false,
+        }
+    }
 }
 
 /// As it stands in TOML and JSON.

@@ -1,25 +1,9 @@
-//! Tasks that run after another task: which outcome sets one off, and whether the
-//! definitions go round in a circle. Finding the tasks is the host's.
+//! Tasks that run after another task: whether the definitions go round in a circle. Which
+//! outcome sets one off is said by [`AfterOn`](mhost_model::schedule::AfterOn) itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use mhost_model::Name;
-use mhost_model::run::Outcome;
-use mhost_model::schedule::AfterOn;
-
-/// Whether a run that ended so sets off a task that waits for `on`. A fire that
-/// never ran (skipped, coalesced) sets off nothing, and what an operator cancelled
-/// counts as an end but not as a failure.
-pub fn triggered_by(outcome: Outcome, on: AfterOn) -> bool {
-    match outcome {
-        Outcome::Succeeded => matches!(on, AfterOn::Succeeded | AfterOn::Any),
-        Outcome::Failed | Outcome::TimedOut | Outcome::Lost => {
-            matches!(on, AfterOn::Failed | AfterOn::Any)
-        }
-        Outcome::Cancelled => on == AfterOn::Any,
-        Outcome::Skipped | Outcome::Coalesced => false,
-    }
-}
 
 /// A circle in "`key` runs after `value`": its names, each running after the next and
 /// the last after the first, beginning with the one that sorts first. None where
@@ -54,6 +38,9 @@ fn circle(path: &[&Name], entry: &Name) -> Vec<Name> {
 
 #[cfg(test)]
 mod tests {
+    use mhost_model::run::Outcome;
+    use mhost_model::schedule::AfterOn;
+
     use super::*;
 
     #[test]
@@ -70,7 +57,7 @@ mod tests {
             let all = [
                 Succeeded, Failed, TimedOut, Cancelled, Skipped, Coalesced, Lost,
             ];
-            let found: Vec<_> = all.into_iter().filter(|o| triggered_by(*o, on)).collect();
+            let found: Vec<_> = all.into_iter().filter(|o| on.is_set_off_by(*o)).collect();
             assert_eq!(found, expected);
         }
     }

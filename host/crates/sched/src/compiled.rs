@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Datelike, NaiveDate, SubsecRound};
 use chrono_tz::Tz;
+use mhost_model::plan::ZoneChange;
 use mhost_model::schedule::{AfterOn, Fields, Schedule};
 use mhost_model::{Instant, Name, Span};
 
@@ -10,7 +11,7 @@ use crate::cron;
 use crate::fault::{ScheduleFault, shown};
 use crate::interval::Interval;
 use crate::months::Months;
-use crate::zone::parse_zone;
+use crate::zone::{Zone, parse_zone};
 use crate::zoned::{Beat, Zoned};
 
 /// The last year that a schedule reaches; a four-digit year is what RFC 3339 has.
@@ -44,9 +45,9 @@ impl Compiled {
     pub fn read(schedule: &Schedule) -> Result<Self, ScheduleFault> {
         Ok(match schedule {
             Schedule::Cron { cron, tz } => {
-                let tz = parse_zone(tz.as_deref())?;
+                let zone = Zone::Named(parse_zone(tz.as_deref())?);
                 let (civil, beat) = cron::parse(cron)?;
-                Self::Cron(Box::new(Zoned { civil, tz, beat }))
+                Self::Cron(Box::new(Zoned { civil, zone, beat }))
             }
             Schedule::Fields(fields) => Self::Fields(Box::new(fields_form(fields)?)),
             Schedule::Every { every, from } => Self::Every(Interval::parse(*every, *from)?),
@@ -107,10 +108,24 @@ impl Compiled {
         self.fires(after, anchor).take_while(move |at| *at <= until)
     }
 
+    /// The same with a zone as former data had it; for forms without a zone the same.
+    #[must_use]
+    pub fn with_zone(mut self, changes: &[ZoneChange]) -> Self {
+        if let Self::Cron(zoned) | Self::Fields(zoned) = &mut self
+            && !changes.is_empty()
+        {
+            zoned.zone = Zone::Recorded(changes.into());
+        }
+        self
+    }
+
     /// The zone whose wall clock the schedule follows; UTC for forms without one.
     pub fn zone(&self) -> Tz {
         match self {
-            Self::Cron(zoned) | Self::Fields(zoned) => zoned.tz,
+            Self::Cron(zoned) | Self::Fields(zoned) => match zoned.zone {
+                Zone::Named(tz) => tz,
+                Zone::Recorded(_) => Tz::UTC,
+            },
             _ => Tz::UTC,
         }
     }
@@ -153,7 +168,7 @@ fn first_instant() -> Instant {
 /// A field left out is "every" where a coarser one is left out too, and its lowest
 /// value where a coarser one is set.
 fn fields_form(fields: &Fields) -> Result<Zoned, ScheduleFault> {
-    let tz = parse_zone(fields.tz.as_deref())?;
+    let zone = Zone::Named(parse_zone(fields.tz.as_deref())?);
     let mut coarser = false;
     let mut set = |key, value: Option<u32>, low: u32, high: u32| {
         let value = in_range(key, value, low, high)?.or(coarser.then_some(low));
@@ -176,7 +191,7 @@ fn fields_form(fields: &Fields) -> Result<Zoned, ScheduleFault> {
         hours: hours as u32,
         months,
     };
-    Ok(Zoned { civil, tz, beat })
+    Ok(Zoned { civil, zone, beat })
 }
 
 fn never(schedule: &Schedule) -> ScheduleFault {

@@ -4,6 +4,7 @@
 
 mod check;
 
+pub(crate) use check::nearest;
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 use croner::time::Weekday;
@@ -66,10 +67,15 @@ fn split<'t>(text: &str, expression: &'t str) -> Result<Vec<&'t str>, ScheduleFa
     if matches!(fields.len(), 5 | 6) {
         return Ok(fields);
     }
-    let remedy = match text.trim().parse::<mhost_model::Span>() {
-        Ok(_) => format!("an interval is written `{{ every = \"{}\" }}`", text.trim()),
-        Err(_) => "write minute, hour, day of the month, month, day of the week, \
-                   such as `30 2 * * *`, with the second first where there are six"
+    let remedy = match (fields.len(), interval(text)) {
+        (_, Some(interval)) => format!("an interval is written `{{ every = \"{interval}\" }}`"),
+        (4, None) => format!(
+            "a field is missing: `{} *` is any day of the week",
+            shown(expression)
+        ),
+        (7, None) => format!("leave out the year: `{}`", fields[..6].join(" ")),
+        _ => "write minute, hour, day of the month, month, day of the week, \
+              such as `30 2 * * *`, with the second first where there are six"
             .into(),
     };
     Err(ScheduleFault::Expression {
@@ -81,6 +87,13 @@ fn split<'t>(text: &str, expression: &'t str) -> Result<Vec<&'t str>, ScheduleFa
         },
         remedy,
     })
+}
+
+/// The duration of what was meant as an interval: `6h`, `every 6h`.
+fn interval(text: &str) -> Option<&str> {
+    let text = text.trim();
+    let text = text.strip_prefix("every ").unwrap_or(text).trim();
+    text.parse::<mhost_model::Span>().is_ok().then_some(text)
 }
 
 fn word_meaning(word: &str) -> Result<&'static str, ScheduleFault> {

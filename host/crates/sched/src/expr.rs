@@ -1,8 +1,11 @@
 //! A schedule as it is typed on the command line: a cron expression, a word, or an
 //! inline TOML table of any form.
 
+mod table;
+
 use mhost_model::schedule::{Fields, Schedule};
-use serde::Deserialize;
+use serde::Deserialize as _;
+use toml::Value;
 
 use crate::fault::{ScheduleFault, shown};
 
@@ -32,20 +35,21 @@ pub fn parse_expr(text: &str, tz: Option<&str>) -> Result<Schedule, ScheduleFaul
     in_zone(schedule, tz)
 }
 
+/// What there is to write instead.
+const FORMS: &str = "write a cron expression, `manual`, or a table such as `{ every = \"6h\" }`";
+
 fn from_toml(text: &str) -> Result<Schedule, ScheduleFault> {
-    let nothing: String = text.split_whitespace().collect();
-    if nothing == "{}" {
-        return Ok(Schedule::Fields(Fields::default()));
+    let value = toml::de::ValueDeserializer::parse(text)
+        .and_then(Value::deserialize)
+        .map_err(|error| fault(text, error.message().trim_end(), FORMS))?;
+    match value {
+        Value::Table(table) if table.is_empty() => Ok(Schedule::Fields(Fields::default())),
+        Value::Table(table) => table::read(text, table),
+        Value::String(word) if word == "manual" => Ok(Schedule::Manual),
+        // An expression in quotes too many.
+        Value::String(cron) => Ok(Schedule::Cron { cron, tz: None }),
+        _ => Err(fault(text, "it is neither a text nor a table", FORMS)),
     }
-    toml::de::ValueDeserializer::parse(text)
-        .and_then(Schedule::deserialize)
-        .map_err(|error| {
-            fault(
-                text,
-                error.message().trim_end(),
-                "write a cron expression, `manual`, or a table such as `{ every = \"6h\" }`",
-            )
-        })
 }
 
 /// Gives the zone to forms that follow a wall clock.
@@ -122,6 +126,13 @@ mod tests {
                 }),
             ),
             ("{ }", None, Schedule::Fields(Fields::default())),
+            (
+                "{ at = 2026-12-01T03:00:00Z }",
+                None,
+                Schedule::Once {
+                    at: "2026-12-01T03:00:00Z".parse().unwrap(),
+                },
+            ),
         ] {
             assert_eq!(parse_expr(text, tz), Ok(expected), "{text}");
         }
@@ -131,16 +142,31 @@ mod tests {
     fn refused() {
         for (text, tz, expected) in [
             ("{ every = \"6h\"", None, "not a schedule"),
-            ("{ evry = \"6h\" }", None, "every"),
+            ("{ evry = \"6h\" }", None, "did you mean `every`?"),
             ("{ every = \"6h\", tz = \"UTC\" }", None, "tz"),
             ("{ hour = 3 }\nother = 1", None, "not a schedule"),
-            ("{ hour = -3 }", None, "not a schedule"),
+            ("{ hour = -3 }", None, "`hour = -3` is no number"),
+            ("{ hour = \"3\" }", None, "write 3 without quotes"),
+            ("{ hour = [3, 4] }", None, "cron expression for lists"),
+            ("{ month = 8, dya = 31 }", None, "did you mean `day`?"),
+            ("{ every = 6 }", None, "such as \"6s\" or \"6h\""),
+            (
+                "{ every = \"6 hour s\" }",
+                None,
+                "write a number and a unit",
+            ),
+            ("{ at = \"tomorrow\" }", None, "write RFC 3339"),
+            ("{ at = 2026-12-01 }", None, "write RFC 3339"),
+            ("{ after = \"Bad Name\" }", None, "is no name"),
+            ("{ after = \"a\", on = \"fail\" }", None, "\"failed\"?"),
+            ("{ cron = \"@daily\", every = \"6h\" }", None, "keep one"),
+            ("{ from = \"2026-12-01T03:00:00Z\" }", None, "needs one of"),
+            ("[1, 2]x", None, "5 or 6"),
             (
                 "{ hour = 3, tz = \"UTC\" }",
                 Some("Europe/Kyiv"),
                 "leave out",
             ),
-            ("\"sometimes\"", None, "sometimes"),
             (&"{".repeat(100_000), None, "4096"),
             (
                 &format!("{{ a = {} }}", "[".repeat(4_000)),

@@ -5,12 +5,15 @@
 //! - [`preview`] lists coming fires and what is unusual about each.
 //! - [`Scheduler`] decides for the store: first due time, what is due now, what
 //!   follows from an end.
+//! - [`chain`] proves a ledger: which due times have no row.
+//! - [`retention`] says which rows and logs are kept.
 //! - [`after`], [`change`], [`watch`] and [`clock`] hold the rules that do not
 //!   hang on a due time: dependencies, file changes, alerts, clock jumps.
 //!
 //! No I/O and no clock: durability is `mhost-store`'s, performing is the host's.
 
 pub mod after;
+pub mod chain;
 pub mod change;
 mod civil;
 pub mod clock;
@@ -23,6 +26,7 @@ pub mod jitter;
 mod months;
 mod planner;
 pub mod preview;
+pub mod retention;
 pub mod watch;
 mod zone;
 mod zoned;

@@ -2,15 +2,17 @@
 
 mod cache;
 mod due;
-mod missed;
+pub(crate) mod missed;
 mod overlap;
 mod retry;
 
 use mhost_model::Instant;
-use mhost_model::plan::{Decision, Ended, OpenRun, Planner, Progress, Verdict};
+use mhost_model::plan::{Armed, Decision, Ended, OpenRun, Planner, Progress, Verdict, ZoneChange};
+use mhost_model::schedule::{Fields, Schedule};
 use mhost_model::task::Task;
 
 use crate::jitter;
+use crate::zone::{parse_zone, zone_changes, zone_data_version};
 
 /// The planner, with a bounded memory of compiled schedules.
 #[derive(Debug, Default)]
@@ -18,27 +20,8 @@ pub struct Scheduler {
     cache: cache::Cache,
 }
 
-impl Scheduler {
-    /// The due time and wake-up that a task should have, where those it has are not
-    /// what its schedule says any more because the zones' data changed. A fire that is
-    /// due already keeps its time. None where nothing moves.
-    pub fn realigned(
-        &self,
-        task: &Task,
-        progress: &Progress,
-        now: Instant,
-    ) -> Option<(Option<Instant>, Option<Instant>)> {
-        let from = now.max(progress.last_fire.unwrap_or(now));
-        if progress.next_due.is_some_and(|due| due <= from) {
-            return None;
-        }
-        let armed = self.arm(task, from);
-        (armed.0 != progress.next_due).then_some(armed)
-    }
-}
-
 impl Planner for Scheduler {
-    fn arm(&self, task: &Task, now: Instant) -> (Option<Instant>, Option<Instant>) {
+    fn arm(&self, task: &Task, now: Instant) -> Armed {
         let next = task
             .enabled
             .then(|| self.cache.compiled(&task.spec.schedule))
@@ -70,5 +53,29 @@ impl Planner for Scheduler {
         now: Instant,
     ) -> Verdict {
         retry::verdict(task, progress, run, ended, now)
+    }
+
+    fn zone_data(&self) -> &str {
+        zone_data_version()
+    }
+
+    fn zone(&self, schedule: &Schedule) -> Option<String> {
+        match schedule {
+            Schedule::Cron { tz, .. } | Schedule::Fields(Fields { tz, .. }) => tz.clone(),
+            _ => None,
+        }
+    }
+
+    fn zone_changes(&self, zone: &str) -> Vec<ZoneChange> {
+        parse_zone(Some(zone)).map_or_else(|_| Vec::new(), zone_changes)
+    }
+
+    fn realigned(&self, task: &Task, progress: &Progress, now: Instant) -> Option<Armed> {
+        let from = now.max(progress.last_fire.unwrap_or(now));
+        if progress.next_due.is_some_and(|due| due <= from) {
+            return None;
+        }
+        let armed = self.arm(task, from);
+        (armed.0 != progress.next_due).then_some(armed)
     }
 }

@@ -9,7 +9,7 @@ use mhost_model::task::Task;
 use mhost_model::{Instant, Span};
 use serde::{Deserialize, Serialize};
 
-use crate::{Compiled, jitter};
+use crate::{Compiled, jitter, planner};
 
 pub use unusual::{Note, Pass, Unusual};
 
@@ -27,7 +27,9 @@ pub struct Coming {
 }
 
 /// The next `count` fires of a task from its state: what the scheduler would do,
-/// beginning with a fire that is due already.
+/// beginning with what is due already. Of missed fires those are listed that will run; how many
+/// do not, stands with them. Of a task that is held or paused, the fires are those that it would
+/// have, each marked.
 pub fn coming(
     task: &Task,
     schedule: &Compiled,
@@ -35,22 +37,40 @@ pub fn coming(
     now: Instant,
     count: usize,
 ) -> Vec<Coming> {
-    let Some(due) = progress.next_due else {
-        return Vec::new();
+    let held = match &task.quarantine {
+        Some(why) => Some(Note::held(why)),
+        None => (!task.enabled).then(Note::paused),
+    };
+    let backlog = match held {
+        None => planner::missed::backlog(task, schedule, progress, now),
+        Some(_) => planner::missed::Backlog {
+            next: schedule.next_after(now, task.created_at),
+            ..Default::default()
+        },
     };
     let offset = jitter::offset(task.id, &task.spec.policy);
-    let later = schedule.fires(due.max(now), task.created_at);
-    std::iter::once(due)
-        .chain(later)
+    let first = backlog.next;
+    let later = first.map(|first| schedule.fires(first, task.created_at));
+    let mut fires: Vec<Coming> = backlog
+        .run
+        .into_iter()
+        .chain(first)
+        .chain(later.into_iter().flatten())
         .take(count)
-        .map(|fire| {
-            let mut coming = one(schedule, fire, offset);
-            if fire <= now {
-                coming.notes.push(Note::overdue(fire, now));
-            }
-            coming
-        })
-        .collect()
+        .map(|fire| one(schedule, fire, offset))
+        .collect();
+    let pool = Some(&task.spec.policy.pool).filter(|_| progress.wake_at.is_none());
+    for fire in &mut fires {
+        if fire.starts_at <= now {
+            fire.notes.push(Note::catch_up(fire.fire_at, now, pool));
+        }
+        fire.notes.extend(held.clone());
+    }
+    if let Some(fire) = fires.first_mut() {
+        fire.notes
+            .extend(Note::missed(backlog.coalesced, backlog.skipped));
+    }
+    fires
 }
 
 /// The fires of a bare schedule strictly after `from`, up to and including `until`
@@ -62,11 +82,20 @@ pub fn fires(
     until: Option<Instant>,
     count: usize,
 ) -> impl Iterator<Item = Coming> {
+    times(schedule, from, until, count).map(|fire| one(schedule, fire, Span::seconds(0)))
+}
+
+/// As [`fires`], the bare times.
+pub fn times(
+    schedule: &Compiled,
+    from: Instant,
+    until: Option<Instant>,
+    count: usize,
+) -> impl Iterator<Item = Instant> {
     schedule
         .fires(from, from.trunc_subsecs(3))
         .take_while(move |fire| until.is_none_or(|until| *fire <= until))
         .take(count)
-        .map(|fire| one(schedule, fire, Span::seconds(0)))
 }
 
 fn one(schedule: &Compiled, fire: Instant, offset: Span) -> Coming {

@@ -2,14 +2,19 @@
 //! them. The zones' data are compiled in (chrono-tz, up to the year 2100; after it a
 //! zone keeps its last offset), so the same mhost gives the same answer on every machine.
 
-use chrono::{DateTime, NaiveDateTime, Offset, TimeDelta, TimeZone, Timelike, Utc};
+mod recorded;
+
+use std::sync::Arc;
+
+use chrono::{NaiveDateTime, Offset, TimeDelta, TimeZone, Timelike};
 use chrono_tz::{GapInfo, TZ_VARIANTS, Tz};
 use mhost_model::Instant;
+use mhost_model::plan::ZoneChange;
 
 use crate::fault::{ScheduleFault, shown};
 
 /// The release of the zones' data. When an upgrade changes it, stored due times are
-/// to be computed anew; see [`crate::Scheduler::realigned`].
+/// to be computed anew; see [`mhost_model::plan::Planner::realigned`].
 pub fn zone_data_version() -> &'static str {
     chrono_tz::IANA_TZDB_VERSION
 }
@@ -74,8 +79,63 @@ pub(crate) enum Wall {
     },
 }
 
-/// Resolves a wall-clock time.
-pub(crate) fn wall(tz: Tz, local: NaiveDateTime) -> Wall {
+/// A zone: as the present data have it, or as former data had it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Zone {
+    Named(Tz),
+    Recorded(Arc<[ZoneChange]>),
+}
+
+impl Zone {
+    /// Resolves a wall-clock time.
+    pub(crate) fn wall(&self, local: NaiveDateTime) -> Wall {
+        match self {
+            Self::Named(tz) => wall(*tz, local),
+            Self::Recorded(changes) => recorded::wall(changes, local),
+        }
+    }
+
+    /// What a clock on the wall shows, to the second.
+    pub(crate) fn clock(&self, at: Instant) -> NaiveDateTime {
+        let at = at.with_nanosecond(0).unwrap_or(at);
+        at.naive_utc() + self.offset_at(at)
+    }
+
+    /// By how much the clock on the wall is ahead of UTC.
+    pub(crate) fn offset_at(&self, at: Instant) -> TimeDelta {
+        let seconds = match self {
+            Self::Named(tz) => seconds_ahead(*tz, at),
+            Self::Recorded(changes) => recorded::offset_at(changes, at.timestamp()),
+        };
+        TimeDelta::seconds(i64::from(seconds))
+    }
+
+    /// The instant at which the clock was set, given two instants with one change between
+    /// them, such as the two passes of one wall-clock time: it lies after the first and at or
+    /// before the second.
+    pub(crate) fn changed_at(&self, first: Instant, second: Instant) -> Instant {
+        let old = self.offset_at(first);
+        let (mut before, mut from) = (first.timestamp(), second.timestamp());
+        while from - before > 1 {
+            let middle = before + (from - before) / 2;
+            let at = Instant::from_timestamp(middle, 0);
+            if at.is_some_and(|at| self.offset_at(at) == old) {
+                before = middle;
+            } else {
+                from = middle;
+            }
+        }
+        Instant::from_timestamp(from, 0).unwrap_or(second)
+    }
+}
+
+fn seconds_ahead(tz: Tz, at: Instant) -> i32 {
+    tz.offset_from_utc_datetime(&at.naive_utc())
+        .fix()
+        .local_minus_utc()
+}
+
+fn wall(tz: Tz, local: NaiveDateTime) -> Wall {
     use chrono::offset::LocalResult;
     let instant = |offset: &<Tz as TimeZone>::Offset| (local - offset.fix()).and_utc();
     match tz.offset_from_local_datetime(&local) {
@@ -92,7 +152,7 @@ fn gap(tz: Tz, local: NaiveDateTime) -> Wall {
     match GapInfo::new(&local, &tz).and_then(|gap| gap.begin) {
         Some((begin, before)) => {
             let at = (begin - before.fix()).and_utc();
-            let until = wall_clock(tz, at);
+            let until = Zone::Named(tz).clock(at);
             Wall::Never { at, until }
         }
         // No zone's data begin with a gap.
@@ -100,39 +160,34 @@ fn gap(tz: Tz, local: NaiveDateTime) -> Wall {
     }
 }
 
-/// What a clock on the wall shows, to the second.
-pub(crate) fn wall_clock(tz: Tz, at: Instant) -> NaiveDateTime {
-    let at = at.with_nanosecond(0).unwrap_or(at);
-    at.with_timezone(&tz).naive_local()
-}
+/// Changes are recorded from 2000 to 2100: the data's own end, and a beginning before any ledger.
+const RECORDED: std::ops::Range<i64> = 946_684_800..4_102_444_800;
+/// No zone's clock was changed twice within so many seconds since 2000.
+const STEP: usize = 6 * 60 * 60;
 
-/// The instant at which the clock was set back, given two passes of one
-/// wall-clock time: it lies after the first and at or before the second.
-pub(crate) fn set_back_at(tz: Tz, first: Instant, second: Instant) -> Instant {
-    let offset = |at: i64| {
-        DateTime::<Utc>::from_timestamp(at, 0)
-            .map(|at| tz.offset_from_utc_datetime(&at.naive_utc()).fix())
-    };
-    let (mut before, mut from) = (first.timestamp(), second.timestamp());
-    let old = offset(before);
-    while from - before > 1 {
-        let middle = before + (from - before) / 2;
-        if offset(middle) == old {
-            before = middle;
-        } else {
-            from = middle;
+/// The changes of a zone's clock as the present data have them, after a first one that says
+/// what it shows before them.
+pub(crate) fn zone_changes(tz: Tz) -> Vec<ZoneChange> {
+    let zone = Zone::Named(tz);
+    let instant = |at: i64| Instant::from_timestamp(at, 0).unwrap_or_default();
+    let offset = |at: i64| seconds_ahead(tz, instant(at));
+    let mut last = offset(RECORDED.start);
+    let mut changes = vec![ZoneChange {
+        at: RECORDED.start,
+        offset: last,
+    }];
+    for at in RECORDED.step_by(STEP).skip(1) {
+        let now = offset(at);
+        if now != last {
+            let before = at - STEP as i64;
+            changes.push(ZoneChange {
+                at: zone.changed_at(instant(before), instant(at)).timestamp(),
+                offset: now,
+            });
+            last = now;
         }
     }
-    DateTime::from_timestamp(from, 0).unwrap_or(second)
-}
-
-/// The offset at an instant.
-pub(crate) fn offset_at(tz: Tz, at: Instant) -> TimeDelta {
-    let seconds = tz
-        .offset_from_utc_datetime(&at.naive_utc())
-        .fix()
-        .local_minus_utc();
-    TimeDelta::seconds(i64::from(seconds))
+    changes
 }
 
 #[cfg(test)]
@@ -161,13 +216,14 @@ mod tests {
     }
 
     #[test]
-    fn set_back_is_found_to_the_second() {
+    fn a_change_is_found_to_the_second() {
         let tz = Tz::Europe__London;
         let local = "2025-10-26T01:30:00".parse().unwrap();
-        let Wall::Twice { first, second } = wall(tz, local) else {
+        let zone = Zone::Named(tz);
+        let Wall::Twice { first, second } = zone.wall(local) else {
             panic!("01:30 happens twice");
         };
-        let at = set_back_at(tz, first, second);
+        let at = zone.changed_at(first, second);
         assert_eq!(at, "2025-10-26T01:00:00Z".parse::<Instant>().unwrap());
     }
 }

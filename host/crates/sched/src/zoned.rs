@@ -5,11 +5,10 @@
 //! or hour field starts with `*`, every real instant whose wall clock matches fires.
 
 use chrono::NaiveDateTime;
-use chrono_tz::Tz;
 use mhost_model::Instant;
 
 use crate::civil::Civil;
-use crate::zone::{Wall, offset_at, set_back_at, wall, wall_clock};
+use crate::zone::{Wall, Zone};
 
 /// More steps than any zone's history makes necessary.
 const STEPS: u32 = 10_000;
@@ -27,7 +26,7 @@ pub(crate) enum Beat {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Zoned {
     pub(crate) civil: Civil,
-    pub(crate) tz: Tz,
+    pub(crate) zone: Zone,
     pub(crate) beat: Beat,
 }
 
@@ -45,7 +44,7 @@ impl Zoned {
         let mut local = self.settled_clock(after);
         for _ in 0..STEPS {
             local = self.civil.after(local)?;
-            let at = match wall(self.tz, local) {
+            let at = match self.zone.wall(local) {
                 Wall::Once(at) | Wall::Twice { first: at, .. } | Wall::Never { at, .. } => at,
             };
             if at > after {
@@ -58,12 +57,12 @@ impl Zoned {
     /// A wall-clock time up to which everything has fired at `after`: in the second
     /// pass of an overlap that is its end.
     fn settled_clock(&self, after: Instant) -> NaiveDateTime {
-        let local = wall_clock(self.tz, after);
-        match wall(self.tz, local) {
+        let local = self.zone.clock(after);
+        match self.zone.wall(local) {
             Wall::Twice { first, second } if second <= after => {
-                let back = set_back_at(self.tz, first, second);
+                let back = self.zone.changed_at(first, second);
                 let before = back - chrono::TimeDelta::seconds(1);
-                wall_clock(self.tz, before)
+                self.zone.clock(before)
             }
             _ => local,
         }
@@ -71,8 +70,8 @@ impl Zoned {
 
     /// Instants in order whose wall clock matches.
     fn wild_after(&self, after: Instant) -> Option<Instant> {
-        let local = wall_clock(self.tz, after);
-        match wall(self.tz, local) {
+        let local = self.zone.clock(after);
+        match self.zone.wall(local) {
             Wall::Twice { first, second } if after < second => {
                 self.wild_after_first_pass(after, local, first, second)
             }
@@ -88,14 +87,14 @@ impl Zoned {
         first: Instant,
         second: Instant,
     ) -> Option<Instant> {
-        let back = set_back_at(self.tz, first, second);
+        let back = self.zone.changed_at(first, second);
         if let Some(next) = self.civil.after(local) {
-            let at = (next - offset_at(self.tz, first)).and_utc();
+            let at = (next - self.zone.offset_at(first)).and_utc();
             if at < back {
                 return Some(at);
             }
         }
-        let again = wall_clock(self.tz, back);
+        let again = self.zone.clock(back);
         self.real(self.civil.at_or_after(again), after)
     }
 
@@ -103,7 +102,7 @@ impl Zoned {
     fn real(&self, local: Option<NaiveDateTime>, after: Instant) -> Option<Instant> {
         let mut local = local?;
         for _ in 0..STEPS {
-            local = match wall(self.tz, local) {
+            local = match self.zone.wall(local) {
                 Wall::Once(at) if at > after => return Some(at),
                 Wall::Twice { first, .. } if first > after => return Some(first),
                 Wall::Twice { second, .. } if second > after => return Some(second),

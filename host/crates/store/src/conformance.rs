@@ -41,7 +41,10 @@ macro_rules! conformance_tests {
                 a_forced_run_starts_beside, asked_fires_are_distinct, an_exec_has_a_row_and_no_task,
                 a_dry_run_changes_nothing, who_may_not_be_asked;
             edits: a_batch_is_all_or_nothing, a_renamed_task_keeps_its_history,
-                only_a_schedule_change_arms_anew, disabling_and_enabling, quarantine_holds_fires,
+                only_a_schedule_change_arms_anew, overdue_fires_are_passed_over,
+                catching_up_is_asked_for, many_overdue_fires_are_settled_in_turn,
+                eras_are_remembered, marks_are_remembered, watchers_are_found, runs_are_forgotten,
+                disabling_and_enabling, quarantine_holds_fires,
                 a_removed_task_leaves_its_runs, definitions_come_and_go, contradictions_are_refused,
                 an_unreadable_configuration_is_refused;
             reads: runs_are_paged_newest_first, runs_are_filtered, logs_are_numbered,

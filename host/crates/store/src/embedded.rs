@@ -10,6 +10,8 @@ mod claim;
 mod dependents;
 mod edit;
 mod end;
+mod era;
+mod forget;
 mod held;
 mod lease;
 mod log;
@@ -24,6 +26,7 @@ mod trouble;
 mod tx;
 mod verify;
 mod worker;
+mod zones;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,8 +37,8 @@ use mhost_model::run::{LogLine, Run};
 use mhost_model::{Clock, Instant, Name, NodeId, RunId, Span, TaskId};
 
 use crate::{
-    Answer, Ask, ClaimDue, ClaimKey, Claimed, Completed, Completion, Definitions, Edit, RunFilter,
-    StoreResult, TaskStatus, TaskStore,
+    Answer, Ask, ClaimDue, ClaimKey, Claimed, Completed, Completion, Definitions, Edit, Forget,
+    History, RenewedZones, RunFilter, StoreResult, TaskStatus, TaskStore,
 };
 pub use migrate::FORMAT;
 use source::Source;
@@ -57,6 +60,7 @@ pub struct OpenOptions {
 pub struct RedbStore {
     node: NodeId,
     clock: Arc<dyn Clock>,
+    planner: Arc<dyn Planner>,
     worker: Worker,
 }
 
@@ -65,11 +69,7 @@ impl RedbStore {
     /// [`StoreError::Busy`](crate::StoreError::Busy), from this process too. Every
     /// opening is a new node, durably, so that all claims of former ones are dead.
     pub fn open(options: OpenOptions) -> StoreResult<Self> {
-        let store = Self::over(Source::file(&options.path, options.create), &options)?;
-        if options.create {
-            open::sync_folder(&options.path)?;
-        }
-        Ok(store)
+        Self::over(Source::file(&options.path, options.create), &options)
     }
 
     /// Opens a store that lies in `backend`; the path only stands in messages.
@@ -100,6 +100,7 @@ impl RedbStore {
         Ok(Self {
             node: opened.node,
             clock: Arc::clone(&options.clock),
+            planner: Arc::clone(&options.planner),
             worker: Worker::start(database, opened, source, options)?,
         })
     }
@@ -158,6 +159,53 @@ impl TaskStore for RedbStore {
     async fn edit(&self, edits: Vec<Edit>) -> StoreResult<()> {
         self.worker
             .change("edit the definitions", move |tx| tx.edit(&edits))
+            .await
+    }
+
+    async fn renew_zones(&self) -> StoreResult<Option<RenewedZones>> {
+        self.worker
+            .change("compute due times anew", |tx| tx.renew_zones())
+            .await
+    }
+
+    async fn history(&self, task: TaskId) -> StoreResult<History> {
+        let planner = Arc::clone(&self.planner);
+        self.worker
+            .read("read a task's history", move |snapshot| {
+                snapshot.history(task, &*planner)
+            })
+            .await
+    }
+
+    async fn fires(
+        &self,
+        task: TaskId,
+        since: Instant,
+        until: Instant,
+        limit: usize,
+    ) -> StoreResult<Vec<Instant>> {
+        self.worker
+            .read("read a task's fires", move |snapshot| {
+                snapshot.fires(task, since, until, limit)
+            })
+            .await
+    }
+
+    async fn watchers(&self) -> StoreResult<Vec<TaskStatus>> {
+        self.worker
+            .read("list watching tasks", |snapshot| snapshot.watchers())
+            .await
+    }
+
+    async fn mark(&self, task: TaskId) -> StoreResult<Option<Vec<u8>>> {
+        self.worker
+            .read("read a task's mark", move |snapshot| snapshot.mark(task))
+            .await
+    }
+
+    async fn set_mark(&self, task: TaskId, mark: Vec<u8>) -> StoreResult<()> {
+        self.worker
+            .change("remember a task's mark", move |tx| tx.set_mark(task, &mark))
             .await
     }
 
@@ -231,6 +279,20 @@ impl TaskStore for RedbStore {
                 snapshot.state_keys(task, after.as_deref(), limit)
             })
             .await
+    }
+
+    async fn forget(&self, what: Vec<Forget>) -> StoreResult<usize> {
+        self.worker
+            .change("forget runs", move |tx| tx.forget(&what))
+            .await
+    }
+
+    async fn size(&self) -> StoreResult<u64> {
+        self.worker.size()
+    }
+
+    async fn compact(&self) -> StoreResult<()> {
+        self.worker.compact().await
     }
 
     async fn verify(&self) -> StoreResult<Vec<String>> {

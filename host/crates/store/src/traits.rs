@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use mhost_model::plan::{Ended, Progress};
+use mhost_model::plan::{Ended, Era, Progress};
 use mhost_model::plugin::{Digest, PluginRecord};
 use mhost_model::ports::run::StateChanges;
 use mhost_model::receipt::Receipt;
@@ -118,6 +118,9 @@ pub struct Ask {
     /// Free slots of the task's pool.
     pub slots: u32,
     pub lease: Span,
+    /// For a change of files: what they look like now. Remembered with the run, unless it
+    /// is passed over.
+    pub mark: Option<Vec<u8>>,
 }
 
 /// What is asked for.
@@ -186,6 +189,10 @@ pub enum Edit {
         name: Name,
         enabled: bool,
     },
+    /// Beside a [`Self::PutTask`] or [`Self::SetEnabled`] of that name in the same batch: what
+    /// came due while the task was paused, or had not started when its schedule was changed,
+    /// counts as missed under the new definition. Without it, it is passed over.
+    CatchUp(Name),
     /// Sets or lifts a quarantine; a task in quarantine is not claimed.
     SetQuarantine {
         name: Name,
@@ -227,6 +234,49 @@ pub struct Definitions {
 pub struct TaskStatus {
     pub task: Task,
     pub progress: Progress,
+}
+
+/// Something that the ledger need not remember any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Forget {
+    pub run: RunId,
+    pub what: Forgotten,
+}
+
+/// How much of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forgotten {
+    /// Its log.
+    Log,
+    /// Its row, and its log.
+    Run,
+}
+
+/// What the proof of a task's chain of due times stands on.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct History {
+    /// Oldest first; none in another. The last is open where the task is enabled.
+    pub eras: Vec<Era>,
+    /// From the first to the last, both included: due times of closed eras that will get
+    /// their rows with the next claims.
+    pub arrears: Vec<(Instant, Instant)>,
+}
+
+/// What new data of the time zones changed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RenewedZones {
+    /// Releases of the data.
+    pub former: String,
+    pub present: String,
+    pub moved: Vec<Moved>,
+}
+
+/// A due time that moved.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Moved {
+    pub task: Name,
+    pub was: Option<Instant>,
+    pub is: Option<Instant>,
 }
 
 /// Which runs to list, newest first.
@@ -283,6 +333,29 @@ pub trait TaskStore: Send + Sync {
     /// Applies a batch of edits: all or none.
     async fn edit(&self, edits: Vec<Edit>) -> StoreResult<()>;
 
+    /// Where the planner's data of the time zones are not those that due times were computed
+    /// with: computes those anew that are still to come. None where nothing was to be done.
+    async fn renew_zones(&self) -> StoreResult<Option<RenewedZones>>;
+
+    /// See [`History`].
+    async fn history(&self, task: TaskId) -> StoreResult<History>;
+    /// Fires of the clock that have a row, from `since` on and before `until`, in order.
+    async fn fires(
+        &self,
+        task: TaskId,
+        since: Instant,
+        until: Instant,
+        limit: usize,
+    ) -> StoreResult<Vec<Instant>>;
+
+    /// The tasks that run when files change, enabled or not.
+    async fn watchers(&self) -> StoreResult<Vec<TaskStatus>>;
+    /// What the watched directory of a task looked like when a change of it was last
+    /// obeyed; none where nobody has looked yet.
+    async fn mark(&self, task: TaskId) -> StoreResult<Option<Vec<u8>>>;
+    /// Remembers what it looks like, without a run.
+    async fn set_mark(&self, task: TaskId, mark: Vec<u8>) -> StoreResult<()>;
+
     async fn definitions(&self) -> StoreResult<Definitions>;
     async fn task(&self, name: &Name) -> StoreResult<Option<TaskStatus>>;
     async fn task_by_id(&self, id: TaskId) -> StoreResult<Option<TaskStatus>>;
@@ -306,6 +379,17 @@ pub trait TaskStore: Send + Sync {
         after: Option<String>,
         limit: usize,
     ) -> StoreResult<Vec<String>>;
+
+    /// Forgets runs that are over, or their logs; others are left. Answers how many were
+    /// there to be forgotten. What a task was due for up to the newest fire that is
+    /// forgotten cannot be proved any more, and is no gap.
+    async fn forget(&self, what: Vec<Forget>) -> StoreResult<usize>;
+
+    /// Bytes that the store takes on the disk.
+    async fn size(&self) -> StoreResult<u64>;
+
+    /// Gives back room that is not used any more. Nothing else is answered meanwhile.
+    async fn compact(&self) -> StoreResult<()>;
 
     /// Checks every record and index; each finding is a line. Empty is sound.
     async fn verify(&self) -> StoreResult<Vec<String>>;

@@ -1,8 +1,10 @@
 //! What a task says of others: its pool, its former name, its directory to watch.
 
 use mhost_model::Name;
+use mhost_model::grant::Access;
 use mhost_model::policy::default_pool;
 use mhost_model::schedule::Schedule;
+use mhost_model::task::TaskSpec;
 
 use super::{Finding, Show};
 use crate::config::document::Document;
@@ -24,6 +26,7 @@ pub(super) fn judge(root: &Node, name: &Name, document: &Document) -> Vec<Findin
     }
     if let Schedule::OnChange { on_change, .. } = &spec.schedule {
         findings.extend(watched(root, name, on_change));
+        findings.extend(echo(spec, on_change));
     }
     findings
 }
@@ -88,6 +91,22 @@ fn watched(root: &Node, name: &Name, directory: &Name) -> Option<Finding> {
     let message = format!("this task is granted no directory `{directory}`");
     let path = KeyPath::keys(&["schedule", "on_change"]);
     Some(Finding::error(
+        path,
+        Show::Value,
+        Refusal::new(message, help),
+    ))
+}
+
+/// A task that changes what it watches.
+fn echo(spec: &TaskSpec, directory: &Name) -> Option<Finding> {
+    let grant = spec.grants.dirs.get(directory)?;
+    if grant.access == Access::ReadOnly {
+        return None;
+    }
+    let message = "the task may write into the directory that it watches: each change of its own sets it off again";
+    let help = format!("if reading is enough: `grants.dirs.{directory}.access = \"read-only\"`");
+    let path = KeyPath::keys(&["schedule", "on_change"]);
+    Some(Finding::warning(
         path,
         Show::Value,
         Refusal::new(message, help),

@@ -95,15 +95,22 @@ fn check(field: &Field, text: &str) -> Result<(), (String, Wrong)> {
 }
 
 /// The name most like `text`, if one is.
-pub(super) fn nearest<'n>(text: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+pub(crate) fn nearest<'n>(text: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     if text.len() > 64 {
         return None;
     }
     names
-        .map(|name| (strsim::jaro_winkler(text, name), name))
-        .filter(|(score, _)| *score >= 0.7)
+        .map(|name| (likeness(text, name), name))
+        .filter(|(score, _)| *score >= 0.66)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, name)| name)
+}
+
+/// By its beginning, or by the letters that would have to move.
+fn likeness(text: &str, name: &str) -> f64 {
+    let moved = strsim::normalized_damerau_levenshtein(text, name);
+    let begins = strsim::jaro_winkler(text, name);
+    moved.max(if begins >= 0.7 { begins } else { 0.0 })
 }
 
 impl Field {

@@ -72,6 +72,42 @@ pub(super) fn arrears(
     }
 }
 
+/// What would become of the fires that are due, for a preview.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Backlog {
+    /// Oldest first.
+    pub(crate) run: Vec<Instant>,
+    pub(crate) coalesced: u64,
+    pub(crate) skipped: u64,
+    /// The first that is not due yet; it may wait for its jitter alone.
+    pub(crate) next: Option<Instant>,
+}
+
+/// Goes through all batches of arrears.
+pub(crate) fn backlog(
+    task: &Task,
+    schedule: &Compiled,
+    progress: &Progress,
+    now: Instant,
+) -> Backlog {
+    let mut progress = progress.clone();
+    let mut backlog = Backlog::default();
+    loop {
+        let arrears = arrears(task, schedule, &progress, now);
+        let skipped = arrears.pass.iter();
+        let skipped = skipped.filter(|passed| passed.outcome == Outcome::Skipped);
+        let skipped = skipped.count() as u64;
+        backlog.skipped += skipped;
+        backlog.coalesced += arrears.pass.len() as u64 - skipped;
+        backlog.run.extend(arrears.run);
+        backlog.next = arrears.next;
+        progress.next_due = arrears.next;
+        if !arrears.more {
+            return backlog;
+        }
+    }
+}
+
 /// What the judgement depends on.
 struct Judge {
     missed: Missed,

@@ -3,11 +3,11 @@
 use std::fmt;
 
 use chrono::{NaiveDateTime, TimeDelta, Timelike};
-use mhost_model::{Instant, Span};
+use mhost_model::{Instant, Name, Span};
 use serde::{Deserialize, Serialize};
 
 use crate::Compiled;
-use crate::zone::{Wall, offset_at, wall, wall_clock};
+use crate::zone::Wall;
 use crate::zoned::{Beat, Zoned};
 
 /// As many times inside a gap are named; of more, the count.
@@ -42,8 +42,18 @@ pub enum Unusual {
     },
     /// It starts later than it is due, every time by the same offset.
     Jitter { offset: Span },
-    /// It is due already.
-    Overdue { by: Span },
+    /// It is due already, and runs as soon as it may; `pool` where it waits for a slot of it.
+    CatchUp {
+        by: Span,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pool: Option<Name>,
+    },
+    /// Fires before it were missed and do not run.
+    Missed { coalesced: u64, skipped: u64 },
+    /// The task is paused: it does not run.
+    Paused,
+    /// The task is in quarantine: it does not run before it is approved.
+    Held,
 }
 
 /// Which time a wall-clock time comes.
@@ -68,12 +78,46 @@ impl Note {
         }
     }
 
-    pub(super) fn overdue(fire: Instant, now: Instant) -> Self {
+    pub(super) fn catch_up(fire: Instant, now: Instant, pool: Option<&Name>) -> Self {
         let by = TimeDelta::seconds((now - fire).num_seconds());
         let by = Span(by.to_std().unwrap_or_default());
+        let text = match pool {
+            Some(pool) => format!("due for {by} already: waits for a slot of the pool `{pool}`"),
+            None => format!("catch-up: due for {by} already, runs at once"),
+        };
+        let pool = pool.cloned();
         Self {
-            text: format!("due for {by} already"),
-            what: Unusual::Overdue { by },
+            text,
+            what: Unusual::CatchUp { by, pool },
+        }
+    }
+
+    pub(super) fn missed(coalesced: u64, skipped: u64) -> Option<Self> {
+        let text = match (coalesced, skipped) {
+            (0, 0) => return None,
+            (coalesced, 0) => format!("{coalesced} missed before it: coalesced, not run"),
+            (0, skipped) => format!("{skipped} missed before it: skipped"),
+            (coalesced, skipped) => {
+                format!("{coalesced} missed before it coalesced, and {skipped} skipped")
+            }
+        };
+        Some(Self {
+            text,
+            what: Unusual::Missed { coalesced, skipped },
+        })
+    }
+
+    pub(super) fn paused() -> Self {
+        Self {
+            text: "paused: does not run".into(),
+            what: Unusual::Paused,
+        }
+    }
+
+    pub(super) fn held(why: &str) -> Self {
+        Self {
+            text: format!("does not run before it is approved: {why}"),
+            what: Unusual::Held,
         }
     }
 }
@@ -87,8 +131,8 @@ pub(super) fn of(schedule: &Compiled, fire: Instant) -> Option<Note> {
 }
 
 fn twice(zoned: &Zoned, fire: Instant) -> Option<Note> {
-    let clock = wall_clock(zoned.tz, fire);
-    let Wall::Twice { first, .. } = wall(zoned.tz, clock) else {
+    let clock = zoned.zone.clock(fire);
+    let Wall::Twice { first, .. } = zoned.zone.wall(clock) else {
         return None;
     };
     let local = short(clock);
@@ -111,11 +155,11 @@ fn twice(zoned: &Zoned, fire: Instant) -> Option<Note> {
 
 /// Matching wall-clock times that the clock jumped over right before a fixed fire.
 fn gap(zoned: &Zoned, fire: Instant) -> Option<Note> {
-    let before = offset_at(zoned.tz, fire - TimeDelta::seconds(1));
-    if zoned.beat != Beat::Fixed || before >= offset_at(zoned.tz, fire) {
+    let before = zoned.zone.offset_at(fire - TimeDelta::seconds(1));
+    if zoned.beat != Beat::Fixed || before >= zoned.zone.offset_at(fire) {
         return None;
     }
-    let until = wall_clock(zoned.tz, fire);
+    let until = zoned.zone.clock(fire);
     let mut missing = Vec::new();
     let mut count = 0;
     let mut next = zoned.civil.at_or_after(fire.naive_utc() + before);

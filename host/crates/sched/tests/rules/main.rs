@@ -6,6 +6,7 @@ mod accounting;
 mod identity;
 mod missed;
 mod overlap;
+mod preview;
 mod retry;
 mod watch;
 mod world;

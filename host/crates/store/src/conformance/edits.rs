@@ -72,7 +72,212 @@ pub async fn only_a_schedule_change_arms_anew(s: &Subject) {
         (Some(at(100)), 2)
     );
     assert!(s.claim(1).await.start.is_empty());
-    assert!(s.rows("t").await.is_empty());
+    // Rule 1: what was due and had not started has its row.
+    assert_eq!(s.rows("t").await, expected(&[(60, "skipped")]));
+}
+
+fn enable(task: &str, enabled: bool) -> Edit {
+    Edit::SetEnabled {
+        name: name(task),
+        enabled,
+    }
+}
+
+/// Rule 1: the due times of an enabled task have rows, whatever comes between.
+pub async fn overdue_fires_are_passed_over(s: &Subject) {
+    s.put("t", spec(60)).await;
+    s.set(130);
+    s.edit(enable("t", false)).await.unwrap();
+    let skipped = expected(&[(60, "skipped"), (120, "skipped")]);
+    assert_eq!(s.rows("t").await, skipped);
+    let runs = s.store.runs(crate::RunFilter {
+        limit: 1,
+        ..Default::default()
+    });
+    let reason = runs.await.unwrap().remove(0).reason.unwrap();
+    assert_eq!(reason, "its task was paused before it started");
+    s.set(400);
+    s.edit(enable("t", true)).await.unwrap();
+    assert_eq!(s.rows("t").await, skipped);
+    s.set(420);
+    let claim = s.claim_one().await;
+    s.end(&claim, Ended::Succeeded).await;
+    s.set(490);
+    let id = s.id("t").await;
+    s.edit(Edit::RemoveTask(name("t"))).await.unwrap();
+    let fires = s.store.fires(id, at(0), at(999), 99).await.unwrap();
+    assert_eq!(fires, [at(60), at(120), at(420), at(480)]);
+}
+
+/// Rule 3: caught up is only what was asked for.
+pub async fn catching_up_is_asked_for(s: &Subject) {
+    s.put("t", spec(60)).await;
+    s.set(70);
+    let claim = s.claim_one().await;
+    s.end(&claim, Ended::Succeeded).await;
+    s.edit(enable("t", false)).await.unwrap();
+    s.set(250);
+    let batch = vec![Edit::CatchUp(name("t")), enable("t", true)];
+    s.store.edit(batch).await.unwrap();
+    assert_eq!(s.task("t").await.progress.next_due, Some(at(120)));
+    let claim = s.claim_one().await;
+    s.end(&claim, Ended::Succeeded).await;
+    let rows = [(60, "succeeded"), (120, "coalesced"), (180, "coalesced")];
+    let mut rows = expected(&rows);
+    rows.extend(expected(&[(240, "succeeded")]));
+    assert_eq!(s.rows("t").await, rows);
+    // A fire that had not started when the schedule was changed is the new one's to make good.
+    s.set(310);
+    let batch = vec![put("t", spec(50)), Edit::CatchUp(name("t"))];
+    s.store.edit(batch).await.unwrap();
+    assert_eq!(s.task("t").await.progress.next_due, Some(at(300)));
+    assert_eq!(s.rows("t").await, rows);
+}
+
+/// A paused week of seconds is not one transaction.
+pub async fn many_overdue_fires_are_settled_in_turn(s: &Subject) {
+    s.put("t", spec(1)).await;
+    s.set(2_500);
+    s.edit(enable("t", false)).await.unwrap();
+    let id = s.id("t").await;
+    let history = s.store.history(id).await.unwrap();
+    assert_eq!(history.arrears, [(at(1_001), at(2_500))]);
+    while s.claim(1).await.next_wake.is_some() {}
+    let fires = s.store.fires(id, at(0), at(9_999), 9_999).await.unwrap();
+    assert_eq!(fires, (1..=2_500).map(at).collect::<Vec<_>>());
+    assert!(s.store.history(id).await.unwrap().arrears.is_empty());
+}
+
+/// What the proof of the chain of due times stands on.
+pub async fn eras_are_remembered(s: &Subject) {
+    s.put("t", spec(60)).await;
+    let id = s.id("t").await;
+    let era = |from, until: Option<i64>, every| mhost_model::plan::Era {
+        from: at(from),
+        until: until.map(at),
+        schedule: spec(every).schedule,
+        anchor: at(0),
+        zone: None,
+    };
+    let history = s.store.history(id).await.unwrap();
+    assert_eq!(history.eras, [era(0, None, 60)]);
+    s.set(10);
+    s.put("t", spec(50)).await;
+    s.set(20);
+    s.edit(enable("t", false)).await.unwrap();
+    let mut eras = vec![era(0, Some(10), 60), era(10, Some(20), 50)];
+    assert_eq!(s.store.history(id).await.unwrap().eras, eras);
+    s.set(30);
+    s.edit(enable("t", true)).await.unwrap();
+    eras.push(era(30, None, 50));
+    assert_eq!(s.store.history(id).await.unwrap().eras, eras);
+    s.put("m", spec(0)).await;
+    let manual = s.store.history(s.id("m").await).await.unwrap();
+    assert!(manual.eras.is_empty());
+}
+
+/// Tasks that run when files change are found without a look at all others.
+pub async fn watchers_are_found(s: &Subject) {
+    s.put("a", spec(60)).await;
+    let watch = |spec: &mut mhost_model::task::TaskSpec| {
+        spec.schedule = mhost_model::schedule::Schedule::OnChange {
+            on_change: name("dir"),
+            settle: mhost_model::Span::seconds(2),
+        };
+    };
+    s.put_with("w", 0, watch).await;
+    let names = async || -> Vec<String> {
+        let watchers = s.store.watchers().await.unwrap();
+        let names = watchers.iter().map(|status| status.task.name.to_string());
+        names.collect()
+    };
+    assert_eq!(names().await, ["w"]);
+    s.put_with("a", 0, watch).await;
+    s.put("w", spec(60)).await;
+    assert_eq!(names().await, ["a"]);
+    s.edit(Edit::RemoveTask(name("a"))).await.unwrap();
+    assert!(names().await.is_empty());
+}
+
+/// Old rows can go; what was due then cannot be proved any more, and is no gap.
+pub async fn runs_are_forgotten(s: &Subject) {
+    s.put("t", spec(60)).await;
+    let id = s.id("t").await;
+    let mut runs = Vec::new();
+    for minute in 1..=4 {
+        s.set(minute * 60);
+        let claim = s.claim_one().await;
+        let mut completion = s.completion(&claim, Ended::Succeeded).await;
+        completion.log = vec![super::subject::line(0)];
+        s.store.complete(completion).await.unwrap();
+        runs.push(claim.run.id);
+    }
+    s.set(300);
+    let on = s.claim_one().await;
+    let forget = |run, what| crate::Forget { run, what };
+    use crate::Forgotten::{Log, Run};
+    let what = vec![
+        forget(runs[0], Run),
+        forget(runs[1], Run),
+        forget(runs[2], Log),
+        forget(on.run.id, Run),
+        forget(mhost_model::RunId(99), Run),
+    ];
+    assert_eq!(s.store.forget(what.clone()).await.unwrap(), 3);
+    assert_eq!(s.store.forget(what).await.unwrap(), 0);
+    let rows = [(180, "succeeded"), (240, "succeeded"), (300, "running")];
+    assert_eq!(s.rows("t").await, expected(&rows));
+    assert!(s.store.log(runs[2], 0, 9).await.unwrap().is_empty());
+    assert_eq!(s.store.log(runs[3], 0, 9).await.unwrap().len(), 1);
+    let history = s.store.history(id).await.unwrap();
+    assert_eq!(history.eras[0].from, at(120));
+    s.end(&on, Ended::Succeeded).await;
+    s.edit(enable("t", false)).await.unwrap();
+    let all = s.store.runs(crate::RunFilter {
+        limit: 99,
+        ..Default::default()
+    });
+    let all = all.await.unwrap();
+    let what = all.iter().map(|run| forget(run.id, Run));
+    assert_eq!(s.store.forget(what.collect()).await.unwrap(), 3);
+    let history = s.store.history(id).await.unwrap();
+    assert_eq!(history.eras.len(), 1);
+    assert_eq!(
+        (history.eras[0].from, history.eras[0].until),
+        (at(300), Some(at(300)))
+    );
+    s.store.compact().await.unwrap();
+    assert_eq!(s.task("t").await.progress.last_success, Some(at(300)));
+}
+
+/// A mark stands until the task is changed or resumed.
+pub async fn marks_are_remembered(s: &Subject) {
+    s.put("t", spec(0)).await;
+    let id = s.id("t").await;
+    assert_eq!(s.store.mark(id).await.unwrap(), None);
+    s.store.set_mark(id, b"one".to_vec()).await.unwrap();
+    let mut ask = s.manual("t", 1).await;
+    ask.mark = Some(b"two".to_vec());
+    let Answer::Start(claim) = s.store.ask(ask.clone()).await.unwrap() else {
+        panic!("a free slot");
+    };
+    assert_eq!(s.store.mark(id).await.unwrap(), Some(b"two".to_vec()));
+    // Passed over: it is to be noticed again.
+    ask.mark = Some(b"three".to_vec());
+    let answer = s.store.ask(ask).await.unwrap();
+    assert!(matches!(answer, Answer::Passed(_)), "{answer:?}");
+    assert_eq!(s.store.mark(id).await.unwrap(), Some(b"two".to_vec()));
+    s.end(&claim, Ended::Succeeded).await;
+    s.edit(enable("t", false)).await.unwrap();
+    let batch = vec![enable("t", true), Edit::CatchUp(name("t"))];
+    s.store.edit(batch).await.unwrap();
+    assert_eq!(s.store.mark(id).await.unwrap(), Some(b"two".to_vec()));
+    s.edit(enable("t", false)).await.unwrap();
+    s.edit(enable("t", true)).await.unwrap();
+    assert_eq!(s.store.mark(id).await.unwrap(), None);
+    s.store.set_mark(id, b"one".to_vec()).await.unwrap();
+    s.edit(Edit::RemoveTask(name("t"))).await.unwrap();
+    assert_eq!(s.store.mark(id).await.unwrap(), None);
 }
 
 pub async fn disabling_and_enabling(s: &Subject) {

@@ -142,6 +142,7 @@ impl Subject {
             force: false,
             slots,
             lease: Span::seconds(60),
+            mark: None,
         }
     }
 

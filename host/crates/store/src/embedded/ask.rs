@@ -11,7 +11,7 @@ use mhost_model::{Fence, Instant, RunId, TaskId};
 use super::claim::{SUPERSEDED, claim_of, draft};
 use super::held::Held;
 use super::overlap::{Admission, admit};
-use super::record::{OpenState, Row, instant};
+use super::record::{OpenState, Row, StateValue, encode, instant};
 use super::trouble::{Res, Trouble};
 use super::tx::{Claimant, Tx};
 use crate::{Answer, Ask, Asked, Claim};
@@ -41,12 +41,26 @@ impl Tx<'_> {
         if ask.dry_run {
             return self.dry_run(held, ask.trigger, by);
         }
-        self.want(&Wanted {
+        let answer = self.want(&Wanted {
             task,
             trigger: ask.trigger,
             force: ask.force,
             by: (ask.slots > 0).then_some(by),
-        })
+        })?;
+        // What was passed over is noticed again.
+        if let (Some(mark), false) = (&ask.mark, matches!(answer, Answer::Passed(_))) {
+            self.set_mark(task, mark)?;
+        }
+        Ok(answer)
+    }
+
+    /// Remembers what the watched directory of a task looks like.
+    pub fn set_mark(&mut self, task: TaskId, mark: &[u8]) -> Res<()> {
+        if self.take(task)?.is_none() {
+            return Ok(());
+        }
+        let bytes = encode(&StateValue(mark.to_vec()))?;
+        self.tables.marks.put(task.0, bytes.as_slice())
     }
 
     fn exec(&mut self, ask: &Ask, spec: &TaskSpec, digest: Digest, by: Claimant) -> Res<Answer> {

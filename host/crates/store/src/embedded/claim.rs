@@ -59,6 +59,7 @@ impl Tx<'_> {
         };
         // What is asked for from here on may come too late for this look.
         self.memory.stirred = false;
+        self.settle_some_arrears(super::era::BATCH)?;
         self.claim_waiting(&mut round)?;
         self.claim_timed(&mut round)?;
         let mut done = round.done;

@@ -1,8 +1,8 @@
 //! Tasks that run after another one: when it settles, their runs are asked for in
 //! the same transaction, so that no crash comes between.
 
-use mhost_model::run::{Outcome, Trigger};
-use mhost_model::schedule::{AfterOn, Schedule};
+use mhost_model::run::Trigger;
+use mhost_model::schedule::Schedule;
 use mhost_model::task::Task;
 use redb::ReadableTable;
 
@@ -24,7 +24,10 @@ impl Tx<'_> {
         };
         for task in self.dependents(name.as_str())? {
             let held = self.take_indexed(mhost_model::TaskId(task))?;
-            if !held.task.enabled || !waits_for(&held.task.spec.schedule, outcome) {
+            let Schedule::After { on, .. } = held.task.spec.schedule else {
+                continue;
+            };
+            if !held.task.enabled || !on.is_set_off_by(outcome) {
                 continue;
             }
             let answer = self.want(&Wanted {
@@ -60,6 +63,24 @@ impl Tx<'_> {
         }
         Ok(())
     }
+
+    /// As [`Self::index_dependency`], for tasks that run when files change.
+    pub fn index_watcher(&mut self, old: Option<&Task>, new: Option<&Task>) -> Res<()> {
+        let (before, after) = (
+            old.filter(|old| watches(old)),
+            new.filter(|new| watches(new)),
+        );
+        match (before, after) {
+            (None, Some(new)) => self.tables.watchers.put(new.id.0, ()),
+            (Some(old), None) => self.tables.watchers.remove(old.id.0).map(drop),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether a change of files sets the task off.
+pub fn watches(task: &Task) -> bool {
+    matches!(task.spec.schedule, Schedule::OnChange { .. })
 }
 
 /// The key of the index, for a task that runs after another one.
@@ -67,48 +88,5 @@ pub fn dependency(task: &Task) -> Option<(&str, u64)> {
     match &task.spec.schedule {
         Schedule::After { after, .. } => Some((after.as_str(), task.id.0)),
         _ => None,
-    }
-}
-
-/// A fire that did not run sets nothing off.
-fn waits_for(schedule: &Schedule, outcome: Outcome) -> bool {
-    let Schedule::After { on, .. } = schedule else {
-        return false;
-    };
-    match outcome {
-        Outcome::Succeeded => *on != AfterOn::Failed,
-        Outcome::Failed | Outcome::TimedOut | Outcome::Lost => *on != AfterOn::Succeeded,
-        Outcome::Cancelled => *on == AfterOn::Any,
-        Outcome::Skipped | Outcome::Coalesced => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_sets_a_dependent_off() {
-        use AfterOn::{Any, Failed, Succeeded};
-        let cases: [(Outcome, &[AfterOn]); 7] = [
-            (Outcome::Succeeded, &[Succeeded, Any]),
-            (Outcome::Failed, &[Failed, Any]),
-            (Outcome::TimedOut, &[Failed, Any]),
-            (Outcome::Lost, &[Failed, Any]),
-            (Outcome::Cancelled, &[Any]),
-            (Outcome::Skipped, &[]),
-            (Outcome::Coalesced, &[]),
-        ];
-        for (outcome, expected) in cases {
-            for on in [Succeeded, Failed, Any] {
-                let after = "a".parse().unwrap();
-                let schedule = Schedule::After { after, on };
-                assert_eq!(
-                    waits_for(&schedule, outcome),
-                    expected.contains(&on),
-                    "{outcome} {on:?}"
-                );
-            }
-        }
     }
 }

@@ -2,6 +2,10 @@
 
 mod task;
 
+use std::collections::BTreeSet;
+
+use mhost_model::Name;
+
 use super::record::{Record, encode};
 use super::trouble::{Res, Trouble};
 use super::tx::Tx;
@@ -15,22 +19,33 @@ pub const POOL: &str = "pool";
 
 impl Tx<'_> {
     pub fn edit(&mut self, edits: &[Edit]) -> Res<()> {
-        edits.iter().try_for_each(|edit| self.edit_one(edit))?;
+        let caught_up = |edit: &Edit| match edit {
+            Edit::CatchUp(name) => Some(name.clone()),
+            _ => None,
+        };
+        let catch_up: BTreeSet<Name> = edits.iter().filter_map(caught_up).collect();
+        edits
+            .iter()
+            .try_for_each(|edit| self.edit_one(edit, &catch_up))?;
         // Slots, schedules and quarantines may have changed: look at all that waits.
         self.memory.stirred = true;
         Ok(())
     }
 
-    fn edit_one(&mut self, edit: &Edit) -> Res<()> {
+    fn edit_one(&mut self, edit: &Edit, catch_up: &BTreeSet<Name>) -> Res<()> {
         match edit {
             Edit::PutTask {
                 name,
                 spec,
                 pin,
                 enabled,
-            } => self.put_task(name, spec, *pin, *enabled),
+            } => self.put_task(name, spec, *pin, *enabled, catch_up.contains(name)),
             Edit::RemoveTask(name) => self.remove_task(name),
-            Edit::SetEnabled { name, enabled } => self.set_enabled(name, *enabled),
+            Edit::SetEnabled { name, enabled } => {
+                self.set_enabled(name, *enabled, catch_up.contains(name))
+            }
+            // Says something about the others of the batch.
+            Edit::CatchUp(_) => Ok(()),
             Edit::SetQuarantine { name, quarantine } => self.set_quarantine(name, quarantine),
             Edit::SetPin { name, pin } => self.set_pin(name, *pin),
             Edit::PutDatabase(name, def) => self.define(DATABASE, name.as_str(), def),

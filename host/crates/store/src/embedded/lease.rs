@@ -59,7 +59,8 @@ impl Tx<'_> {
 
     /// When there is something to claim again.
     pub fn next_wake(&self) -> Res<Option<Instant>> {
-        if self.memory.stirred && !self.tables.waiting.is_empty()? {
+        let stirred = self.memory.stirred && !self.tables.waiting.is_empty()?;
+        if stirred || self.has_arrears()? {
             return Ok(Some(self.now));
         }
         let due = self.first_due()?.map(|(at, _)| instant(at));

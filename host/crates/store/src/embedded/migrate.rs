@@ -3,15 +3,33 @@
 //!
 //! Every format that was released stays readable: `tests/fixtures` holds a file of each.
 
-use redb::WriteTransaction;
+use redb::{ReadableTable, WriteTransaction};
 
-use super::tables::META;
+use super::dependents::watches;
+use super::record::decode;
+use super::tables::{ARREARS, ERAS, MARKS, META, TASKS, WATCHERS, ZONES};
 use super::trouble::Res;
 
 /// One step: from the format at its place in [`STEPS`], counted from 1, to the next.
 type Step = fn(&WriteTransaction) -> Res<()>;
 
-const STEPS: &[Step] = &[];
+const STEPS: &[Step] = &[chain_of_fires];
+
+/// What the proof of the chain of fires stands on, and the marks of watched directories.
+fn chain_of_fires(txn: &WriteTransaction) -> Res<()> {
+    txn.open_table(ERAS)?;
+    txn.open_table(ARREARS)?;
+    txn.open_table(ZONES)?;
+    txn.open_table(MARKS)?;
+    let mut watchers = txn.open_table(WATCHERS)?;
+    for row in txn.open_table(TASKS)?.iter()? {
+        let (id, task) = row?;
+        if watches(&decode(task.value())?) {
+            watchers.insert(id.value(), ())?;
+        }
+    }
+    Ok(())
+}
 
 /// The format that this mhost writes.
 pub const FORMAT: u32 = 1 + STEPS.len() as u32;
@@ -37,7 +55,7 @@ pub fn write_format(txn: &WriteTransaction, format: u32) -> Res<()> {
 
 #[cfg(test)]
 mod tests {
-    use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+    use redb::{Database, ReadableDatabase, TableDefinition};
 
     use super::*;
 

@@ -30,9 +30,12 @@ pub struct Opened {
     pub counters: Counters,
 }
 
-/// Opens the file, with its lock.
+/// Opens the file, with its lock; where asked to, it is made first.
 pub fn file(path: &Path, create: bool) -> StoreResult<Database> {
-    let file = open_file(path, create)?;
+    if create {
+        make(path)?;
+    }
+    let file = open_file(path)?;
     database(path, |builder| builder.create_file(file))
 }
 
@@ -41,17 +44,67 @@ pub fn backend(path: &Path, backend: impl StorageBackend) -> StoreResult<Databas
     database(path, |builder| builder.create_with_backend(backend))
 }
 
-fn open_file(path: &Path, create: bool) -> StoreResult<File> {
-    let mut options = File::options();
-    options.read(true).write(true).create(create);
-    #[cfg(unix)]
-    {
-        // The store holds configurations and plugin state: nobody else's to read.
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
+/// Makes the file where there is none: aside, whole and synced, and then under its name, so
+/// that a crash leaves a store or none.
+fn make(path: &Path) -> StoreResult<()> {
+    let empty = match path.metadata() {
+        Ok(found) if found.is_file() && found.len() == 0 => true,
+        Ok(_) => return Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => false,
+        Err(error) => return Err(failed(error)),
+    };
+    let prefix = aside(path);
+    // Readable by its owner alone: the store holds configurations and plugin state.
+    let new = tempfile::Builder::new()
+        .prefix(&prefix)
+        .tempfile_in(folder(path));
+    let new = new.map_err(failed)?;
+    let file = new.reopen().map_err(failed)?;
+    let made = database(path, |builder| builder.create_file(file))?;
+    initialise(&made, None).map_err(|trouble| trouble.during(OPERATION, path))?;
+    drop(made);
+    new.as_file().sync_all().map_err(failed)?;
+    let named = match empty {
+        true => new.persist(path),
+        false => new.persist_noclobber(path),
+    };
+    match named {
+        Ok(_) => {}
+        // Somebody else was faster.
+        Err(_) if path.metadata().is_ok_and(|found| found.len() > 0) => {}
+        Err(error) => return Err(failed(error.error)),
     }
-    let file = options.open(path).map_err(|error| match error.kind() {
-        ErrorKind::NotFound if !create => StoreError::NotFound {
+    clear_away(path, &prefix);
+    sync_folder(path)
+}
+
+/// How the names of unfinished files begin.
+fn aside(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    format!(".{name}.new-")
+}
+
+/// What crashes left; whoever is still at it finds the finished file.
+fn clear_away(path: &Path, prefix: &str) {
+    let entries = std::fs::read_dir(folder(path)).into_iter().flatten();
+    for entry in entries.flatten() {
+        if entry.file_name().to_string_lossy().starts_with(prefix) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+fn open_file(path: &Path) -> StoreResult<File> {
+    let file = File::options().read(true).write(true).open(path);
+    let file = file.map_err(|error| match error.kind() {
+        ErrorKind::NotFound => StoreError::NotFound {
             kind: "store",
             name: path.display().to_string(),
         },
@@ -61,7 +114,7 @@ fn open_file(path: &Path, create: bool) -> StoreResult<File> {
     if !metadata.is_file() {
         return Err(damaged(path, "it is not a file"));
     }
-    if metadata.len() == 0 && !create {
+    if metadata.len() == 0 {
         return Err(damaged(path, "the file is empty"));
     }
     Ok(file)
@@ -222,16 +275,8 @@ pub fn rejoin(database: &Database, path: &Path, node: NodeId) -> StoreResult<Cou
 }
 
 /// A new file is only there for sure once its folder is synced.
-pub fn sync_folder(path: &Path) -> StoreResult<()> {
-    #[cfg(unix)]
-    if let (true, Some(folder)) = (path.exists(), path.parent()) {
-        let folder = match folder.as_os_str().is_empty() {
-            true => Path::new("."),
-            false => folder,
-        };
-        File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(failed)?;
-    }
-    Ok(())
+fn sync_folder(path: &Path) -> StoreResult<()> {
+    File::open(folder(path))
+        .and_then(|folder| folder.sync_all())
+        .map_err(failed)
 }

@@ -1,5 +1,6 @@
 //! Reading, from a snapshot of what is committed.
 
+mod history;
 mod runs;
 
 use std::collections::BTreeMap;

@@ -8,6 +8,7 @@
 
 mod codes;
 mod defined;
+mod era;
 mod line;
 mod progress;
 mod run;
@@ -17,6 +18,7 @@ use redb::ReadableTable;
 
 use super::trouble::{Res, Trouble};
 pub use codes::{instant, millis};
+pub use era::{ArrearsRec, EraRec, ZoneRec};
 pub use line::LogChunk;
 pub use progress::{OpenRec, OpenState, ProgressRec};
 pub use run::{Row, RunningRec};

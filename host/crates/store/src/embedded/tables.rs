@@ -14,7 +14,7 @@ use super::trouble::Res;
 
 type Bytes = &'static [u8];
 
-/// `format` (4 bytes, little-endian, for ever), `node`, `counters`.
+/// `format` (4 bytes, little-endian, for ever), `node`, `counters`, `zone_data`.
 pub const META: TableDefinition<&str, Bytes> = TableDefinition::new("meta");
 /// Task id → task.
 pub const TASKS: TableDefinition<u64, Bytes> = TableDefinition::new("tasks");
@@ -42,6 +42,16 @@ pub const RUNNING: TableDefinition<u64, Bytes> = TableDefinition::new("running")
 pub const LOGS: TableDefinition<(u64, u64), Bytes> = TableDefinition::new("logs");
 /// (task, key) → value.
 pub const STATE: TableDefinition<(u64, &str), Bytes> = TableDefinition::new("state");
+/// (task, number) → closed era; see [`super::era`].
+pub const ERAS: TableDefinition<(u64, u64), Bytes> = TableDefinition::new("eras");
+/// (task, number) → due times of a closed era that are still to be settled.
+pub const ARREARS: TableDefinition<(u64, u64), Bytes> = TableDefinition::new("arrears");
+/// (zone, release of the data) → its changes, as that release has them.
+pub const ZONES: TableDefinition<(&str, &str), Bytes> = TableDefinition::new("zones");
+/// Tasks that run when files change.
+pub const WATCHERS: TableDefinition<u64, ()> = TableDefinition::new("watchers");
+/// Task → what the watched directory looked like when its change was last obeyed.
+pub const MARKS: TableDefinition<u64, Bytes> = TableDefinition::new("marks");
 /// (kind, name) → definition.
 pub const DEFINITIONS: TableDefinition<(&str, &str), Bytes> = TableDefinition::new("definitions");
 /// (name, version) → plugin.
@@ -104,6 +114,11 @@ pub struct Tables<'t> {
     pub running: Sheet<'t, u64, Bytes>,
     pub logs: Sheet<'t, (u64, u64), Bytes>,
     pub state: Sheet<'t, (u64, &'static str), Bytes>,
+    pub eras: Sheet<'t, (u64, u64), Bytes>,
+    pub arrears: Sheet<'t, (u64, u64), Bytes>,
+    pub zones: Sheet<'t, (&'static str, &'static str), Bytes>,
+    pub watchers: Sheet<'t, u64, ()>,
+    pub marks: Sheet<'t, u64, Bytes>,
     pub definitions: Sheet<'t, (&'static str, &'static str), Bytes>,
     pub plugins: Sheet<'t, (&'static str, &'static str), Bytes>,
 }
@@ -126,6 +141,11 @@ impl<'t> Tables<'t> {
             running: Sheet::open(txn, wrote, RUNNING)?,
             logs: Sheet::open(txn, wrote, LOGS)?,
             state: Sheet::open(txn, wrote, STATE)?,
+            eras: Sheet::open(txn, wrote, ERAS)?,
+            arrears: Sheet::open(txn, wrote, ARREARS)?,
+            zones: Sheet::open(txn, wrote, ZONES)?,
+            watchers: Sheet::open(txn, wrote, WATCHERS)?,
+            marks: Sheet::open(txn, wrote, MARKS)?,
             definitions: Sheet::open(txn, wrote, DEFINITIONS)?,
             plugins: Sheet::open(txn, wrote, PLUGINS)?,
         })

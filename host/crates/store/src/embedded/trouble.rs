@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use redb::{CommitError, StorageError, TableError, TransactionError};
+use redb::{CommitError, CompactionError, StorageError, TableError, TransactionError};
 
 use crate::StoreError;
 
@@ -89,6 +89,15 @@ impl From<CommitError> for Trouble {
     fn from(error: CommitError) -> Self {
         match error {
             CommitError::Storage(error) => error.into(),
+            other => Self::Database(other.to_string()),
+        }
+    }
+}
+
+impl From<CompactionError> for Trouble {
+    fn from(error: CompactionError) -> Self {
+        match error {
+            CompactionError::Storage(error) => error.into(),
             other => Self::Database(other.to_string()),
         }
     }

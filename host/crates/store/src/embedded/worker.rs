@@ -32,7 +32,8 @@ const GROUP: usize = 1024;
 
 enum Message {
     Change(Box<dyn Job>),
-    Verify(oneshot::Sender<StoreResult<Vec<String>>>),
+    /// What needs the file for itself.
+    Alone(Box<dyn FnOnce(&Writer) + Send>),
 }
 
 /// The threads, and the way to them.
@@ -95,10 +96,37 @@ impl Worker {
 
     /// Checks the file with nothing else going on.
     pub async fn verify(&self) -> StoreResult<Vec<String>> {
+        self.alone("check the store", check).await
+    }
+
+    /// Moves what is used together, and cuts the rest off.
+    pub async fn compact(&self) -> StoreResult<()> {
+        self.alone("compact the store", compact).await
+    }
+
+    async fn alone<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        work: fn(&Writer) -> StoreResult<T>,
+    ) -> StoreResult<T> {
         let (reply, answer) = oneshot::channel();
-        self.send(Message::Verify(reply));
-        let ended = |_| Err(ended("check the store"));
-        answer.await.unwrap_or_else(ended)
+        self.send(Message::Alone(Box::new(move |writer| {
+            // Whoever asked may have gone.
+            let _ = reply.send(work(writer));
+        })));
+        answer.await.unwrap_or_else(|_| Err(ended(operation)))
+    }
+
+    /// Bytes of the file; a store in memory has none.
+    pub fn size(&self) -> StoreResult<u64> {
+        match self.path.metadata() {
+            Ok(found) => Ok(found.len()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(StoreError::Failed {
+                operation: "look at the store",
+                why: error.to_string(),
+            }),
+        }
     }
 
     /// A message to a thread that has ended is dropped, and its asker hears of it.
@@ -122,18 +150,16 @@ impl Drop for Worker {
 fn serve(mut writer: Writer, messages: &Receiver<Message>) {
     while let Ok(first) = messages.recv() {
         let mut jobs = Vec::new();
-        let mut checks = Vec::new();
+        let mut alone = Vec::new();
         let waiting = messages.try_iter();
         for message in std::iter::once(first).chain(waiting).take(GROUP) {
             match message {
                 Message::Change(job) => jobs.push(job),
-                Message::Verify(reply) => checks.push(reply),
+                Message::Alone(work) => alone.push(work),
             }
         }
         writer.commit(jobs);
-        for reply in checks {
-            let _ = reply.send(check(&writer));
-        }
+        alone.into_iter().for_each(|work| work(&writer));
     }
 }
 
@@ -145,6 +171,16 @@ fn check(writer: &Writer) -> StoreResult<Vec<String>> {
         .shared
         .alone(|database| check(database).unwrap_or_else(contradiction));
     findings.map_err(|trouble| trouble.during("check the store", &writer.path))
+}
+
+/// A part that is moved is committed: a crash leaves what was there, in whatever room.
+fn compact(writer: &Writer) -> StoreResult<()> {
+    let compact = |database: &mut Database| -> Res<()> {
+        database.compact()?;
+        Ok(())
+    };
+    let compacted = writer.shared.alone(compact);
+    compacted.map_err(|trouble| trouble.during("compact the store", &writer.path))
 }
 
 fn ended(operation: &'static str) -> StoreError {

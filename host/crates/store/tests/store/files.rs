@@ -107,6 +107,43 @@ fn an_open_file_is_busy() {
     home.open();
 }
 
+/// A crash while the file was made leaves an unfinished one aside, or an empty one: neither is
+/// in the way of the next try, and neither stays.
+#[tokio::test]
+async fn what_a_crash_left_of_a_new_file_is_in_nobodys_way() {
+    let home = Home::new();
+    let folder = home.path.parent().unwrap();
+    let half = folder.join(".store.redb.new-x7Kq");
+    std::fs::write(&half, b"redb, but not all of it").unwrap();
+    let s = home.open();
+    s.put("t", spec(60)).await;
+    assert!(s.store.verify().await.unwrap().is_empty());
+    drop(s);
+    assert!(!half.exists());
+    assert_eq!(std::fs::read_dir(folder).unwrap().count(), 1);
+
+    let empty = Home::new();
+    std::fs::write(&empty.path, b"").unwrap();
+    assert!(empty.open().store.verify().await.unwrap().is_empty());
+}
+
+#[test]
+fn a_store_that_two_make_at_once_is_one_store() {
+    for _ in 0..20 {
+        let home = Arc::new(Home::new());
+        let make = |home: Arc<Home>| move || home.try_open(true).map(|s| s.store.node());
+        let both = [0, 1].map(|_| std::thread::spawn(make(Arc::clone(&home))));
+        for one in both {
+            let made = one.join().unwrap();
+            assert!(
+                matches!(made, Ok(_) | Err(StoreError::Busy { .. })),
+                "{made:?}"
+            );
+        }
+        assert!(home.open().store.node().0 >= 2);
+    }
+}
+
 fn is_damaged(home: &Home, what: &str) {
     let refused = home.refusal(false);
     assert!(

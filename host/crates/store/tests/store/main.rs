@@ -10,3 +10,4 @@ mod files;
 mod formats;
 mod model;
 mod tape;
+mod zones;

@@ -127,9 +127,8 @@ impl Model {
         let now = self.now;
         let expected = self.tasks.entry(id).or_default();
         if expected.every != every as i64 || !expected.enabled {
-            expected.every = every as i64;
             expected.enabled = true;
-            expected.arm(now);
+            expected.arm(every as i64, now);
         }
     }
 
@@ -153,7 +152,7 @@ impl Model {
         let expected = self.tasks.get_mut(&id).unwrap();
         if expected.enabled != enabled {
             expected.enabled = enabled;
-            expected.arm(now);
+            expected.arm(expected.every, now);
         }
     }
 
@@ -342,8 +341,15 @@ impl Model {
 }
 
 impl Expected {
-    /// Nothing is caught up, and the clock may stand before the newest fire.
-    fn arm(&mut self, now: i64) {
+    /// What was due has its row; nothing is caught up, and the clock may stand before the newest
+    /// fire.
+    fn arm(&mut self, every: i64, now: i64) {
+        let last = self.fires.last().map_or(now, |last| now.max(*last));
+        while let Some(due) = self.next.filter(|due| *due <= last) {
+            self.fires.insert(due);
+            self.next = Some(due + self.every);
+        }
+        self.every = every;
         let from = self.fires.last().map_or(now, |last| now.max(*last));
         let next = (from.div_euclid(self.every) + 1) * self.every;
         self.next = self.enabled.then_some(next);

@@ -5,10 +5,21 @@ use mhost_model::plugin::Digest;
 use mhost_model::task::{Task, TaskSpec};
 use mhost_model::{Name, RunId, TaskId};
 
+use super::super::era::Overdue;
 use super::super::held::Held;
 use super::super::record::{OpenState, encode, instant, millis};
 use super::super::trouble::{Res, Trouble};
 use super::super::tx::Tx;
+
+/// Why a due time passed without a run.
+const PAUSED: &str = "its task was paused before it started";
+
+fn overdue(catch_up: bool, why: &'static str) -> Overdue<'static> {
+    match catch_up {
+        true => Overdue::CatchUp,
+        false => Overdue::Pass(why),
+    }
+}
 
 impl Tx<'_> {
     pub fn put_task(
@@ -17,9 +28,10 @@ impl Tx<'_> {
         spec: &TaskSpec,
         pin: Digest,
         enabled: bool,
+        catch_up: bool,
     ) -> Res<()> {
         match self.existing(name, spec)? {
-            Some(held) => self.change_task(held, name, spec, pin, enabled),
+            Some(held) => self.change_task(held, name, spec, pin, (enabled, catch_up)),
             None => self.create_task(name, spec, pin, enabled),
         }
     }
@@ -54,7 +66,8 @@ impl Tx<'_> {
         };
         self.save_task(None, &task)?;
         let mut held = Held::new(task);
-        self.arm(&mut held);
+        let from = self.now_ms();
+        self.arm(&mut held, from)?;
         self.put_back(held)
     }
 
@@ -64,46 +77,64 @@ impl Tx<'_> {
         name: &Name,
         spec: &TaskSpec,
         pin: Digest,
-        enabled: bool,
+        (enabled, catch_up): (bool, bool),
     ) -> Res<()> {
         let old = held.task.clone();
-        held.task.name = name.clone();
-        held.task.spec = spec.clone();
-        held.task.enabled = enabled;
-        repin(&mut held.task, pin);
-        if held.task == old {
+        let mut new = old.clone();
+        new.name = name.clone();
+        new.spec = spec.clone();
+        new.enabled = enabled;
+        repin(&mut new, pin);
+        if new == old {
             return Ok(());
         }
-        if old.spec.schedule != spec.schedule {
-            held.task.schedule_version = old.schedule_version.saturating_add(1);
-            self.arm(&mut held);
-        } else if old.enabled != enabled {
-            self.arm(&mut held);
+        let moved = old.spec.schedule != spec.schedule;
+        if moved {
+            new.schedule_version = old.schedule_version.saturating_add(1);
+        }
+        if moved || old.enabled != enabled {
+            let why = match enabled {
+                true => "its schedule was changed before it started",
+                false => PAUSED,
+            };
+            let from = self.close_era(&mut held, overdue(catch_up && enabled, why))?;
+            held.task = new;
+            self.arm(&mut held, from)?;
+            if enabled && !catch_up {
+                self.tables.marks.remove(held.task.id.0)?;
+            }
         } else {
+            held.task = new;
             self.move_wake(&mut held);
         }
         self.save_task(Some(&old), &held.task)?;
         self.put_back(held)
     }
 
-    /// The first due time of a new schedule; nothing is caught up.
-    fn arm(&self, held: &mut Held) {
-        let armed = held.task.enabled.then(|| self.armed(held));
+    /// The first due time after `from`, where the new era begins.
+    fn arm(&mut self, held: &mut Held, from: i64) -> Res<()> {
+        let armed = held.task.enabled.then(|| self.armed(held, from));
         (held.progress.next_due, held.progress.wake_at) = armed.unwrap_or_default();
+        held.progress.since = held.progress.next_due.map(|_| from);
+        if held.task.enabled {
+            let schedule = held.task.spec.schedule.clone();
+            self.record_zone(&schedule)?;
+        }
+        Ok(())
     }
 
     /// A new jitter moves the start of a fire that is still to come.
     fn move_wake(&self, held: &mut Held) {
-        let (next_due, wake_at) = self.armed(held);
+        // Where the clock was set back, the task goes on from its newest fire.
+        let from = held.progress.last_fire.max(Some(self.now_ms()));
+        let (next_due, wake_at) = self.armed(held, from.unwrap_or_else(|| self.now_ms()));
         if held.task.enabled && held.progress.next_due == next_due {
             held.progress.wake_at = wake_at;
         }
     }
 
-    /// Where the clock was set back, the task goes on from its newest fire.
-    fn armed(&self, held: &Held) -> (Option<i64>, Option<i64>) {
-        let last = held.progress.last_fire.and_then(|at| instant(at).ok());
-        let from = last.map_or(self.now, |last| last.max(self.now));
+    fn armed(&self, held: &Held, from: i64) -> (Option<i64>, Option<i64>) {
+        let from = instant(from).unwrap_or(self.now);
         let (next_due, wake_at) = self.planner.arm(&held.task, from);
         (next_due.map(millis), wake_at.map(millis))
     }
@@ -116,6 +147,7 @@ impl Tx<'_> {
         }
         self.tables.names.put(task.name.as_str(), task.id.0)?;
         self.tables.tasks.put(task.id.0, bytes.as_slice())?;
+        self.index_watcher(old, Some(task))?;
         self.index_dependency(old, Some(task))
     }
 
@@ -127,12 +159,19 @@ impl Tx<'_> {
                 self.cancel_idle(RunId(open.id), "its task was removed")?;
             }
         }
-        let held = self.take_named(name.as_str())?;
+        let mut held = self.take_named(name.as_str())?;
         let id = held.task.id.0;
         self.strike(&held)?;
+        self.close_era(
+            &mut held,
+            Overdue::Pass("its task was removed before it started"),
+        )?;
+        self.forget_eras(id)?;
+        self.tables.marks.remove(id)?;
         self.tables.progress.remove(id)?;
         self.tables.tasks.remove(id)?;
         self.tables.names.remove(name.as_str())?;
+        self.index_watcher(Some(&held.task), None)?;
         self.index_dependency(Some(&held.task), None)?;
         self.forget_state(id)
     }
@@ -151,13 +190,17 @@ impl Tx<'_> {
         Ok(row.map(|(key, _)| key.value().1.to_owned()))
     }
 
-    pub fn set_enabled(&mut self, name: &Name, enabled: bool) -> Res<()> {
+    pub fn set_enabled(&mut self, name: &Name, enabled: bool, catch_up: bool) -> Res<()> {
         let mut held = self.take_named(name.as_str())?;
         if held.task.enabled == enabled {
             return Ok(());
         }
+        let from = self.close_era(&mut held, overdue(catch_up && enabled, PAUSED))?;
         held.task.enabled = enabled;
-        self.arm(&mut held);
+        self.arm(&mut held, from)?;
+        if enabled && !catch_up {
+            self.tables.marks.remove(held.task.id.0)?;
+        }
         self.resave(held)
     }
 

@@ -22,6 +22,9 @@ pub struct ProgressRec {
     /// What was to be done by then has been looked at, and could not be: it waits for
     /// a completion. None as soon as anything else changes.
     pub examined: Option<i64>,
+    /// Where the open era begins: every due time after it and before `next_due` has a row.
+    /// None while there is no due time to come, by pause or for good.
+    pub since: Option<i64>,
     pub open: Vec<OpenRec>,
 }
 
@@ -57,6 +60,13 @@ struct ProgressV1 {
     open: Vec<OpenV1>,
 }
 
+/// V1 and where the open era begins.
+#[derive(Serialize, Deserialize)]
+struct ProgressV2 {
+    v1: ProgressV1,
+    since: Option<i64>,
+}
+
 #[derive(Serialize, Deserialize)]
 struct OpenV1 {
     id: u64,
@@ -68,7 +78,7 @@ struct OpenV1 {
 }
 
 impl Record for ProgressRec {
-    const VERSION: u8 = 1;
+    const VERSION: u8 = 2;
 
     fn write(&self) -> Res<Vec<u8>> {
         let open = self.open.iter().map(|run| OpenV1 {
@@ -79,7 +89,7 @@ impl Record for ProgressRec {
             trigger: trigger_code(run.trigger),
             state: run.state,
         });
-        postcard(&ProgressV1 {
+        let v1 = ProgressV1 {
             next_due: self.next_due,
             wake_at: self.wake_at,
             last_fire: self.last_fire,
@@ -89,14 +99,23 @@ impl Record for ProgressRec {
             fence: self.fence,
             examined: self.examined,
             open: open.collect(),
-        })
+        };
+        let since = self.since;
+        postcard(&ProgressV2 { v1, since })
     }
 
     fn read(version: u8, body: &[u8]) -> Result<Self, String> {
-        if version != 1 {
-            return unknown("a task's progress", version);
-        }
-        let v1: ProgressV1 = from_postcard("a task's progress", body)?;
+        const WHAT: &str = "a task's progress";
+        let ProgressV2 { v1, since } = match version {
+            // Nobody wrote down since when: the proof begins with what comes next.
+            1 => {
+                let v1: ProgressV1 = from_postcard(WHAT, body)?;
+                let since = v1.next_due.map(|due| due - 1);
+                ProgressV2 { v1, since }
+            }
+            2 => from_postcard(WHAT, body)?,
+            other => return unknown(WHAT, other),
+        };
         let open = v1.open.into_iter().map(|run| {
             Ok(OpenRec {
                 id: run.id,
@@ -116,6 +135,7 @@ impl Record for ProgressRec {
             failures: v1.failures,
             fence: v1.fence,
             examined: v1.examined,
+            since,
             open: open.collect::<Result<_, String>>()?,
         })
     }

@@ -4,11 +4,16 @@ use mhost_model::task::Task;
 use redb::{ReadOnlyTable, ReadableTable};
 
 use super::super::agenda::{Place, place};
-use super::super::dependents::dependency;
+use super::super::dependents::{dependency, watches};
 use super::super::read::Ledger;
 use super::super::read::Snapshot;
-use super::super::record::{OpenState, ProgressRec, RunningRec, StateValue, decode, get};
-use super::super::tables::{DEPENDENTS, DUE, NAMES, PROGRESS, RUNNING, STATE, TASKS, WAITING};
+use super::super::record::{
+    ArrearsRec, EraRec, OpenState, ProgressRec, RunningRec, StateValue, decode, get,
+};
+use super::super::tables::{
+    ARREARS, DEPENDENTS, DUE, ERAS, MARKS, NAMES, PROGRESS, RUNNING, STATE, TASKS, WAITING,
+    WATCHERS,
+};
 use super::super::trouble::Res;
 use super::super::verify::ledger::open_state;
 use super::{Findings, counters};
@@ -53,7 +58,8 @@ pub fn check(snapshot: &Snapshot, findings: &mut Findings) -> Res<()> {
     tasks.names(findings)?;
     tasks.agenda(findings)?;
     tasks.dependencies(findings)?;
-    tasks.orphans(snapshot, findings)
+    tasks.orphans(snapshot, findings)?;
+    tasks.chain(snapshot, findings)
 }
 
 impl Tasks {
@@ -182,6 +188,47 @@ impl Tasks {
             });
             let what = format!("the state `{name}` of task {id}");
             findings.readable(what, decode::<StateValue>(value.value()));
+        }
+        Ok(())
+    }
+
+    /// Closed eras and marks belong to tasks; arrears may outlive theirs.
+    fn chain(&self, snapshot: &Snapshot, findings: &mut Findings) -> Res<()> {
+        let gone = |what: &str, id: u64| format!("there is {what} of task {id}, which is gone");
+        for row in snapshot.txn().open_table(ERAS)?.iter()? {
+            let (key, era) = row?;
+            let (id, number) = key.value();
+            let there = self.tasks.get(id)?.is_some();
+            findings.unless(there, || gone("an era", id));
+            let what = format!("era {number} of task {id}");
+            findings.readable(what, decode::<EraRec>(era.value()));
+        }
+        for row in snapshot.txn().open_table(ARREARS)?.iter()? {
+            let (key, arrears) = row?;
+            let what = format!("the arrears of task {}", key.value().0);
+            findings.readable(what, decode::<ArrearsRec>(arrears.value()));
+        }
+        let watchers = snapshot.txn().open_table(WATCHERS)?;
+        for row in self.tasks.iter()? {
+            let id = row?.0.value();
+            let task = self.task(id);
+            let indexed = watchers.get(id)?.is_some();
+            let same = task.is_none_or(|(task, _)| watches(&task) == indexed);
+            findings.unless(same, || {
+                format!("changes of files would not set task {id} off, or for nothing")
+            });
+        }
+        for row in watchers.iter()? {
+            let id = row?.0.value();
+            let there = self.tasks.get(id)?.is_some();
+            findings.unless(there, || gone("a watcher", id));
+        }
+        for row in snapshot.txn().open_table(MARKS)?.iter()? {
+            let (id, mark) = row?;
+            let there = self.tasks.get(id.value())?.is_some();
+            findings.unless(there, || gone("a mark", id.value()));
+            let what = format!("the mark of task {}", id.value());
+            findings.readable(what, decode::<StateValue>(mark.value()));
         }
         Ok(())
     }
