@@ -20,6 +20,7 @@ use crate::progress::State as Progress;
 use crate::remote::Remote;
 use crate::repository::Repository;
 use crate::state::State;
+use crate::tasks::Tasks;
 use crate::{Context, Failure, Host, Plugin, Report, Result};
 
 /// The real host. Everything that it reaches is global to the instance.
@@ -89,6 +90,14 @@ impl Host for Imports {
 
     fn run_command(&self, name: &str) -> Result<Outcome> {
         processes::run(name)
+    }
+
+    fn alerts(&self) -> &dyn Alerts {
+        self
+    }
+
+    fn tasks(&self) -> &dyn Tasks {
+        self
     }
 
     fn progress(&self, state: &Progress) {

@@ -3,6 +3,7 @@
 //! granted is answered with [`Error::Denied`](crate::Error::Denied).
 
 use crate::Result;
+use crate::alerts::Alerts;
 use crate::database::Database;
 use crate::files::Files;
 use crate::http::{Request, Response};
@@ -13,6 +14,7 @@ use crate::progress;
 use crate::remote::Remote;
 use crate::repository::Repository;
 use crate::state::State;
+use crate::tasks::Tasks;
 
 /// See the module.
 pub trait Host {
@@ -52,6 +54,12 @@ pub trait Host {
 
     /// Runs a granted command to its end.
     fn run_command(&self, name: &str) -> Result<Outcome>;
+
+    /// Alerts and messages to people.
+    fn alerts(&self) -> &dyn Alerts;
+
+    /// The host's other tasks.
+    fn tasks(&self) -> &dyn Tasks;
 
     /// Says how far the run is.
     fn progress(&self, state: &progress::State);

@@ -9,6 +9,7 @@
 //! The contract itself is in `wit/`. This crate adds no power to it: everything
 //! goes through the component's imports, where the host checks the grants.
 
+pub mod alerts;
 pub mod bindings;
 #[cfg(target_family = "wasm")]
 pub mod component;
@@ -27,6 +28,7 @@ pub mod remote;
 mod report;
 pub mod repository;
 pub mod state;
+pub mod tasks;
 #[cfg(all(feature = "testing", not(target_family = "wasm")))]
 pub mod testing;
 pub mod units;

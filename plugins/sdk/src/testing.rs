@@ -6,6 +6,7 @@
 //! It grants everything that was set up and answers `not-found` for the rest;
 //! what the real host refuses is the engine's to test.
 
+mod around;
 mod crash;
 mod database;
 mod files;
@@ -21,11 +22,13 @@ use std::rc::Rc;
 use serde_json::Value;
 use tempfile::TempDir;
 
+pub use around::Standing;
 pub use crash::Crash;
 pub use database::FakeDatabase;
 pub use remote::FakeRemote;
 pub use repository::FakeRepository;
 
+use crate::alerts::Alerts;
 use crate::database::Database;
 use crate::files::Files;
 use crate::http::{Request, Response};
@@ -36,6 +39,7 @@ use crate::progress::State as Progress;
 use crate::remote::Remote;
 use crate::repository::Repository;
 use crate::state::State;
+use crate::tasks::Tasks;
 use crate::{Context, Error, Failure, Host, Plugin, Report, Result, Told};
 
 type Answer = Box<dyn Fn(&Request) -> Result<Response>>;
@@ -61,6 +65,7 @@ pub struct NativeHost {
     log: RefCell<Vec<(Level, String)>>,
     progress: RefCell<Vec<Progress>>,
     processes: RefCell<Vec<String>>,
+    around: around::Around,
     changed: RefCell<HashMap<u64, u64>>,
     attempt: Cell<u32>,
 }
@@ -95,6 +100,7 @@ impl NativeHost {
             log: RefCell::default(),
             progress: RefCell::default(),
             processes: RefCell::default(),
+            around: around::Around::default(),
             changed: RefCell::default(),
             attempt: Cell::new(1),
         }
@@ -181,6 +187,7 @@ impl NativeHost {
         config: Value,
     ) -> std::result::Result<Report, Failure> {
         self.state.replace(self.committed.borrow().clone());
+        self.around.begin();
         let told = Told {
             action: action.to_owned(),
             task: "test".to_owned(),
@@ -196,6 +203,7 @@ impl NativeHost {
         if outcome.is_ok() && !self.dry_run.get() {
             self.committed.replace(self.state.borrow().clone());
         }
+        self.around.commit();
         outcome
     }
 
@@ -330,6 +338,14 @@ impl Host for NativeHost {
                 Ok(outcome.clone())
             },
         )
+    }
+
+    fn alerts(&self) -> &dyn Alerts {
+        self
+    }
+
+    fn tasks(&self) -> &dyn Tasks {
+        self
     }
 
     fn progress(&self, state: &Progress) {

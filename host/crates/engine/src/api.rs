@@ -4,10 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mhost_model::alert::AlertChange;
 use mhost_model::grant::Grants;
 use mhost_model::limits::Limits;
 use mhost_model::plan::Ended;
 use mhost_model::plugin::Digest;
+use mhost_model::ports::around::{Messenger, Tasks};
 use mhost_model::ports::database::Databases;
 use mhost_model::ports::remote::Remotes;
 use mhost_model::ports::repository::Repositories;
@@ -51,6 +53,8 @@ pub struct Job {
     pub repositories: Arc<dyn Repositories>,
     pub remotes: Arc<dyn Remotes>,
     pub secrets: Arc<dyn Secrets>,
+    pub tasks: Arc<dyn Tasks>,
+    pub messenger: Arc<dyn Messenger>,
     pub state: Arc<dyn StateReader>,
     pub log: Arc<dyn LogSink>,
     pub progress: Arc<dyn ProgressSink>,
@@ -114,6 +118,8 @@ pub struct Finished {
     pub receipt: Receipt,
     /// To be committed if it succeeded.
     pub state: StateChanges,
+    /// What it said of its alerts, one change a key; to be committed however it ended.
+    pub alerts: Vec<AlertChange>,
 }
 
 /// Why a component is no plugin, or cannot be loaded.

@@ -7,6 +7,7 @@ wasmtime::component::bindgen!({
     imports: {
         // What these carry belongs into no trace.
         "mhost:plugin/secrets.get": async | trappable,
+        "mhost:plugin/alerts.send": async | trappable,
         "wasi:keyvalue/store": async | trappable,
         "wasi:config/store": async | trappable,
         default: async | trappable | tracing,

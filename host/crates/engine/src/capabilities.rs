@@ -2,6 +2,7 @@
 //! that the contract generates for a [`Call`](crate::state::Call), and offers
 //! `add_to_linker`; each asks the granter for a permit before it opens anything.
 
+pub mod alerts;
 pub mod config;
 pub mod database;
 pub mod directories;
@@ -15,6 +16,7 @@ pub mod remote;
 pub mod repository;
 pub mod secrets;
 pub mod state;
+pub mod tasks;
 pub mod wasi;
 
 use mhost_model::{Fault, FaultResult};
@@ -41,6 +43,8 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<RunSt
     progress::add_to_linker(add)?;
     probe::add_to_linker(add)?;
     processes::add_to_linker(add)?;
+    alerts::add_to_linker(add)?;
+    tasks::add_to_linker(add)?;
     Ok(linker)
 }
 

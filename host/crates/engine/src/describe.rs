@@ -13,6 +13,7 @@ use mhost_model::{ByteSize, Name, SystemClock};
 
 use crate::bindings::exports::mhost::plugin::plugin as contract;
 use crate::budget::WriteBudget;
+use crate::capabilities::alerts::Alerts;
 use crate::capabilities::progress::Progress;
 use crate::capabilities::state::Overlay;
 use crate::directories::Directories;
@@ -84,6 +85,8 @@ fn shared(plugin: &Plugin, time: Duration) -> Arc<Shared> {
         repositories: nothing.clone(),
         remotes: nothing.clone(),
         secrets: nothing.clone(),
+        tasks: nothing.clone(),
+        messenger: nothing.clone(),
         clock,
         network: Arc::clone(&plugin.core.network),
         cancel: Cancel::default(),
@@ -92,6 +95,7 @@ fn shared(plugin: &Plugin, time: Duration) -> Arc<Shared> {
         limits,
         log,
         overlay: Overlay::new(nothing.clone()),
+        alerts: Alerts::default(),
         progress: Progress::new(nothing),
         over: AtomicBool::new(false),
     })

@@ -170,6 +170,8 @@ fn places(grants: &Grants) -> impl Iterator<Item = String> {
         net,
         secrets,
         processes,
+        tasks,
+        channels,
     } = grants;
     let named = |kind: &'static str, names: Vec<&mhost_model::Name>| {
         names
@@ -185,6 +187,8 @@ fn places(grants: &Grants) -> impl Iterator<Item = String> {
         net.iter().map(|_| "net".to_owned()).take(1).collect(),
         named("secrets", secrets.keys().collect()),
         named("processes", processes.keys().collect()),
+        named("tasks", tasks.iter().collect()),
+        named("channels", channels.iter().collect()),
     ]
     .into_iter()
     .flatten()

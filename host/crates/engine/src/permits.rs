@@ -7,6 +7,7 @@
 //! the receipt as withheld. A run whose claim was taken over gets no permit to
 //! change something either.
 
+use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -108,6 +109,14 @@ pub struct SecretUse {
 pub struct ProcessUse {
     pub grant: ProcessGrant,
 }
+
+/// Changing the alerts of the run's own task.
+#[derive(Debug, Clone)]
+pub struct AlertUse;
+
+/// Asking who holds a target.
+#[derive(Debug, Clone)]
+pub struct HoldersUse;
 
 /// Makes permits from a task's grants; one for each run.
 pub struct Granter {
@@ -362,6 +371,47 @@ impl Granter {
             grant: grant.clone(),
         };
         Ok(self.permit(what, format!("processes.{name}"), verb.as_str()))
+    }
+
+    /// Raising or taking back an alert; `about` is its key. Where it goes is the
+    /// operator's, so there is nothing to grant.
+    pub fn alert(&self, verb: &str, about: &str) -> FaultResult<Permit<AlertUse>> {
+        self.may_change(true, || format!("{verb} alert {about}"))?;
+        Ok(self.permit(AlertUse, "alerts".to_owned(), verb))
+    }
+
+    /// Sending through a channel; `about` is the message's id.
+    pub fn channel(&self, name: &str, about: &str) -> FaultResult<Permit<Named>> {
+        let named = self.listed("channel", &self.grants.channels, name, "send")?;
+        self.may_change(true, || format!("send {about} through {name}"))?;
+        Ok(self.permit(named, format!("channels.{name}"), "send"))
+    }
+
+    /// Looking at another task.
+    pub fn task(&self, name: &str) -> FaultResult<Permit<Named>> {
+        let named = self.listed("task", &self.grants.tasks, name, "read")?;
+        Ok(self.permit(named, format!("tasks.{name}"), "read"))
+    }
+
+    /// Asking who holds a target: a hold is declared for others to see.
+    pub fn holders(&self) -> Permit<HoldersUse> {
+        self.permit(HoldersUse, "holds".to_owned(), "read")
+    }
+
+    /// A member of a grant that is a list of names.
+    fn listed(
+        &self,
+        capability: &str,
+        granted: &BTreeSet<Name>,
+        name: &str,
+        verb: &str,
+    ) -> FaultResult<Named> {
+        if let Some(name) = granted.get(name) {
+            return Ok(Named { name: name.clone() });
+        }
+        let list = verbs::list(granted.iter().map(Name::as_str).chain([name]));
+        let remedy = format!("{capability}s = [{list}]");
+        Err(self.denied(capability, name, verb, remedy))
     }
 
     /// Whether something may change now: not in a dry run, and not by a run whose

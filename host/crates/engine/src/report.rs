@@ -58,7 +58,7 @@ fn parsed(shared: &Shared, details: String) -> Option<Value> {
     Some(value)
 }
 
-fn hide_in_value(shared: &Shared, value: &mut Value) {
+pub(crate) fn hide_in_value(shared: &Shared, value: &mut Value) {
     match value {
         Value::String(text) => shared.masks.hide_in(text),
         Value::Array(items) => items

@@ -9,6 +9,7 @@ use mhost_model::run::{ErrorKind, LogLevel, RunError};
 
 use crate::bindings::exports::mhost::plugin::plugin as contract;
 use crate::budget::WriteBudget;
+use crate::capabilities::alerts::Alerts;
 use crate::capabilities::progress::Progress;
 use crate::capabilities::state::Overlay;
 use crate::directories::Directories;
@@ -93,6 +94,7 @@ fn finish(
         (Ended::Succeeded, false) => shared.overlay.take(),
         _ => Default::default(),
     };
+    let alerts = shared.alerts.take(shared);
     let mut receipt = shared
         .meter
         .receipt(shared.granter.grants(), begun.elapsed());
@@ -102,6 +104,7 @@ fn finish(
         report,
         receipt,
         state,
+        alerts,
     }
 }
 
@@ -133,6 +136,8 @@ fn shared(plugin: &Plugin, job: Job) -> Arc<Shared> {
         repositories: job.repositories,
         remotes: job.remotes,
         secrets: job.secrets,
+        tasks: job.tasks,
+        messenger: job.messenger,
         clock: job.clock,
         network: Arc::clone(&plugin.core.network),
         cancel: job.cancel,
@@ -141,6 +146,7 @@ fn shared(plugin: &Plugin, job: Job) -> Arc<Shared> {
         limits: job.limits,
         log,
         overlay: Overlay::new(job.state),
+        alerts: Alerts::default(),
         progress: Progress::new(job.progress),
         over: AtomicBool::new(false),
     })

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Instant as Moment;
 
 use mhost_model::limits::Limits;
+use mhost_model::ports::around::{Messenger, Tasks};
 use mhost_model::ports::database::Databases;
 use mhost_model::ports::remote::Remotes;
 use mhost_model::ports::repository::Repositories;
@@ -21,6 +22,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use crate::Cancel;
 use crate::bindings::mhost::plugin::faults;
 use crate::budget::WriteBudget;
+use crate::capabilities::alerts::Alerts;
 use crate::capabilities::directories::Owner;
 use crate::capabilities::http::Hooks;
 use crate::capabilities::progress::Progress;
@@ -45,6 +47,8 @@ pub struct Shared {
     pub repositories: Arc<dyn Repositories>,
     pub remotes: Arc<dyn Remotes>,
     pub secrets: Arc<dyn Secrets>,
+    pub tasks: Arc<dyn Tasks>,
+    pub messenger: Arc<dyn Messenger>,
     pub clock: Arc<dyn Clock>,
     pub network: Arc<Network>,
     pub cancel: Cancel,
@@ -54,6 +58,7 @@ pub struct Shared {
     pub(crate) limits: Limits,
     pub(crate) log: Log,
     pub(crate) overlay: Overlay,
+    pub(crate) alerts: Alerts,
     pub(crate) progress: Progress,
     pub(crate) over: AtomicBool,
 }

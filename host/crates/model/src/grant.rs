@@ -45,6 +45,12 @@ pub struct Grants {
     /// Signals and commands by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub processes: BTreeMap<Name, ProcessGrant>,
+    /// Other tasks that may be looked at.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub tasks: BTreeSet<Name>,
+    /// Channels that messages may be sent through, by the name in `[channels]`.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub channels: BTreeSet<Name>,
 }
 
 /// A directory of the host.

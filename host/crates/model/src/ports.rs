@@ -6,6 +6,7 @@
 //! with [`Fault`](crate::Fault), and know nothing of grants: by the time one is
 //! called, a permit exists.
 
+pub mod around;
 pub mod database;
 pub mod remote;
 pub mod repository;

@@ -1,12 +1,14 @@
-//! Probes, and the task's state.
+//! Probes, alerts, the other tasks, and the task's state.
 
 use std::time::Duration;
 
 use super::Imports;
-use crate::bindings::mhost::plugin::probe;
+use crate::alerts::{Alerts, Message, Severity};
+use crate::bindings::mhost::plugin::{alerts, probe, tasks};
 use crate::bindings::wasi::keyvalue::store::{self, Bucket};
 use crate::probe::{DnsAnswer, Probe, RecordType, TcpAnswer, TlsAnswer};
 use crate::state::State;
+use crate::tasks::{Hold, TaskState, Tasks};
 use crate::{Error, Result};
 
 fn millis(timeout: Duration) -> u32 {
@@ -39,6 +41,36 @@ impl Probe for Imports {
 
     fn resolve(&self, name: &str, kind: RecordType, timeout: Duration) -> Result<DnsAnswer> {
         probe::resolve(name, kind, millis(timeout))
+    }
+}
+
+impl Alerts for Imports {
+    fn raise(
+        &self,
+        key: &str,
+        severity: Severity,
+        message: &str,
+        details: Option<&str>,
+    ) -> Result<()> {
+        alerts::raise(key, severity, message, details)
+    }
+
+    fn resolve(&self, key: &str, message: &str) -> Result<()> {
+        alerts::resolve(key, message)
+    }
+
+    fn send(&self, channel: &str, id: &str, message: &Message) -> Result<()> {
+        alerts::send(channel, id, message)
+    }
+}
+
+impl Tasks for Imports {
+    fn holders(&self, target: &str) -> Result<Vec<Hold>> {
+        tasks::holders(target)
+    }
+
+    fn status(&self, task: &str) -> Result<TaskState> {
+        tasks::status(task)
     }
 }
 

@@ -9,11 +9,12 @@ mod compute;
 mod data;
 mod files;
 mod output;
+mod people;
 mod powers;
 
 type Attack = fn(&Context, &Value) -> Result<Report, Failure>;
 
-const ATTACKS: [(&str, Attack); 34] = [
+const ATTACKS: [(&str, Attack); 35] = [
     ("nothing", compute::nothing),
     ("loop", compute::endless),
     ("memory", compute::memory),
@@ -48,6 +49,7 @@ const ATTACKS: [(&str, Attack); 34] = [
     ("secret", powers::secret),
     ("database", powers::database),
     ("services", powers::services),
+    ("people", people::people),
 ];
 
 /// The names of all attacks.

@@ -1,7 +1,9 @@
 //! The ports of a call that is granted nothing. The granter refuses before one of
 //! these is asked.
 
+use mhost_model::alert::Message;
 use mhost_model::grant::SecretSource;
+use mhost_model::ports::around::{Hold, Messenger, TaskState, Tasks};
 use mhost_model::ports::database::{Database, Databases};
 use mhost_model::ports::remote::{Remote, Remotes};
 use mhost_model::ports::repository::{Repositories, Repository};
@@ -43,6 +45,22 @@ impl Remotes for Nothing {
 
 impl Secrets for Nothing {
     fn read(&self, _source: &SecretSource) -> FaultResult<String> {
+        nothing()
+    }
+}
+
+impl Tasks for Nothing {
+    fn holders(&self, _target: &str) -> FaultResult<Vec<Hold>> {
+        nothing()
+    }
+
+    fn status(&self, _task: &Name) -> FaultResult<TaskState> {
+        nothing()
+    }
+}
+
+impl Messenger for Nothing {
+    fn send(&self, _channel: &Name, _message: Message) -> FaultResult<()> {
         nothing()
     }
 }

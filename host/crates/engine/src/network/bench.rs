@@ -23,6 +23,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use super::{Network, RecordKind, Resolver};
 use crate::Cancel;
 use crate::budget::WriteBudget;
+use crate::capabilities::alerts::Alerts;
 use crate::capabilities::progress::Progress;
 use crate::capabilities::state::Overlay;
 use crate::describe::nothing::Nothing;
@@ -85,6 +86,8 @@ impl Run {
             repositories: nothing.clone(),
             remotes: nothing.clone(),
             secrets: nothing.clone(),
+            tasks: nothing.clone(),
+            messenger: nothing.clone(),
             clock,
             network: Arc::new(self.network),
             cancel: Cancel::default(),
@@ -93,6 +96,7 @@ impl Run {
             limits: self.limits,
             log,
             overlay: Overlay::new(nothing.clone()),
+            alerts: Alerts::default(),
             progress: Progress::new(nothing),
             over: AtomicBool::new(false),
         })

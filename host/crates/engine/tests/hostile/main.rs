@@ -9,6 +9,7 @@ mod dry_run;
 mod failures;
 mod loading;
 mod output;
+mod people;
 mod powers;
 mod resources;
 mod support;

@@ -152,6 +152,8 @@ impl Attack {
             repositories: fake.clone(),
             remotes: fake.clone(),
             secrets: fake.clone(),
+            tasks: fake.clone(),
+            messenger: fake.clone(),
             state: fake.clone(),
             log: fake.clone(),
             progress: fake.clone(),

@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
+use mhost_model::alert::Message;
 use mhost_model::grant::SecretSource;
+use mhost_model::ports::around::{Hold, Messenger, TaskState, Tasks};
 use mhost_model::ports::database::{
     Database, DatabaseInfo, Databases, Packed, Page, Row, TableInfo, Transaction, Value, Verdict,
 };
@@ -15,7 +17,7 @@ use mhost_model::ports::run::{
     FenceCheck, LogSink, ProgressSink, ProgressState, Secrets, StateReader,
 };
 use mhost_model::run::LogLine;
-use mhost_model::{Fault, FaultResult, Instant, Name};
+use mhost_model::{Fault, FaultResult, Instant, Name, RunId};
 
 /// All ports in one.
 #[derive(Default)]
@@ -89,6 +91,28 @@ impl Secrets for Fake {
         };
         let found = self.secrets.lock().unwrap().get(name).cloned();
         found.ok_or_else(|| Fault::NotFound(name.clone()))
+    }
+}
+
+impl Tasks for Fake {
+    fn holders(&self, target: &str) -> FaultResult<Vec<Hold>> {
+        let hold = Hold {
+            task: "pack".parse().unwrap(),
+            run: RunId(7),
+            since: Instant::UNIX_EPOCH,
+        };
+        Ok(if target == "held" { vec![hold] } else { vec![] })
+    }
+
+    fn status(&self, task: &Name) -> FaultResult<TaskState> {
+        Err(Fault::NotFound(format!("there is no task `{task}`")))
+    }
+}
+
+impl Messenger for Fake {
+    fn send(&self, channel: &Name, message: Message) -> FaultResult<()> {
+        self.ask(format!("send {} through {channel}", message.id));
+        Ok(())
     }
 }
 
