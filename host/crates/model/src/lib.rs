@@ -5,11 +5,14 @@
 //! lies on the disk is `mhost-store`'s, how a grant is enforced is
 //! `mhost-engine`'s.
 
+pub mod alert;
+pub mod channel;
 pub mod clock;
 pub mod fault;
 pub mod grant;
 pub mod id;
 pub mod limits;
+pub mod notify;
 pub mod plan;
 pub mod plugin;
 pub mod policy;

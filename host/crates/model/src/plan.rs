@@ -4,10 +4,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::run::{Outcome, RunError, RunState, Trigger};
+use crate::run::{Outcome, Run, RunError, RunState, Trigger};
 use crate::schedule::Schedule;
 use crate::task::Task;
-use crate::{Fence, Instant, RunId};
+use crate::{Fence, Instant, RunId, Span};
 
 /// What the store knows of a task's progress.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -122,6 +122,23 @@ pub struct Era {
     pub zone: Option<Vec<ZoneChange>>,
 }
 
+/// Something that the operator did not expect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "alert", rename_all = "kebab-case")]
+pub enum Alert {
+    /// Due, and not started within `start_within`.
+    NotStarted { fire_at: Instant, late_by: Span },
+    /// Running for longer than `finish_within`.
+    RunsTooLong { run: RunId, started_at: Instant },
+    /// It ended sooner than `at_least`: it has probably done nothing.
+    FinishedTooFast { run: RunId, took: Span },
+    /// No success for longer than the schedule explains.
+    NoSuccess {
+        since: Instant,
+        expected_by: Instant,
+    },
+}
+
 /// Pure decisions; implemented by `mhost-sched`.
 pub trait Planner: Send + Sync {
     /// A task that was created, changed, enabled or disabled at `now`: its first
@@ -166,6 +183,23 @@ pub trait Planner: Send + Sync {
     /// its schedule says any more because the zones' data changed. A fire that is due
     /// already keeps its time. None where nothing moves.
     fn realigned(&self, _task: &Task, _progress: &Progress, _now: Instant) -> Option<Armed> {
+        None
+    }
+
+    /// Rule 10: what is amiss with a task now, and when to look again at the latest; none
+    /// where no time can bring anything. `running` holds the starts of its living runs.
+    fn watch(
+        &self,
+        _task: &Task,
+        _progress: &Progress,
+        _running: &[(RunId, Instant)],
+        _now: Instant,
+    ) -> (Vec<Alert>, Option<Instant>) {
+        (Vec::new(), None)
+    }
+
+    /// Rule 10: whether a run that succeeded did so suspiciously fast.
+    fn too_fast(&self, _task: &Task, _run: &Run) -> Option<Alert> {
         None
     }
 }

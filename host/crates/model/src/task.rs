@@ -1,9 +1,12 @@
 //! A task: a stored definition of work.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::grant::Grants;
 use crate::limits::Limits;
+use crate::notify::Notify;
 use crate::plugin::{Digest, PluginRef};
 use crate::policy::Policy;
 use crate::schedule::Schedule;
@@ -25,8 +28,15 @@ pub struct TaskSpec {
     /// Checked against the action's schema.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub config: serde_json::Map<String, serde_json::Value>,
+    /// What its runs are at work on, by the names that others know it by (a check's
+    /// target, another task): alerts about them are silent meanwhile.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub holds: BTreeSet<String>,
     #[serde(default)]
     pub grants: Grants,
+    /// Who is told of what happens; as `[notify]` says where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify: Option<Notify>,
     #[serde(default)]
     pub policy: Policy,
     #[serde(default)]

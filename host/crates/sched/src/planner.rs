@@ -6,13 +6,16 @@ pub(crate) mod missed;
 mod overlap;
 mod retry;
 
-use mhost_model::Instant;
-use mhost_model::plan::{Armed, Decision, Ended, OpenRun, Planner, Progress, Verdict, ZoneChange};
+use mhost_model::plan::{
+    Alert, Armed, Decision, Ended, OpenRun, Planner, Progress, Verdict, ZoneChange,
+};
+use mhost_model::run::Run;
 use mhost_model::schedule::{Fields, Schedule};
 use mhost_model::task::Task;
+use mhost_model::{Instant, RunId};
 
-use crate::jitter;
 use crate::zone::{parse_zone, zone_changes, zone_data_version};
+use crate::{jitter, watch};
 
 /// The planner, with a bounded memory of compiled schedules.
 #[derive(Debug, Default)]
@@ -77,5 +80,22 @@ impl Planner for Scheduler {
         }
         let armed = self.arm(task, from);
         (armed.0 != progress.next_due).then_some(armed)
+    }
+
+    fn watch(
+        &self,
+        task: &Task,
+        progress: &Progress,
+        running: &[(RunId, Instant)],
+        now: Instant,
+    ) -> (Vec<Alert>, Option<Instant>) {
+        match self.cache.compiled(&task.spec.schedule) {
+            Some(schedule) => watch::standing(task, &schedule, progress, running, now),
+            None => (Vec::new(), None),
+        }
+    }
+
+    fn too_fast(&self, task: &Task, run: &Run) -> Option<Alert> {
+        watch::ended(task, run.id, run.started_at?, run.finished_at?)
     }
 }

@@ -2,30 +2,13 @@
 //! each once, is the host's; each alert comes with the instant that it hangs on.
 
 use chrono::TimeDelta;
+pub use mhost_model::plan::Alert;
 use mhost_model::plan::Progress;
 use mhost_model::task::Task;
 use mhost_model::{Instant, RunId, Span};
-use serde::{Deserialize, Serialize};
 
 use crate::Compiled;
 use crate::jitter;
-
-/// Something that the operator did not expect.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "alert", rename_all = "kebab-case")]
-pub enum Alert {
-    /// Due, and not started within `start_within`.
-    NotStarted { fire_at: Instant, late_by: Span },
-    /// Running for longer than `finish_within`.
-    RunsTooLong { run: RunId, started_at: Instant },
-    /// It ended sooner than `at_least`: it has probably done nothing.
-    FinishedTooFast { run: RunId, took: Span },
-    /// No success for longer than the schedule explains.
-    NoSuccess {
-        since: Instant,
-        expected_by: Instant,
-    },
-}
 
 /// What is amiss with a task now, and when to look again at the latest. `running`
 /// holds the starts of its living runs.
@@ -110,18 +93,23 @@ fn too_long(task: &Task, running: &[(RunId, Instant)], looks: &mut Looks) {
 /// retries until the fire after that, for they end before it.
 fn no_success(task: &Task, schedule: &Compiled, progress: &Progress, looks: &mut Looks) {
     let since = progress.last_success.unwrap_or(task.created_at);
-    let Some(next) = schedule.next_after(since, task.created_at) else {
-        return;
-    };
+    let by = success_due(task, schedule, progress);
+    looks.look(by, |expected_by| Alert::NoSuccess { since, expected_by });
+}
+
+/// When the schedule calls for the next success at the latest; none where it has no more
+/// due times.
+pub fn success_due(task: &Task, schedule: &Compiled, progress: &Progress) -> Option<Instant> {
+    let since = progress.last_success.unwrap_or(task.created_at);
+    let next = schedule.next_after(since, task.created_at)?;
     let policy = &task.spec.policy;
     let one_try =
         jitter::start_at(task.id, policy, next).checked_add_signed(task.spec.limits.time.delta());
     let following = schedule.next_after(next, task.created_at);
-    let by = match following {
+    match following {
         Some(following) if policy.retry.attempts > 1 => one_try.max(Some(following)),
         _ => one_try,
-    };
-    looks.look(by, |expected_by| Alert::NoSuccess { since, expected_by });
+    }
 }
 
 fn span(delta: TimeDelta) -> Span {

@@ -13,9 +13,11 @@ mod end;
 mod era;
 mod forget;
 mod held;
+mod holdings;
 mod lease;
 mod log;
 mod migrate;
+mod notice;
 mod open;
 mod overlap;
 mod read;
@@ -32,13 +34,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use mhost_model::alert::Attachment;
+use mhost_model::notify::Standing;
 use mhost_model::plan::Planner;
 use mhost_model::run::{LogLine, Run};
 use mhost_model::{Clock, Instant, Name, NodeId, RunId, Span, TaskId};
 
 use crate::{
     Answer, Ask, ClaimDue, ClaimKey, Claimed, Completed, Completion, Definitions, Edit, Forget,
-    History, RenewedZones, RunFilter, StoreResult, TaskStatus, TaskStore,
+    History, Holding, Letter, Notices, Posting, RenewedZones, RunFilter, StoreResult, TaskStatus,
+    TaskStore, Tried,
 };
 pub use migrate::FORMAT;
 use source::Source;
@@ -103,6 +108,69 @@ impl RedbStore {
             planner: Arc::clone(&options.planner),
             worker: Worker::start(database, opened, source, options)?,
         })
+    }
+}
+
+#[async_trait]
+impl Notices for RedbStore {
+    async fn waiting(&self, limit: usize) -> StoreResult<Vec<Letter>> {
+        self.worker
+            .read("read the outbox", move |snapshot| {
+                snapshot.waiting_letters(limit)
+            })
+            .await
+    }
+
+    async fn letters(&self, limit: usize) -> StoreResult<Vec<Letter>> {
+        self.worker
+            .read("read letters", move |snapshot| snapshot.letters(limit))
+            .await
+    }
+
+    async fn delivered_since(&self, since: Instant) -> StoreResult<Vec<(Name, Instant)>> {
+        self.worker
+            .read("read what was delivered", move |snapshot| {
+                snapshot.delivered_since(since)
+            })
+            .await
+    }
+
+    async fn enclosures(&self, letter: u64) -> StoreResult<Vec<Attachment>> {
+        self.worker
+            .read("read enclosures", move |snapshot| {
+                snapshot.enclosures(letter)
+            })
+            .await
+    }
+
+    async fn post(&self, posting: Posting) -> StoreResult<bool> {
+        self.worker
+            .change("post a message", move |tx| tx.post(&posting))
+            .await
+    }
+
+    async fn tried(&self, tried: Vec<Tried>) -> StoreResult<()> {
+        self.worker
+            .change("write down what was delivered", move |tx| tx.tried(&tried))
+            .await
+    }
+
+    async fn alerts(&self) -> StoreResult<Vec<Standing>> {
+        self.worker
+            .read("read alerts", |snapshot| snapshot.alerts())
+            .await
+    }
+
+    async fn acknowledge(
+        &self,
+        task: Option<Name>,
+        key: Option<String>,
+    ) -> StoreResult<Vec<Standing>> {
+        self.worker
+            .change("acknowledge alerts", move |tx| {
+                tx.acknowledge(task.as_ref(), key.as_deref())
+            })
+            .await
     }
 }
 
@@ -293,6 +361,12 @@ impl TaskStore for RedbStore {
 
     async fn compact(&self) -> StoreResult<()> {
         self.worker.compact().await
+    }
+
+    async fn holdings(&self) -> StoreResult<Vec<Holding>> {
+        self.worker
+            .read("look who holds what", |snapshot| snapshot.holdings())
+            .await
     }
 
     async fn verify(&self) -> StoreResult<Vec<String>> {

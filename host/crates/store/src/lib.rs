@@ -9,7 +9,9 @@
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod embedded;
+mod notices;
 mod traits;
 
 pub use embedded::{FORMAT, OpenOptions, RedbStore};
+pub use notices::*;
 pub use traits::*;

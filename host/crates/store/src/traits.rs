@@ -3,6 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
+use mhost_model::alert::AlertChange;
+use mhost_model::channel::ChannelDef;
+use mhost_model::notify::Notify;
 use mhost_model::plan::{Ended, Era, Progress};
 use mhost_model::plugin::{Digest, PluginRecord};
 use mhost_model::ports::run::StateChanges;
@@ -160,6 +163,8 @@ pub struct Completion {
     pub state: StateChanges,
     /// The rest of the log.
     pub log: Vec<LogLine>,
+    /// What the run said of its alerts; committed however it ended.
+    pub alerts: Vec<AlertChange>,
 }
 
 /// What a completion or a reap made of a run.
@@ -211,6 +216,10 @@ pub enum Edit {
     RemoveRemote(Name),
     PutPool(Name, PoolDef),
     RemovePool(Name),
+    PutChannel(Name, Box<ChannelDef>),
+    RemoveChannel(Name),
+    /// Who is told where a task does not say.
+    SetNotify(Option<Notify>),
     /// By name and version.
     PutPlugin(Box<PluginRecord>),
     RemovePlugin {
@@ -226,6 +235,9 @@ pub struct Definitions {
     pub repositories: BTreeMap<Name, RepositoryDef>,
     pub remotes: BTreeMap<Name, RemoteDef>,
     pub pools: BTreeMap<Name, PoolDef>,
+    pub channels: BTreeMap<Name, ChannelDef>,
+    /// Who is told where a task does not say.
+    pub notify: Option<Notify>,
     pub plugins: Vec<PluginRecord>,
 }
 
@@ -277,6 +289,16 @@ pub struct Moved {
     pub task: Name,
     pub was: Option<Instant>,
     pub is: Option<Instant>,
+}
+
+/// A living run, and what its task holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holding {
+    pub task: Name,
+    pub run: RunId,
+    /// When the run started.
+    pub since: Instant,
+    pub holds: BTreeSet<String>,
 }
 
 /// Which runs to list, newest first.
@@ -390,6 +412,9 @@ pub trait TaskStore: Send + Sync {
 
     /// Gives back room that is not used any more. Nothing else is answered meanwhile.
     async fn compact(&self) -> StoreResult<()>;
+
+    /// The living runs of tasks that hold something.
+    async fn holdings(&self) -> StoreResult<Vec<Holding>>;
 
     /// Checks every record and index; each finding is a line. Empty is sound.
     async fn verify(&self) -> StoreResult<Vec<String>>;

@@ -37,6 +37,8 @@ pub fn task(expr: &str, policy: Policy) -> Task {
         description: None,
         renamed_from: None,
         config: serde_json::Map::new(),
+        holds: Default::default(),
+        notify: None,
         grants: Default::default(),
         policy,
         limits: Default::default(),

@@ -388,11 +388,17 @@ pub async fn definitions_come_and_go(s: &Subject) {
         engine: Engine::Redb,
         path: "/srv/x.redb".into(),
     };
+    let channel = serde_json::json!({"kind": "syslog", "rate": 3});
+    let channel = mhost_model::channel::ChannelDef::read(channel).unwrap();
+    let notify: mhost_model::notify::Notify =
+        serde_json::from_str(r#"{"channels":["x"],"repeat":"4h"}"#).unwrap();
     let expected = Definitions {
         databases: [(x(), database.clone())].into(),
         repositories: [(x(), RepositoryDef { url: url() })].into(),
         remotes: [(x(), RemoteDef { url: url() })].into(),
         pools: [(x(), PoolDef { size: 4 })].into(),
+        channels: [(x(), channel.clone())].into(),
+        notify: Some(notify.clone()),
         plugins: vec![plugin("1.0.0"), plugin("1.1.0")],
     };
     let batch = vec![
@@ -400,6 +406,8 @@ pub async fn definitions_come_and_go(s: &Subject) {
         Edit::PutRepository(x(), RepositoryDef { url: url() }),
         Edit::PutRemote(x(), RemoteDef { url: url() }),
         Edit::PutPool(x(), PoolDef { size: 9 }),
+        Edit::PutChannel(x(), Box::new(channel)),
+        Edit::SetNotify(Some(notify)),
         Edit::PutPool(x(), PoolDef { size: 4 }),
         Edit::PutPlugin(Box::new(plugin("1.1.0"))),
         Edit::PutPlugin(Box::new(plugin("1.0.0"))),

@@ -47,6 +47,8 @@ pub fn spec(every: u64) -> TaskSpec {
         description: None,
         renamed_from: None,
         config: serde_json::Map::new(),
+        holds: Default::default(),
+        notify: None,
         grants: Default::default(),
         policy: Policy::default(),
         limits: Default::default(),
@@ -128,6 +130,7 @@ impl Subject {
             receipt: Some(Default::default()),
             state: BTreeMap::new(),
             log: Vec::new(),
+            alerts: Vec::new(),
         }
     }
 

@@ -63,6 +63,7 @@ impl Tx<'_> {
         self.claim_waiting(&mut round)?;
         self.claim_timed(&mut round)?;
         let mut done = round.done;
+        done.more |= self.look_around(round.limit)?;
         done.cancel.append(&mut self.memory.cancel);
         done.cancel.sort();
         done.cancel.dedup();

@@ -16,6 +16,10 @@ pub const DATABASE: &str = "database";
 pub const REPOSITORY: &str = "repository";
 pub const REMOTE: &str = "remote";
 pub const POOL: &str = "pool";
+pub const CHANNEL: &str = "channel";
+pub const NOTIFY: &str = "notify";
+/// The name under which it stands who is told where a task does not say.
+pub const EVERYBODY: &str = "default";
 
 impl Tx<'_> {
     pub fn edit(&mut self, edits: &[Edit]) -> Res<()> {
@@ -29,6 +33,7 @@ impl Tx<'_> {
             .try_for_each(|edit| self.edit_one(edit, &catch_up))?;
         // Slots, schedules and quarantines may have changed: look at all that waits.
         self.memory.stirred = true;
+        self.memory.routes = None;
         Ok(())
     }
 
@@ -56,6 +61,13 @@ impl Tx<'_> {
             Edit::RemoveRemote(name) => self.undefine(REMOTE, name.as_str()),
             Edit::PutPool(name, def) => self.define(POOL, name.as_str(), def),
             Edit::RemovePool(name) => self.undefine(POOL, name.as_str()),
+            Edit::PutChannel(name, def) => self.define(CHANNEL, name.as_str(), &**def),
+            Edit::RemoveChannel(name) => self.undefine(CHANNEL, name.as_str()),
+            Edit::SetNotify(Some(notify)) => self.define(NOTIFY, EVERYBODY, notify),
+            Edit::SetNotify(None) => {
+                self.tables.definitions.remove((NOTIFY, EVERYBODY))?;
+                Ok(())
+            }
             Edit::PutPlugin(plugin) => {
                 let bytes = encode(&**plugin)?;
                 let manifest = &plugin.manifest;

@@ -3,10 +3,11 @@
 
 use mhost_model::plan::{Ended, Verdict};
 use mhost_model::run::{ErrorKind, Outcome, Run, RunError, RunState};
+use mhost_model::task::Task;
 use mhost_model::{Instant, Name, RunId, TaskId};
 
 use super::held::Held;
-use super::record::{Row, StateValue, encode, instant, millis};
+use super::record::{Row, StateValue, encode, get, instant, millis};
 use super::trouble::{Res, Trouble};
 use super::tx::Tx;
 use crate::{Completed, Completion, StoreError};
@@ -29,10 +30,26 @@ impl Tx<'_> {
             self.change_state(task, completion)?;
         }
         let run = self.end_attempt(row, &completion.ended)?;
+        self.change_alerts_of(&run, completion)?;
         Ok(Completed {
             run,
             next_wake: self.next_wake()?,
         })
+    }
+
+    /// What the run said of its task's alerts.
+    fn change_alerts_of(&mut self, run: &Run, completion: &Completion) -> Res<()> {
+        if completion.alerts.is_empty() {
+            return Ok(());
+        }
+        let task = match counts_for(run) {
+            Some(task) => get::<Task, _>(&*self.tables.tasks, task.0)?,
+            None => None,
+        };
+        match task {
+            Some(task) => self.change_alerts(&task, run, &completion.alerts),
+            None => Ok(()),
+        }
     }
 
     /// The state of a task that was removed meanwhile is gone, and stays gone.
@@ -110,6 +127,7 @@ impl Tx<'_> {
         self.put_row(&row)?;
         if let Some(mut held) = held {
             let end = account(&mut held, &row.run, outcome);
+            self.tell_end(&held.task, &row.run, outcome)?;
             self.put_back(held)?;
             self.set_off(end)?;
         }

@@ -63,8 +63,9 @@ impl Tx<'_> {
         if stirred || self.has_arrears()? {
             return Ok(Some(self.now));
         }
-        let due = self.first_due()?.map(|(at, _)| instant(at));
-        due.transpose().map_err(Trouble::Damaged)
+        let first = self.first_due()?.into_iter().chain(self.first_look()?);
+        let at = first.map(|(at, _)| at).min();
+        at.map(instant).transpose().map_err(Trouble::Damaged)
     }
 
     /// When there is something to claim or to reap again.

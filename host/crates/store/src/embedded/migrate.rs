@@ -6,14 +6,14 @@
 use redb::{ReadableTable, WriteTransaction};
 
 use super::dependents::watches;
-use super::record::decode;
-use super::tables::{ARREARS, ERAS, MARKS, META, TASKS, WATCHERS, ZONES};
+use super::record::{WatchRec, decode, encode};
+use super::tables::{ARREARS, ERAS, LOOKS, MARKS, META, TASKS, WATCHED, WATCHERS, ZONES};
 use super::trouble::Res;
 
 /// One step: from the format at its place in [`STEPS`], counted from 1, to the next.
 type Step = fn(&WriteTransaction) -> Res<()>;
 
-const STEPS: &[Step] = &[chain_of_fires];
+const STEPS: &[Step] = &[chain_of_fires, notices];
 
 /// What the proof of the chain of fires stands on, and the marks of watched directories.
 fn chain_of_fires(txn: &WriteTransaction) -> Res<()> {
@@ -27,6 +27,22 @@ fn chain_of_fires(txn: &WriteTransaction) -> Res<()> {
         if watches(&decode(task.value())?) {
             watchers.insert(id.value(), ())?;
         }
+    }
+    Ok(())
+}
+
+/// From 2 to 3: what people are told. Every task is looked at once, soon.
+fn notices(txn: &WriteTransaction) -> Res<()> {
+    let mut looks = txn.open_table(LOOKS)?;
+    let mut watched = txn.open_table(WATCHED)?;
+    for row in txn.open_table(TASKS)?.iter()? {
+        let task = row?.0.value();
+        let rec = WatchRec {
+            look_at: Some(0),
+            since: 0,
+        };
+        looks.insert((0, task), ())?;
+        watched.insert(task, encode(&rec)?.as_slice())?;
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use mhost_model::task::Task;
 use mhost_model::{Name, RunId, TaskId};
 use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable};
 
-use super::edit::{DATABASE, POOL, REMOTE, REPOSITORY};
+use super::edit::{CHANNEL, DATABASE, NOTIFY, POOL, REMOTE, REPOSITORY};
 use super::held::view;
 use super::record::{LogChunk, ProgressRec, Record, StateValue, decode, get};
 use super::tables::{DEFINITIONS, LOGS, NAMES, PLUGINS, PROGRESS, RUNNING, STATE, TASKS};
@@ -36,6 +36,8 @@ impl Snapshot {
             repositories: self.defined(REPOSITORY)?,
             remotes: self.defined(REMOTE)?,
             pools: self.defined(POOL)?,
+            channels: self.defined(CHANNEL)?,
+            notify: self.defined(NOTIFY)?.into_values().next(),
             plugins: plugins.collect::<Res<_>>()?,
         })
     }

@@ -9,6 +9,7 @@
 mod codes;
 mod defined;
 mod era;
+mod letter;
 mod line;
 mod progress;
 mod run;
@@ -19,6 +20,7 @@ use redb::ReadableTable;
 use super::trouble::{Res, Trouble};
 pub use codes::{instant, millis};
 pub use era::{ArrearsRec, EraRec, ZoneRec};
+pub use letter::{Enclosure, WatchRec};
 pub use line::LogChunk;
 pub use progress::{OpenRec, OpenState, ProgressRec};
 pub use run::{Row, RunningRec};

@@ -57,6 +57,23 @@ pub const DEFINITIONS: TableDefinition<(&str, &str), Bytes> = TableDefinition::n
 /// (name, version) → plugin.
 pub const PLUGINS: TableDefinition<(&str, &str), Bytes> = TableDefinition::new("plugins");
 
+/// (task, alert) → what stands. The alert's name begins with whose it is: `host:` or
+/// `plugin:`.
+pub const ALERTS: TableDefinition<(u64, &str), Bytes> = TableDefinition::new("alerts");
+/// Letter id → letter: what people are told, before and after it was delivered.
+pub const LETTERS: TableDefinition<u64, Bytes> = TableDefinition::new("letters");
+/// Letters that wait to be delivered.
+pub const OUTBOX: TableDefinition<u64, ()> = TableDefinition::new("outbox");
+/// (letter, number) → a file that goes with it; gone once it was delivered.
+pub const ENCLOSURES: TableDefinition<(u64, u64), Bytes> = TableDefinition::new("enclosures");
+/// (task, channel, the message's own id) → when it was posted: it is not posted twice.
+pub const POSTED: TableDefinition<(u64, &str, &str), i64> = TableDefinition::new("posted");
+/// (when, task): the time to look whether the task does as is expected of it. An entry may
+/// be too early, never too late.
+pub const LOOKS: TableDefinition<(i64, u64), ()> = TableDefinition::new("looks");
+/// Task id → its place in the table above.
+pub const WATCHED: TableDefinition<u64, Bytes> = TableDefinition::new("watched");
+
 /// A table that remembers whether the present message wrote anything, so that a
 /// message that fails before its first write costs the others of its group nothing.
 pub struct Sheet<'t, K: Key + 'static, V: Value + 'static> {
@@ -121,6 +138,13 @@ pub struct Tables<'t> {
     pub marks: Sheet<'t, u64, Bytes>,
     pub definitions: Sheet<'t, (&'static str, &'static str), Bytes>,
     pub plugins: Sheet<'t, (&'static str, &'static str), Bytes>,
+    pub alerts: Sheet<'t, (u64, &'static str), Bytes>,
+    pub letters: Sheet<'t, u64, Bytes>,
+    pub outbox: Sheet<'t, u64, ()>,
+    pub enclosures: Sheet<'t, (u64, u64), Bytes>,
+    pub posted: Sheet<'t, (u64, &'static str, &'static str), i64>,
+    pub looks: Sheet<'t, (i64, u64), ()>,
+    pub watched: Sheet<'t, u64, Bytes>,
 }
 
 impl<'t> Tables<'t> {
@@ -148,6 +172,13 @@ impl<'t> Tables<'t> {
             marks: Sheet::open(txn, wrote, MARKS)?,
             definitions: Sheet::open(txn, wrote, DEFINITIONS)?,
             plugins: Sheet::open(txn, wrote, PLUGINS)?,
+            alerts: Sheet::open(txn, wrote, ALERTS)?,
+            letters: Sheet::open(txn, wrote, LETTERS)?,
+            outbox: Sheet::open(txn, wrote, OUTBOX)?,
+            enclosures: Sheet::open(txn, wrote, ENCLOSURES)?,
+            posted: Sheet::open(txn, wrote, POSTED)?,
+            looks: Sheet::open(txn, wrote, LOOKS)?,
+            watched: Sheet::open(txn, wrote, WATCHED)?,
         })
     }
 }

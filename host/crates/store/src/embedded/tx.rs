@@ -2,11 +2,13 @@
 //! and the rows that several operations write.
 
 use std::cell::Cell;
+use std::sync::Arc;
 
 use mhost_model::plan::Planner;
 use mhost_model::run::{Run, RunState, Trigger};
 use mhost_model::{Instant, NodeId, RunId, Span, TaskId};
 
+use super::notice::Routes;
 use super::record::{Counters, Row, RunningRec, encode, get, instant, millis};
 use super::tables::Tables;
 use super::trouble::{Res, Trouble};
@@ -18,6 +20,8 @@ pub struct Memory {
     pub stirred: bool,
     /// Living runs to cancel, for the next claim to hand out.
     pub cancel: Vec<RunId>,
+    /// Who is told of what, as it is defined; read when it is needed.
+    pub routes: Option<Arc<Routes>>,
 }
 
 impl Default for Memory {
@@ -26,6 +30,7 @@ impl Default for Memory {
         Self {
             stirred: true,
             cancel: Vec::new(),
+            routes: None,
         }
     }
 }

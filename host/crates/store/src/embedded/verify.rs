@@ -2,12 +2,15 @@
 //! in both directions. What is found is told, a line each; nothing is mended here.
 
 mod ledger;
+mod notices;
 mod tasks;
 
+use mhost_model::channel::ChannelDef;
+use mhost_model::notify::Notify;
 use mhost_model::resource::{DatabaseDef, PoolDef, RemoteDef, RepositoryDef};
 use redb::{Database, ReadableTable};
 
-use super::edit::{DATABASE, POOL, REMOTE, REPOSITORY};
+use super::edit::{CHANNEL, DATABASE, NOTIFY, POOL, REMOTE, REPOSITORY};
 use super::read::{Snapshot, parse_name};
 use super::record::{Counters, decode, get};
 use super::tables::{DEFINITIONS, META, PLUGINS};
@@ -61,8 +64,8 @@ pub fn findings(database: &mut Database) -> Res<Vec<String>> {
         }
     }
     let snapshot = Snapshot::of(database)?;
-    let checks: [fn(&Snapshot, &mut Findings) -> Res<()>; 3] =
-        [definitions, tasks::check, ledger::check];
+    let checks: [fn(&Snapshot, &mut Findings) -> Res<()>; 4] =
+        [definitions, tasks::check, ledger::check, notices::check];
     for check in checks {
         let checked = check(&snapshot, &mut findings);
         findings.readable("the check ended early", checked);
@@ -86,6 +89,8 @@ fn definitions(snapshot: &Snapshot, findings: &mut Findings) -> Res<()> {
             REPOSITORY => decode::<RepositoryDef>(value).map(drop),
             REMOTE => decode::<RemoteDef>(value).map(drop),
             POOL => decode::<PoolDef>(value).map(drop),
+            CHANNEL => decode::<ChannelDef>(value).map(drop),
+            NOTIFY => decode::<Notify>(value).map(drop),
             other => Err(Trouble::Damaged(format!("`{other}` is no kind"))),
         };
         let read = read.and_then(|()| parse_name(name));

@@ -9,5 +9,6 @@ mod faults;
 mod files;
 mod formats;
 mod model;
+mod notices;
 mod tape;
 mod zones;

@@ -115,6 +115,7 @@ impl Tx<'_> {
         row.run.reason = Some(passed.reason.clone());
         row.run.finished_at = Some(self.now);
         self.put_row(&row)?;
+        self.tell_end(&held.task, &row.run, passed.outcome)?;
         rows.push(row.run);
         Ok(())
     }
@@ -155,6 +156,7 @@ impl Tx<'_> {
         row.run.action = held.task.spec.action.clone();
         row.run.digest = Some(held.task.pin);
         self.occupy(&mut row.run, by, held.task.spec.policy.pool.as_str())?;
-        self.put_row(row)
+        self.put_row(row)?;
+        self.tell_start(&held.task, &row.run)
     }
 }

@@ -68,6 +68,7 @@ impl Tx<'_> {
         let mut held = Held::new(task);
         let from = self.now_ms();
         self.arm(&mut held, from)?;
+        self.watch_task(&held, true)?;
         self.put_back(held)
     }
 
@@ -108,6 +109,8 @@ impl Tx<'_> {
             self.move_wake(&mut held);
         }
         self.save_task(Some(&old), &held.task)?;
+        let anew = old.spec.schedule != spec.schedule || old.enabled != enabled;
+        self.watch_task(&held, anew)?;
         self.put_back(held)
     }
 
@@ -173,6 +176,8 @@ impl Tx<'_> {
         self.tables.names.remove(name.as_str())?;
         self.index_watcher(Some(&held.task), None)?;
         self.index_dependency(Some(&held.task), None)?;
+        self.forget_alerts(held.task.id)?;
+        self.forget_watch(held.task.id)?;
         self.forget_state(id)
     }
 
@@ -201,6 +206,7 @@ impl Tx<'_> {
         if enabled && !catch_up {
             self.tables.marks.remove(held.task.id.0)?;
         }
+        self.watch_task(&held, true)?;
         self.resave(held)
     }
 

@@ -1,5 +1,7 @@
 //! What people define: JSON, since the model's types read themselves from it.
 
+use mhost_model::channel::ChannelDef;
+use mhost_model::notify::Notify;
 use mhost_model::plugin::PluginRecord;
 use mhost_model::resource::{DatabaseDef, PoolDef, RemoteDef, RepositoryDef};
 use mhost_model::task::Task;
@@ -34,6 +36,8 @@ defined! {
     RepositoryDef, "a repository's definition";
     RemoteDef, "a remote's definition";
     PoolDef, "a pool's definition";
+    ChannelDef, "a channel's definition";
+    Notify, "who is told";
 }
 
 /// Refuses what could be written but not read back, such as a configuration that is

@@ -1,0 +1,223 @@
+//! Alerts that stand. Each is told once: when it begins, when it becomes another one, and
+//! again only where its task asks for that.
+
+use mhost_model::alert::AlertChange;
+use mhost_model::notify::{Event, Notify, Standing};
+use mhost_model::run::Run;
+use mhost_model::task::Task;
+use mhost_model::{Instant, Name, TaskId};
+use redb::ReadableTable;
+
+use super::super::holdings::holdings;
+use super::super::read::Snapshot;
+use super::super::record::{decode, encode, get};
+use super::super::tables::ALERTS;
+use super::super::trouble::Res;
+use super::super::tx::Tx;
+use super::route::Audience;
+
+/// Whose an alert is; the beginning of its name in the table.
+pub const HOST: &str = "host:";
+pub const PLUGIN: &str = "plugin:";
+
+/// The alert's name in the table.
+fn slot(whose: &str, key: &str) -> String {
+    format!("{whose}{key}")
+}
+
+impl Tx<'_> {
+    /// What a run said of its alerts, in the transaction of its end.
+    pub fn change_alerts(&mut self, task: &Task, run: &Run, changes: &[AlertChange]) -> Res<()> {
+        for change in changes {
+            match change {
+                AlertChange::Raise {
+                    key,
+                    severity,
+                    message,
+                    details,
+                } => {
+                    let said = (key.as_str(), *severity, message.as_str());
+                    let event = Event::raised(task, run, said, details.clone(), self.now);
+                    self.stand(task, PLUGIN, event, String::new())?;
+                }
+                AlertChange::Resolve { key, message } => {
+                    let over = self.take_alert(task.id, &slot(PLUGIN, key))?;
+                    let over: Vec<Standing> = over.into_iter().collect();
+                    self.tell_recovery(task, &over, &format!("{key}: {message}"))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets an alert stand, and tells it if that is news. Nothing while somebody works on
+    /// what it is about.
+    pub(super) fn stand(
+        &mut self,
+        task: &Task,
+        whose: &str,
+        event: Event,
+        instance: String,
+    ) -> Res<()> {
+        if self.held(task, &event)? {
+            return Ok(());
+        }
+        let name = slot(whose, event.key.as_deref().unwrap_or_default());
+        let before: Option<Standing> = get(&*self.tables.alerts, (task.id.0, name.as_str()))?;
+        let mut standing = Standing::after(before.as_ref(), &event, instance);
+        if standing.told == 0 {
+            self.tell_standing(task, &mut standing)?;
+        }
+        self.put_alert(task.id, &name, &standing)
+    }
+
+    /// Tells what stands; a further telling is due as the task asks.
+    fn tell_standing(&mut self, task: &Task, standing: &mut Standing) -> Res<()> {
+        let event = standing.event(self.now);
+        if self.tell(task, &event, Audience::News)? == 0 {
+            return Ok(());
+        }
+        standing.told += 1;
+        standing.told_at = Some(self.now);
+        let routes = self.routes()?;
+        if let Some(at) = routes.of(task).and_then(|notify| again(standing, notify)) {
+            self.look_by(task.id, at)?;
+        }
+        Ok(())
+    }
+
+    /// Tells again what is due for it; answers when the next telling is.
+    pub(super) fn repeat(&mut self, task: &Task) -> Res<Option<Instant>> {
+        let routes = self.routes()?;
+        let Some(notify) = routes.of(task).filter(|notify| notify.repeat.is_some()) else {
+            return Ok(None);
+        };
+        let mut next: Option<Instant> = None;
+        for (name, mut standing) in self.alerts_of(task.id, "")? {
+            let Some(at) = again(&standing, notify) else {
+                continue;
+            };
+            if at <= self.now {
+                self.tell_standing(task, &mut standing)?;
+                self.put_alert(task.id, &name, &standing)?;
+            }
+            // Where nobody wants to hear it any more, no time brings anything.
+            let at = again(&standing, notify).filter(|at| *at > self.now);
+            next = next.into_iter().chain(at).min();
+        }
+        Ok(next)
+    }
+
+    /// Whether a task that is at work holds the task or the key.
+    fn held(&self, task: &Task, event: &Event) -> Res<bool> {
+        // What happened to a fire is never passed over.
+        if event.kind == mhost_model::notify::EventKind::Lost {
+            return Ok(false);
+        }
+        let tables = &self.tables;
+        let all = holdings(&*tables.running, &*tables.runs, &*tables.tasks)?;
+        let names = [Some(task.name.as_str()), event.key.as_deref()];
+        let held = |name: &str| {
+            all.iter()
+                .any(|one| one.task != task.name && one.holds.contains(name))
+        };
+        Ok(names.into_iter().flatten().any(held))
+    }
+
+    fn put_alert(&mut self, task: TaskId, name: &str, standing: &Standing) -> Res<()> {
+        let bytes = encode(standing)?;
+        self.tables.alerts.put((task.0, name), bytes.as_slice())
+    }
+
+    fn take_alert(&mut self, task: TaskId, name: &str) -> Res<Option<Standing>> {
+        let key = (task.0, name);
+        let standing = get(&*self.tables.alerts, key)?;
+        if standing.is_some() {
+            self.tables.alerts.remove(key)?;
+        }
+        Ok(standing)
+    }
+
+    /// The alerts of a task whose names begin so.
+    fn alerts_of(&self, task: TaskId, begin: &str) -> Res<Vec<(String, Standing)>> {
+        let mut found = Vec::new();
+        let range = (task.0, begin)..(task.0 + 1, "");
+        for row in self.tables.alerts.range::<(u64, &str)>(range)? {
+            let (key, value) = row?;
+            let (_, name) = key.value();
+            if !name.starts_with(begin) {
+                break;
+            }
+            found.push((name.to_owned(), decode(value.value())?));
+        }
+        Ok(found)
+    }
+
+    /// Takes the host's own alerts of a task back, where `over` says so.
+    pub(super) fn settle_alerts(
+        &mut self,
+        task: &Task,
+        over: impl Fn(&Standing) -> bool,
+    ) -> Res<Vec<Standing>> {
+        let mut settled = Vec::new();
+        for (name, standing) in self.alerts_of(task.id, HOST)? {
+            if over(&standing) {
+                self.tables.alerts.remove((task.id.0, name.as_str()))?;
+                settled.push(standing);
+            }
+        }
+        Ok(settled)
+    }
+
+    /// Who was told of trouble is told of its end.
+    pub(super) fn tell_recovery(&mut self, task: &Task, over: &[Standing], how: &str) -> Res<()> {
+        let told: Vec<Standing> = over.iter().filter(|one| one.told > 0).cloned().collect();
+        if let Some(event) = Event::recovered(task, &told, how, self.now) {
+            self.tell(task, &event, Audience::News)?;
+        }
+        Ok(())
+    }
+
+    /// Nothing stands of a task that is gone.
+    pub fn forget_alerts(&mut self, task: TaskId) -> Res<()> {
+        for (name, _) in self.alerts_of(task, "")? {
+            self.tables.alerts.remove((task.0, name.as_str()))?;
+        }
+        Ok(())
+    }
+
+    pub fn acknowledge(&mut self, task: Option<&Name>, key: Option<&str>) -> Res<Vec<Standing>> {
+        let mut meant = Vec::new();
+        for row in self.tables.alerts.iter()? {
+            let (place, value) = row?;
+            let (id, name) = place.value();
+            let standing: Standing = decode(value.value())?;
+            let fits = task.is_none_or(|task| *task == standing.task)
+                && key.is_none_or(|key| key == standing.key);
+            if fits && standing.acknowledged_at.is_none() {
+                meant.push((TaskId(id), name.to_owned(), standing));
+            }
+        }
+        for (id, name, standing) in &mut meant {
+            standing.acknowledged_at = Some(self.now);
+            self.put_alert(*id, name, standing)?;
+        }
+        Ok(meant.into_iter().map(|(_, _, standing)| standing).collect())
+    }
+}
+
+/// When it is to be told again; none where it is not.
+fn again(standing: &Standing, notify: &Notify) -> Option<Instant> {
+    if standing.acknowledged_at.is_some() || !notify.on.contains(&standing.kind) {
+        return None;
+    }
+    standing.told_at?.checked_add_signed(notify.repeat?.delta())
+}
+
+impl Snapshot {
+    pub fn alerts(&self) -> Res<Vec<Standing>> {
+        let table = self.txn().open_table(ALERTS)?;
+        let rows = table.iter()?;
+        rows.map(|row| decode(row?.1.value())).collect()
+    }
+}

@@ -1,0 +1,526 @@
+//! What people are told: written with what happened, told once, and watched for without
+//! polling.
+
+use std::sync::Arc;
+
+use mhost_model::alert::{AlertChange, Severity};
+use mhost_model::channel::ChannelDef;
+use mhost_model::notify::{EventKind, Standing};
+use mhost_model::plan::Ended;
+use mhost_model::policy::{Delivery, Expect};
+use mhost_model::run::{ErrorKind, RunError};
+use mhost_model::task::TaskSpec;
+use mhost_model::{FixedClock, Instant, Span, TaskId};
+use mhost_sched::Scheduler;
+use mhost_store::conformance::{Subject, at, name, spec};
+use mhost_store::{
+    Came, Claim, Edit, Letter, LetterState, Notices, OpenOptions, Posting, RedbStore, Tried,
+};
+use serde_json::json;
+use tempfile::TempDir;
+
+struct World {
+    folder: TempDir,
+    s: Subject,
+    notices: Arc<dyn Notices>,
+}
+
+fn open(folder: &TempDir, clock: &FixedClock) -> (Subject, Arc<dyn Notices>) {
+    let store = RedbStore::open(OpenOptions {
+        path: folder.path().join("store.redb"),
+        clock: Arc::new(clock.clone()),
+        planner: Arc::new(Scheduler::default()),
+        create: true,
+    });
+    let store = Arc::new(store.unwrap());
+    let s = Subject {
+        store: store.clone(),
+        clock: clock.clone(),
+    };
+    (s, store)
+}
+
+impl World {
+    /// The channels `log` and `dead`, and everybody is told through `log`.
+    async fn new(notify: serde_json::Value) -> Self {
+        let folder = TempDir::new().unwrap();
+        let (s, notices) = open(&folder, &FixedClock::new(at(0)));
+        let channel = |json| Box::new(ChannelDef::read(json).unwrap());
+        let edits = vec![
+            Edit::PutChannel(name("log"), channel(json!({"kind": "syslog"}))),
+            Edit::PutChannel(
+                name("dead"),
+                channel(json!({"kind": "dead-man", "url": "http://x"})),
+            ),
+            Edit::SetNotify(Some(serde_json::from_value(notify).unwrap())),
+        ];
+        s.store.edit(edits).await.unwrap();
+        Self { folder, s, notices }
+    }
+
+    async fn plain() -> Self {
+        Self::new(json!({"channels": ["log"]})).await
+    }
+
+    /// The process dies, and another one goes on.
+    fn again(self) -> Self {
+        let Self { folder, s, notices } = self;
+        let clock = s.clock.clone();
+        drop((s, notices));
+        let (s, notices) = open(&folder, &clock);
+        Self { folder, s, notices }
+    }
+
+    /// All that was told so far, oldest first.
+    async fn told(&self) -> Vec<(String, EventKind)> {
+        let mut letters = self.notices.letters(100).await.unwrap();
+        letters.reverse();
+        let told = |one: Letter| (one.channel.to_string(), one.event.kind);
+        letters.into_iter().map(told).collect()
+    }
+
+    async fn kinds(&self) -> Vec<EventKind> {
+        self.told()
+            .await
+            .into_iter()
+            .map(|(_, kind)| kind)
+            .collect()
+    }
+
+    async fn standing(&self) -> Vec<Standing> {
+        self.notices.alerts().await.unwrap()
+    }
+
+    async fn sound(&self) {
+        assert_eq!(self.s.store.verify().await.unwrap(), Vec::<String>::new());
+    }
+
+    /// Claims what is due at a time, as the service does when it wakes.
+    async fn claim_at(&self, seconds: i64) -> Vec<Claim> {
+        self.s.set(seconds);
+        self.s.claim(9).await.start
+    }
+
+    async fn wake(&self) -> Option<i64> {
+        let wake = self.s.store.next_wake().await.unwrap();
+        wake.map(|wake| (wake - at(0)).num_milliseconds())
+    }
+
+    /// One run that ends so.
+    async fn run(&self, seconds: i64, ended: Ended) {
+        let claims = self.claim_at(seconds).await;
+        assert_eq!(claims.len(), 1);
+        self.s.end(&claims[0], ended).await;
+    }
+
+    async fn run_saying(&self, seconds: i64, alerts: Vec<AlertChange>) {
+        let claims = self.claim_at(seconds).await;
+        let mut completion = self.s.completion(&claims[0], Ended::Succeeded).await;
+        completion.alerts = alerts;
+        self.s.store.complete(completion).await.unwrap();
+    }
+}
+
+fn failed() -> Ended {
+    Ended::Failed(RunError {
+        message: "it did not work".into(),
+        kind: ErrorKind::Failure,
+        retryable: false,
+        cause: None,
+    })
+}
+
+fn raise(key: &str, severity: Severity) -> AlertChange {
+    AlertChange::Raise {
+        key: key.into(),
+        severity,
+        message: "no answer".into(),
+        details: Some(json!({"status": 500})),
+    }
+}
+
+fn resolve(key: &str) -> AlertChange {
+    AlertChange::Resolve {
+        key: key.into(),
+        message: "it answers".into(),
+    }
+}
+
+/// Every minute; the whole minute is time enough for everything.
+fn minutely() -> TaskSpec {
+    let mut spec = spec(60);
+    spec.limits.time = Span::seconds(3600);
+    spec
+}
+
+#[tokio::test]
+async fn a_failure_is_told_once_and_so_is_its_end() {
+    let w = World::plain().await;
+    w.s.put("t", minutely()).await;
+    w.run(60, failed()).await;
+    w.run(120, failed()).await;
+    w.run(180, Ended::TimedOut).await;
+    assert_eq!(w.kinds().await, [EventKind::Failed]);
+    let letter = w.notices.waiting(9).await.unwrap().remove(0);
+    assert_eq!(letter.event.title, "t failed");
+    assert!(
+        letter.event.text.contains("it did not work"),
+        "{}",
+        letter.event.text
+    );
+    w.run(240, Ended::Succeeded).await;
+    w.run(300, Ended::Succeeded).await;
+    assert_eq!(w.kinds().await, [EventKind::Failed, EventKind::Recovered]);
+    assert!(w.standing().await.is_empty());
+    w.sound().await;
+}
+
+#[tokio::test]
+async fn what_was_told_survives_a_crash_between_the_outcome_and_the_sending() {
+    let w = World::plain().await;
+    w.s.put("t", minutely()).await;
+    w.run(60, failed()).await;
+    let w = w.again();
+    let waiting = w.notices.waiting(9).await.unwrap();
+    assert_eq!(waiting.len(), 1);
+    assert_eq!(waiting[0].event.kind, EventKind::Failed);
+    w.sound().await;
+}
+
+#[tokio::test]
+async fn a_claim_that_died_is_told_as_lost_each_time() {
+    let w = World::plain().await;
+    let mut spec = minutely();
+    spec.policy.delivery = Delivery::AtMostOnce;
+    w.s.put("t", spec).await;
+    let mut w = w;
+    for seconds in [60, 120] {
+        assert_eq!(w.claim_at(seconds).await.len(), 1);
+        w = w.again();
+        w.s.store.reap().await.unwrap();
+    }
+    assert_eq!(w.kinds().await, [EventKind::Lost, EventKind::Lost]);
+    w.run(180, Ended::Succeeded).await;
+    assert_eq!(w.kinds().await.last(), Some(&EventKind::Recovered));
+    w.sound().await;
+}
+
+#[tokio::test]
+async fn signs_of_life_are_of_every_run() {
+    let w = World::new(json!({"channels": ["log", "dead"]})).await;
+    w.s.put("t", minutely()).await;
+    w.run(60, failed()).await;
+    w.run(120, failed()).await;
+    w.run(180, Ended::Succeeded).await;
+    use EventKind::{Failed, Recovered, Started, Succeeded};
+    let of = |channel: &str, told: &[(String, EventKind)]| -> Vec<EventKind> {
+        told.iter()
+            .filter(|(to, _)| to == channel)
+            .map(|(_, kind)| *kind)
+            .collect()
+    };
+    let told = w.told().await;
+    assert_eq!(
+        of("dead", &told),
+        [Started, Failed, Started, Failed, Started, Succeeded]
+    );
+    assert_eq!(of("log", &told), [Failed, Recovered]);
+}
+
+#[tokio::test]
+async fn a_task_chooses_for_itself() {
+    let w = World::plain().await;
+    let with = |notify: serde_json::Value| {
+        let mut spec = minutely();
+        spec.notify = Some(serde_json::from_value(notify).unwrap());
+        spec
+    };
+    w.s.put("quiet", with(json!({"channels": []}))).await;
+    w.s.put(
+        "chatty",
+        with(json!({"channels": ["log"], "on": ["succeeded"]})),
+    )
+    .await;
+    for claim in w.claim_at(60).await {
+        w.s.end(&claim, failed()).await;
+    }
+    assert_eq!(w.kinds().await, []);
+    assert_eq!(
+        w.standing().await.len(),
+        2,
+        "what is wrong is known all the same"
+    );
+    for claim in w.claim_at(120).await {
+        w.s.end(&claim, Ended::Succeeded).await;
+    }
+    assert_eq!(w.kinds().await, [EventKind::Succeeded]);
+}
+
+#[tokio::test]
+async fn alerts_of_plugins_stand_until_they_are_taken_back() {
+    use EventKind::{Alert, Degraded, Recovered};
+    let w = World::plain().await;
+    w.s.put("check", minutely()).await;
+    w.run_saying(60, vec![raise("site", Severity::Critical)])
+        .await;
+    w.run_saying(120, vec![raise("site", Severity::Critical)])
+        .await;
+    assert_eq!(w.kinds().await, [Alert]);
+    w.run_saying(180, vec![raise("site", Severity::Degraded)])
+        .await;
+    w.run_saying(240, vec![]).await;
+    assert_eq!(w.kinds().await, [Alert, Degraded]);
+    let standing = w.standing().await;
+    assert_eq!(
+        (standing[0].key.as_str(), standing[0].since),
+        ("site", at(60))
+    );
+    assert_eq!(standing[0].details, Some(json!({"status": 500})));
+    w.run_saying(300, vec![resolve("site"), resolve("other")])
+        .await;
+    assert_eq!(w.kinds().await, [Alert, Degraded, Recovered]);
+    assert!(w.standing().await.is_empty());
+    // Also of a run that fails, and nothing of a task that is gone.
+    let claim = w.claim_at(360).await.remove(0);
+    let mut completion = w.s.completion(&claim, failed()).await;
+    completion.alerts = vec![raise("site", Severity::Critical)];
+    w.s.store.complete(completion).await.unwrap();
+    assert_eq!(w.standing().await.len(), 2);
+    w.s.edit(Edit::RemoveTask(name("check"))).await.unwrap();
+    assert!(w.standing().await.is_empty());
+    w.sound().await;
+}
+
+#[tokio::test]
+async fn nobody_is_told_of_what_a_task_holds() {
+    let w = World::plain().await;
+    let mut pack = spec(0);
+    pack.holds = ["site".to_owned(), "backup".to_owned()].into();
+    w.s.put("pack", pack).await;
+    w.s.put("check", minutely()).await;
+    w.s.put("backup", minutely()).await;
+    let ask = w.s.manual("pack", 9).await;
+    let mhost_store::Answer::Start(pack) = w.s.store.ask(ask).await.unwrap() else {
+        panic!("the pack did not start");
+    };
+    assert_eq!(w.s.store.holdings().await.unwrap()[0].run, pack.run.id);
+    for claim in w.claim_at(60).await {
+        let check = claim.run.task_name == name("check");
+        let ended = if check { Ended::Succeeded } else { failed() };
+        let mut completion = w.s.completion(&claim, ended).await;
+        if check {
+            completion.alerts = vec![
+                raise("site", Severity::Critical),
+                raise("other", Severity::Critical),
+            ];
+        }
+        w.s.store.complete(completion).await.unwrap();
+    }
+    let keys: Vec<String> = w.standing().await.into_iter().map(|one| one.key).collect();
+    assert_eq!(keys, ["other"]);
+    w.s.end(&pack, Ended::Succeeded).await;
+    assert_eq!(w.s.store.holdings().await.unwrap(), []);
+    for claim in w.claim_at(120).await {
+        let mut completion = w.s.completion(&claim, failed()).await;
+        completion.alerts = vec![raise("site", Severity::Critical)];
+        w.s.store.complete(completion).await.unwrap();
+    }
+    assert_eq!(
+        w.standing().await.len(),
+        5,
+        "when nobody holds it any more, it is told"
+    );
+}
+
+#[tokio::test]
+async fn what_stands_is_told_again_until_somebody_knows() {
+    let w = World::new(json!({"channels": ["log"], "repeat": "10m"})).await;
+    let mut spec = spec(0);
+    spec.limits.time = Span::seconds(60);
+    w.s.put("t", spec).await;
+    let ask = w.s.manual("t", 1).await;
+    let mhost_store::Answer::Start(claim) = w.s.store.ask(ask).await.unwrap() else {
+        panic!("it did not start");
+    };
+    w.s.end(&claim, failed()).await;
+    assert_eq!(w.wake().await, Some(600_000));
+    for seconds in [599, 600, 601, 1200] {
+        w.claim_at(seconds).await;
+    }
+    let letters = w.notices.letters(9).await.unwrap();
+    let repeated: Vec<u32> = letters.iter().rev().map(|one| one.event.repeated).collect();
+    assert_eq!(repeated, [0, 1, 2]);
+    let known = w.notices.acknowledge(Some(name("t")), None).await.unwrap();
+    assert_eq!(known.len(), 1);
+    assert_eq!(w.notices.acknowledge(None, None).await.unwrap(), []);
+    w.claim_at(9000).await;
+    assert_eq!(w.notices.letters(9).await.unwrap().len(), 3);
+    assert_eq!(w.wake().await, None, "nothing is left to wake for");
+    w.sound().await;
+}
+
+/// rule 10: late, too long, too fast, overdue: each once, at its time.
+#[tokio::test]
+async fn rule_10_each_disappointment_is_told_once_without_polling() {
+    use EventKind::{Late, Overdue, Recovered, TooFast, TooLong};
+    let w = World::plain().await;
+    let mut spec = spec(600);
+    spec.limits.time = Span::seconds(300);
+    spec.policy.expect = Some(Expect {
+        start_within: Some(Span::seconds(30)),
+        finish_within: Some(Span::seconds(100)),
+        at_least: Some(Span::seconds(10)),
+    });
+    w.s.put("t", spec).await;
+    assert_eq!(w.wake().await, Some(600_000), "only the fire");
+    // There is no slot, so it does not start.
+    w.s.set(600);
+    assert!(w.s.claim(0).await.start.is_empty());
+    assert_eq!(w.wake().await, Some(630_000));
+    for seconds in [630, 631, 632, 700] {
+        w.s.set(seconds);
+        w.s.claim(0).await;
+    }
+    assert_eq!(w.kinds().await, [Late]);
+    // The success that the schedule called for did not come either.
+    assert_eq!(w.wake().await, Some(900_000));
+    for seconds in [900, 901, 950] {
+        w.s.set(seconds);
+        w.s.claim(0).await;
+    }
+    assert_eq!(w.kinds().await, [Late, Overdue]);
+    // At last it starts, and takes too long.
+    let claim = w.claim_at(960).await.remove(0);
+    for seconds in [1060, 1061, 1062] {
+        w.s.set(seconds);
+        w.s.claim(0).await;
+    }
+    assert_eq!(w.kinds().await, [Late, Overdue, TooLong]);
+    let mut completion = w.s.completion(&claim, Ended::Succeeded).await;
+    completion.started_at = at(960);
+    w.s.store.complete(completion).await.unwrap();
+    assert_eq!(w.kinds().await, [Late, Overdue, TooLong, Recovered]);
+    assert!(w.standing().await.is_empty());
+    // The next one does nothing at all.
+    w.run(1200, Ended::Succeeded).await;
+    assert_eq!(w.kinds().await.last(), Some(&TooFast));
+    let claim = w.claim_at(1800).await.remove(0);
+    w.s.set(1820);
+    let mut completion = w.s.completion(&claim, Ended::Succeeded).await;
+    completion.started_at = at(1800);
+    w.s.store.complete(completion).await.unwrap();
+    assert_eq!(w.kinds().await.last(), Some(&Recovered));
+    assert!(w.standing().await.is_empty());
+    w.sound().await;
+}
+
+/// rule 10: what was paused is not missed.
+#[tokio::test]
+async fn rule_10_nobody_expects_a_success_of_a_paused_task() {
+    let w = World::plain().await;
+    let mut spec = spec(60);
+    spec.limits.time = Span::seconds(30);
+    w.s.put("t", spec).await;
+    w.run(60, Ended::Succeeded).await;
+    let enable = |enabled| Edit::SetEnabled {
+        name: name("t"),
+        enabled,
+    };
+    w.s.edit(enable(false)).await.unwrap();
+    w.claim_at(5000).await;
+    assert_eq!(w.kinds().await, []);
+    w.s.edit(enable(true)).await.unwrap();
+    w.s.claim(0).await;
+    assert_eq!(
+        w.kinds().await,
+        [],
+        "it was paused for long, and that is explained"
+    );
+    w.s.set(5131);
+    w.s.claim(0).await;
+    assert_eq!(w.kinds().await, [EventKind::Overdue]);
+    w.sound().await;
+}
+
+#[tokio::test]
+async fn a_message_is_posted_once_with_its_files() {
+    let w = World::plain().await;
+    w.s.put("t", minutely()).await;
+    w.run(60, failed()).await;
+    let event = w.notices.waiting(1).await.unwrap().remove(0).event;
+    let posting = |id: &str| Posting {
+        channel: name("log"),
+        event: event.clone(),
+        files: vec![mhost_model::alert::Attachment {
+            name: "a".into(),
+            media_type: "text/plain".into(),
+            content: vec![7; 100_000],
+        }],
+        once: Some((TaskId(1), id.to_owned())),
+    };
+    assert!(w.notices.post(posting("x")).await.unwrap());
+    assert!(!w.notices.post(posting("x")).await.unwrap());
+    assert!(w.notices.post(posting("y")).await.unwrap());
+    let waiting = w.notices.waiting(9).await.unwrap();
+    assert_eq!(
+        w.notices.enclosures(waiting[1].id).await.unwrap()[0]
+            .content
+            .len(),
+        100_000
+    );
+    w.s.set(8 * 24 * 3600);
+    assert!(
+        w.notices.post(posting("x")).await.unwrap(),
+        "a week later it is another one"
+    );
+    w.sound().await;
+}
+
+#[tokio::test]
+async fn what_came_of_tries_is_kept() {
+    let w = World::plain().await;
+    w.s.put("t", minutely()).await;
+    w.run(60, failed()).await;
+    w.run(120, Ended::Succeeded).await;
+    let tried = |letters: &[u64], came| Tried {
+        letters: letters.to_vec(),
+        at: at(130),
+        came,
+    };
+    let why = || "no".to_owned();
+    let retry_at: Instant = at(160);
+    let tries = vec![tried(
+        &[1, 2],
+        Came::Failed {
+            why: why(),
+            retry_at,
+        },
+    )];
+    w.notices.tried(tries).await.unwrap();
+    let waiting = w.notices.waiting(9).await.unwrap();
+    assert_eq!((waiting.len(), waiting[0].attempts), (2, 1));
+    assert_eq!(
+        (waiting[0].retry_at, waiting[0].error.as_deref()),
+        (Some(retry_at), Some("no"))
+    );
+    w.notices
+        .tried(vec![tried(&[1, 2], Came::Delivered)])
+        .await
+        .unwrap();
+    assert_eq!(w.notices.waiting(9).await.unwrap(), []);
+    let since = w.notices.delivered_since(at(0)).await.unwrap();
+    assert_eq!(since, [(name("log"), at(130))], "one message");
+    let letters = w.notices.letters(9).await.unwrap();
+    assert!(matches!(
+        letters[0].state,
+        LetterState::Delivered { with: 1, .. }
+    ));
+    assert_eq!(letters[0].error, None);
+    w.run(180, failed()).await;
+    w.notices
+        .tried(vec![tried(&[3], Came::GivenUp { why: why() })])
+        .await
+        .unwrap();
+    assert_eq!(w.notices.waiting(9).await.unwrap(), []);
+    w.sound().await;
+}
