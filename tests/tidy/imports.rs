@@ -6,7 +6,8 @@ use std::fs;
 use super::root;
 
 /// The crates below `host/crates`, and which of each other they may import.
-const CRATES: [(&str, &[&str]); 7] = [
+const CRATES: [(&str, &[&str]); 8] = [
+    ("channels", &["model"]),
     ("model", &[]),
     ("sched", &["model"]),
     ("store", &["model"]),
@@ -17,7 +18,9 @@ const CRATES: [(&str, &[&str]); 7] = [
 ];
 
 /// Libraries that only some may name.
-const RESERVED: [(&str, &[&str]); 9] = [
+const RESERVED: [(&str, &[&str]); 11] = [
+    ("mail-send", &["channels"]),
+    ("minijinja", &["channels"]),
     ("wasmtime", &["engine"]),
     ("wasmtime-wasi", &["engine"]),
     ("wasmtime-wasi-http", &["engine"]),

@@ -1,0 +1,134 @@
+//! A command that is told by its standard input: what the preset `json` says, one
+//! document. It has a clean environment and an end.
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::bundle::{Bundle, clipped};
+use crate::{Delivered, Failure, render};
+
+/// How long it may take.
+const PATIENCE: Duration = Duration::from_secs(25);
+/// What is kept of its complaints, bytes.
+const COMPLAINTS: u64 = 2000;
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+pub async fn run(words: &[String], bundle: &Bundle) -> Delivered {
+    let (program, arguments) = words
+        .split_first()
+        .ok_or_else(|| Failure::new("there is no command"))?;
+    let child = Command::new(program)
+        .args(arguments)
+        .env_clear()
+        .env("PATH", PATH)
+        .env("LANG", "C")
+        .env("MHOST_TITLE", bundle.title())
+        .current_dir("/")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn();
+    let child = child.map_err(|error| Failure::new(format!("cannot start {program}: {error}")))?;
+    let group = Group(i32::try_from(child.id()).ok().and_then(Pid::from_raw));
+    let said = render::json(bundle);
+    let work = tokio::task::spawn_blocking(move || talk(child, &said));
+    let ended = tokio::time::timeout(PATIENCE, work).await;
+    let (success, how, complaint) = match ended {
+        Ok(Ok(Ok(ended))) => ended,
+        Ok(Ok(Err(error))) => return Err(Failure::new(format!("{program}: {error}"))),
+        Ok(Err(error)) => return Err(Failure::new(format!("{program}: {error}"))),
+        Err(_) => {
+            let seconds = PATIENCE.as_secs();
+            return Err(Failure::new(format!(
+                "{program} did not end within {seconds} s and was killed"
+            )));
+        }
+    };
+    std::mem::forget(group);
+    match success {
+        true => Ok(()),
+        false => Err(Failure::new(format!(
+            "{program} ended with {how}{complaint}"
+        ))),
+    }
+}
+
+/// Kills the command and its children unless it ended; a delivery can be dropped too.
+struct Group(Option<Pid>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(pid) = self.0 {
+            let _ = kill_process_group(pid, Signal::KILL);
+        }
+    }
+}
+
+fn talk(mut child: Child, said: &[u8]) -> std::io::Result<(bool, String, String)> {
+    if let Some(mut stdin) = child.stdin.take() {
+        // One that does not want to know closes its end.
+        let _ = stdin.write_all(said);
+    }
+    let mut complaint = Vec::new();
+    if let Some(stderr) = child.stderr.take() {
+        let mut stderr = stderr.take(COMPLAINTS);
+        let _ = stderr.read_to_end(&mut complaint);
+        // The rest goes nowhere, but must not stop it.
+        let _ = std::io::copy(&mut stderr.into_inner(), &mut std::io::sink());
+    }
+    let status = child.wait()?;
+    let text = String::from_utf8_lossy(&complaint);
+    let text = text.split(char::is_control).collect::<Vec<_>>().join(" ");
+    let text = match text.trim() {
+        "" => String::new(),
+        text => format!(": {}", clipped(text.to_owned(), 300)),
+    };
+    Ok((status.success(), status.to_string(), text))
+}
+
+#[cfg(test)]
+mod tests {
+    use mhost_model::notify::EventKind;
+
+    use super::*;
+    use crate::bundle::tests_support::{bundle, event};
+
+    async fn shell(script: &str) -> Delivered {
+        let words = ["/bin/sh", "-c", script].map(str::to_owned);
+        run(
+            &words,
+            &bundle(vec![event(EventKind::Failed, "site failed")]),
+        )
+        .await
+    }
+
+    #[tokio::test]
+    async fn it_reads_what_there_is_to_say() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("said");
+        shell(&format!("cat > {}", file.display())).await.unwrap();
+        let said: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        assert_eq!(said["events"][0]["title"], "site failed");
+        shell("exit 0").await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn how_it_ended_is_said() {
+        let failure = shell("echo no pager >&2; exit 3").await.unwrap_err();
+        assert_eq!(failure.why, "/bin/sh ended with exit status: 3: no pager");
+        let missing = ["/nowhere/page".to_owned()];
+        let failure = run(&missing, &bundle(vec![event(EventKind::Test, "t")])).await;
+        assert!(
+            failure
+                .unwrap_err()
+                .why
+                .starts_with("cannot start /nowhere/page")
+        );
+    }
+}
