@@ -14,6 +14,8 @@ mod changes;
 mod crash;
 #[path = "service/home.rs"]
 mod home;
+#[path = "service/notices.rs"]
+mod notices;
 #[path = "service/retention.rs"]
 mod retention;
 #[path = "service/schedules.rs"]

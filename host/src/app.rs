@@ -8,13 +8,14 @@ use mhost_engine::Allocation;
 use mhost_model::plugin::{Digest, Manifest, PluginRecord, PluginRef};
 use mhost_model::{Clock, FixedClock, Instant, SystemClock};
 use mhost_sched::Scheduler;
-use mhost_store::{Definitions, Edit, OpenOptions, RedbStore, TaskStatus, TaskStore};
+use mhost_store::{Definitions, Edit, Notices, OpenOptions, RedbStore, TaskStatus, TaskStore};
 
 use crate::dispatch;
 use crate::exit::{Outcomes, Problem};
 use crate::home::Home;
 use crate::housekeeping;
 use crate::plugins::{self, Catalog, approval};
+use crate::post;
 use crate::service::socket::Listening;
 
 /// How many tasks are read from the store at a time.
@@ -26,9 +27,12 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     pub store: Arc<dyn TaskStore>,
     pub catalog: Catalog,
+    /// The same store: what people are told.
+    pub notices: Arc<dyn Notices>,
     pub runs: dispatch::Handle,
     /// Held while a watched directory is compared with what is remembered of it.
     pub looking: tokio::sync::Mutex<()>,
+    pub post: post::Handle,
     /// While others can reach the store through this process.
     socket: Mutex<Option<Listening>>,
 }
@@ -75,18 +79,36 @@ impl App {
             planner: Arc::new(Scheduler::default()),
             create,
         })?;
+        let store = Arc::new(store);
         let (runs, events) = dispatch::channel();
+        let (post, orders) = post::channel();
         let app = Arc::new(Self {
             catalog: Catalog::new(home.clone(), allocation),
             home,
             clock,
-            store: Arc::new(store),
+            notices: Arc::clone(&store) as Arc<dyn Notices>,
+            store,
             runs,
             looking: tokio::sync::Mutex::new(()),
+            post,
             socket: Mutex::new(None),
         });
         dispatch::spawn(Arc::clone(&app), events);
+        let postman = post::Post {
+            store: Arc::clone(&app.store),
+            notices: Arc::clone(&app.notices),
+            clock: Arc::clone(&app.clock),
+            carrier: Arc::new(post::Channels),
+        };
+        post::spawn(postman, app.post.clone(), orders);
         Ok(app)
+    }
+
+    /// Ends what runs in this process: the loop once nobody waits for a run of it any
+    /// more, the postman once he delivered what he can.
+    pub async fn close(&self) -> Outcomes<()> {
+        self.runs.close().await?;
+        self.post.close().await
     }
 
     /// Remembers the socket, to be closed with the rest.

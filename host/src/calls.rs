@@ -6,6 +6,7 @@ pub mod databases;
 pub mod doctor;
 pub mod gaps;
 pub mod grants;
+pub mod notify;
 pub mod plugins;
 pub mod runs;
 pub mod start;

@@ -10,6 +10,7 @@ mod doctor;
 mod exec;
 mod grants;
 mod init;
+mod notify;
 mod output;
 mod plugins;
 mod runs;
@@ -84,6 +85,9 @@ enum Command {
     /// The ledger: runs, their receipts and logs
     #[command(subcommand)]
     Runs(runs::Command),
+    /// What people are told: test a channel, the outbox, alerts that stand
+    #[command(subcommand)]
+    Notify(notify::Command),
     /// Schedules, without any task
     #[command(subcommand)]
     Schedule(schedule::Command),
@@ -185,6 +189,7 @@ async fn dispatch(command: Command, context: &Context) -> Outcomes<u8> {
         Command::Plugin(command) => plugins::run(command, context).await,
         Command::Db(command) => databases::run(command, context).await,
         Command::Grants(command) => grants::run(command, context).await,
+        Command::Notify(command) => notify::run(command, context).await,
         Command::Doctor => doctor::run(context).await,
         Command::Demo(args) => demo::run(args, context).await,
         Command::Schedule(_) | Command::Completions(_) | Command::Man => {

@@ -180,6 +180,7 @@ impl Loop {
         for claim in claimed.start {
             self.start_task(claim);
         }
+        self.app.post.stir();
         Ok(())
     }
 
@@ -237,6 +238,7 @@ impl Loop {
         let run = attempt.claim.run.id;
         tracing::info!(%run, task = %attempt.claim.run.task_name, attempt = attempt.claim.run.attempt, "run started");
         self.live.insert(run, live);
+        self.app.post.stir();
         let app = Arc::clone(&self.app);
         let (service, patience) = (self.timers, self.patience.clone());
         tokio::spawn(async move {
@@ -367,6 +369,8 @@ impl Loop {
         self.app.runs.forget_progress(run);
         // A slot is free, a dependency may have fired, a queued run may start.
         self.look = true;
+        // People may be told of it.
+        self.app.post.stir();
         match completed {
             Ok(completed) => {
                 let row = completed.run;

@@ -2,6 +2,7 @@
 //! puts the job together, runs it in the engine, and hands back what to write down.
 //! It never decides what follows.
 
+mod around;
 mod log;
 mod ports;
 
@@ -68,6 +69,7 @@ pub async fn attempt(app: &App, attempt: Attempt) -> Completion {
             Err(problem) => setup_failed(problem),
         },
     };
+    around::write_down(&finished.alerts, &log.sink(), app.now());
     Completion {
         key,
         ended: finished.ended,
@@ -77,6 +79,7 @@ pub async fn attempt(app: &App, attempt: Attempt) -> Completion {
         receipt: Some(finished.receipt),
         state: finished.state,
         log: log.finish().await,
+        alerts: finished.alerts,
     }
 }
 
@@ -113,6 +116,8 @@ async fn execute(app: &App, plugin: &Plugin, attempt: Attempt, log: Arc<log::Sin
         repositories: Arc::clone(&powers.repositories),
         remotes: Arc::clone(&powers.remotes),
         secrets: Arc::new(secrets.over(&spec.grants)),
+        tasks: around::tasks(app),
+        messenger: around::messenger(app, run),
         state: ports::state(&app.store, run.task),
         log,
         progress: app.runs.progress(run.id),
@@ -141,5 +146,6 @@ fn setup_failed(problem: Problem) -> Finished {
         report: None,
         receipt: Default::default(),
         state: Default::default(),
+        alerts: Vec::new(),
     }
 }

@@ -111,6 +111,8 @@ pub fn spec() -> Outcomes<TaskSpec> {
         description: Some("Removes old runs and logs, and compacts the store".into()),
         renamed_from: None,
         config: serde_json::Map::new(),
+        holds: Default::default(),
+        notify: None,
         grants: Default::default(),
         policy: Default::default(),
         limits: Default::default(),
@@ -194,6 +196,7 @@ pub async fn run(app: &App, attempt: &Attempt, log: Arc<LogLines>) -> Finished {
         report: Some(sweep.report()),
         receipt: Default::default(),
         state: Default::default(),
+        alerts: Vec::new(),
     }
 }
 

@@ -14,6 +14,7 @@ pub mod exit;
 pub mod home;
 pub mod housekeeping;
 pub mod plugins;
+pub mod post;
 pub mod service;
 pub mod session;
 pub mod tighten;

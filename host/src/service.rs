@@ -57,7 +57,7 @@ pub async fn serve(home: Home, options: Options) -> Outcomes<()> {
     }
     drain(&app, &mut signals).await?;
     socket::close(&app).await;
-    app.runs.close().await
+    app.close().await
 }
 
 async fn start(app: &Arc<App>, config: Option<&PathBuf>) -> Outcomes<()> {
@@ -69,6 +69,8 @@ async fn start(app: &Arc<App>, config: Option<&PathBuf>) -> Outcomes<()> {
     }
     app.runs.edited().await?;
     app.runs.send(Event::ObeyTimers);
+    // What a former process left in the outbox.
+    app.post.stir();
     Ok(())
 }
 

@@ -82,7 +82,7 @@ impl Session {
     pub async fn close(self) -> Outcomes<()> {
         if let Self::Local(app) = self {
             socket::close(&app).await;
-            app.runs.close().await?;
+            app.close().await?;
         }
         Ok(())
     }

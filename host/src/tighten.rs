@@ -29,6 +29,8 @@ pub fn smallest(grants: &Grants, receipts: &[Receipt]) -> (Grants, Vec<Loosened>
     tight.keep_used("remotes", &mut smaller.remotes);
     tight.keep_used("secrets", &mut smaller.secrets);
     tight.keep_used("processes", &mut smaller.processes);
+    tight.keep_listed("tasks", &mut smaller.tasks);
+    tight.keep_listed("channels", &mut smaller.channels);
     for (name, dir) in &mut smaller.dirs {
         tight.access(&format!("dirs.{name}"), &mut dir.access);
     }
@@ -89,6 +91,17 @@ impl Tightening {
 
     fn keep_used<T>(&mut self, kind: &str, grants: &mut BTreeMap<Name, T>) {
         grants.retain(|name, _| {
+            let grant = format!("{kind}.{name}");
+            let keep = self.used.contains_key(&grant);
+            if !keep {
+                self.took(&grant, "all of it");
+            }
+            keep
+        });
+    }
+
+    fn keep_listed(&mut self, kind: &str, names: &mut BTreeSet<Name>) {
+        names.retain(|name| {
             let grant = format!("{kind}.{name}");
             let keep = self.used.contains_key(&grant);
             if !keep {

@@ -1,5 +1,7 @@
 //! Looks for what is wrong, or soon will be, and says what to do about each.
 
+mod notices;
+
 use std::sync::Arc;
 
 use mhost_model::Fault;
@@ -72,6 +74,7 @@ impl Call for Doctor {
         for status in &tasks {
             findings.extend(task(app, status));
         }
+        findings.extend(notices::look(app).await?);
         Ok(findings)
     }
 }

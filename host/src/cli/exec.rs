@@ -42,6 +42,12 @@ pub struct Args {
     /// A secret and where it is read from
     #[arg(long = "secret", value_name = "NAME=file:PATH|env:VAR")]
     secrets: Vec<String>,
+    /// Another task that may be looked at
+    #[arg(long = "task", value_name = "NAME")]
+    tasks: Vec<String>,
+    /// A channel of the configuration that messages may be sent through
+    #[arg(long = "channel", value_name = "NAME")]
+    channels: Vec<String>,
     /// A key of the configuration: JSON, else a string; dots go into tables
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -81,6 +87,8 @@ fn prepare(args: Args) -> Outcomes<Exec> {
             remotes: args.remotes,
             net: args.net,
             secrets: args.secrets,
+            tasks: args.tasks,
+            channels: args.channels,
         },
         &folder,
     )
@@ -95,6 +103,8 @@ fn prepare(args: Args) -> Outcomes<Exec> {
             description: None,
             renamed_from: None,
             config: config::exec_config(&args.set, args.config.as_deref()).map_err(wrong)?,
+            holds: Default::default(),
+            notify: None,
             grants: granted.grants,
             policy: Policy::default(),
             limits: Limits {

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use mhost_model::Name;
+use mhost_model::channel::ChannelDef;
+use mhost_model::notify::Notify;
 use mhost_model::plugin::PluginRef;
 use mhost_model::resource::{DatabaseDef, PoolDef, RemoteDef, RepositoryDef};
 use mhost_model::task::TaskSpec;
@@ -26,6 +28,9 @@ pub struct Document {
     pub repositories: BTreeMap<Name, RepositoryDef>,
     pub remotes: BTreeMap<Name, RemoteDef>,
     pub pools: BTreeMap<Name, PoolDef>,
+    pub channels: BTreeMap<Name, ChannelDef>,
+    /// Who is told where a task does not say.
+    pub notify: Option<Notify>,
     pub tasks: BTreeMap<Name, TaskEntry>,
     /// What only looks wrong.
     pub warnings: Vec<Mistake>,
@@ -131,9 +136,20 @@ impl Sections<'_> {
             repositories: self.section("repositories", take),
             remotes: self.section("remotes", take),
             pools: self.section("pools", take),
+            channels: self.section("channels", take),
+            notify: self.table("notify", take),
             tasks: self.section("tasks", take_task),
             warnings: Vec::new(),
         }
+    }
+
+    /// A table that stands there once, if it could be read.
+    fn table<T>(&mut self, name: &str, take: fn(Json) -> Result<T, String>) -> Option<T> {
+        let key = shape::ROOT.keys.iter().find(|key| key.name == name)?;
+        let entry = self.root.table()?.get(name)?;
+        self.reader.below(Step::Key(name.to_owned()), |reader| {
+            whole(reader, &key.shape, entry, take)
+        })
     }
 
     /// The entries of one section that could be read.
@@ -165,6 +181,25 @@ impl Sections<'_> {
     }
 }
 
+/// The whole of a table that is no entry.
+fn whole<T>(
+    reader: &mut Reader,
+    of: &Shape,
+    entry: &Entry,
+    take: fn(Json) -> Result<T, String>,
+) -> Option<T> {
+    let json = reader.read(of, &entry.key, &entry.node)?;
+    match take(json) {
+        Ok(value) => Some(value),
+        // What was found wrong already is reason enough.
+        Err(_) if reader.notes.spoiled(&reader.path) => None,
+        Err(said) => {
+            reader.error(&entry.key, Refusal::of(said));
+            None
+        }
+    }
+}
+
 /// One entry under its name.
 fn one<T>(
     reader: &mut Reader,
@@ -174,17 +209,9 @@ fn one<T>(
     take: fn(Json) -> Result<T, String>,
 ) -> Option<(Name, T)> {
     let fits = reader.name(name, &entry.key);
-    let json = reader.read(of, &entry.key, &entry.node)?;
-    let name = name.parse().ok().filter(|_| fits)?;
-    match take(json) {
-        Ok(value) => Some((name, value)),
-        // What was found wrong already is reason enough.
-        Err(_) if reader.notes.spoiled(&reader.path) => None,
-        Err(said) => {
-            reader.error(&entry.key, Refusal::of(said));
-            None
-        }
-    }
+    let name = name.parse().ok().filter(|_| fits);
+    let value = whole(reader, of, entry, take)?;
+    Some((name?, value))
 }
 
 fn take<T: DeserializeOwned>(json: Json) -> Result<T, String> {

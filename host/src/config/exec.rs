@@ -31,6 +31,10 @@ pub struct ExecArgs {
     pub net: Vec<String>,
     /// `--secret NAME=file:PATH|env:VAR|credential:NAME`
     pub secrets: Vec<String>,
+    /// `--task NAME`
+    pub tasks: Vec<String>,
+    /// `--channel NAME`
+    pub channels: Vec<String>,
 }
 
 /// What they grant, and the definitions that they make along the way.

@@ -20,6 +20,11 @@ pub fn export(definitions: &Definitions, tasks: &[TaskStatus]) -> String {
     section(&mut out, "repositories", definitions.repositories.iter());
     section(&mut out, "remotes", definitions.remotes.iter());
     section(&mut out, "pools", definitions.pools.iter());
+    section(&mut out, "channels", definitions.channels.iter());
+    if let (Some(notify), Some(fixed)) = (&definitions.notify, shape_of("notify")) {
+        let json = serde_json::to_value(notify).unwrap_or_default();
+        layout::table(&mut out, &KeyPath::keys(&["notify"]), fixed, &json);
+    }
     let tasks = tasks.iter().map(|status| (&status.task.name, task(status)));
     let mut tasks: Vec<_> = tasks.collect();
     tasks.sort_by_key(|(name, _)| *name);
@@ -49,7 +54,7 @@ fn section<'a, T: Serialize + 'a>(
 fn shape_of(section: &str) -> Option<&'static Fixed> {
     let key = shape::ROOT.keys.iter().find(|key| key.name == section)?;
     match &key.shape {
-        Shape::Named(Shape::Table(fixed)) => Some(fixed),
+        Shape::Named(Shape::Table(fixed)) | Shape::Table(fixed) => Some(fixed),
         _ => None,
     }
 }

@@ -11,6 +11,7 @@ mod diff;
 use std::collections::{BTreeMap, BTreeSet};
 
 use mhost_model::Name;
+use mhost_model::notify::Notify;
 use mhost_model::task::{Task, TaskSpec};
 use mhost_store::{Definitions, Edit, TaskStatus};
 use serde::Serialize;
@@ -60,12 +61,34 @@ pub fn plan(
     repositories.put(&mut plan, Edit::PutRepository);
     remotes.put(&mut plan, Edit::PutRemote);
     pools.put(&mut plan, Edit::PutPool);
+    let channels = Section(Kind::Channel, &old.channels, &document.channels);
+    channels.put(&mut plan, |name, def| Edit::PutChannel(name, Box::new(def)));
+    notify(&mut plan, old.notify.as_ref(), document.notify.as_ref());
     tasks(&mut plan, document, current, plugins)?;
     databases.remove(&mut plan, Edit::RemoveDatabase);
     repositories.remove(&mut plan, Edit::RemoveRepository);
     remotes.remove(&mut plan, Edit::RemoveRemote);
     pools.remove(&mut plan, Edit::RemovePool);
+    channels.remove(&mut plan, Edit::RemoveChannel);
     Ok(plan)
+}
+
+/// Who is told where a task does not say.
+fn notify(plan: &mut Plan, old: Option<&Notify>, new: Option<&Notify>) {
+    let (sign, details) = match (old, new) {
+        (old, new) if old == new => return,
+        (Some(old), Some(new)) => (Sign::Changed, diff::notify(old, new)),
+        (_, None) => (Sign::Removed, Vec::new()),
+        (None, Some(new)) => (Sign::Added, diff::whole(new)),
+    };
+    let change = Change {
+        name: "default".to_owned(),
+        sign,
+        kind: Kind::Notify,
+        renamed_from: None,
+        details,
+    };
+    plan.push(change, [Edit::SetNotify(new.cloned())]);
 }
 
 /// Definitions of one kind: what there is and what is wanted.

@@ -3,6 +3,7 @@
 
 mod after;
 mod grants;
+mod notify;
 pub(super) mod plugin;
 pub(super) mod protected;
 mod schema;
@@ -85,6 +86,7 @@ pub(super) fn judge(
         findings.extend(found.into_iter().map(|one| one.below(&path)));
     }
     findings.extend(after::judge(document));
+    findings.extend(notify::judge(root, document));
     let places = protected::Places {
         databases: &document.databases,
         repositories: &document.repositories,

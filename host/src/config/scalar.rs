@@ -55,6 +55,7 @@ impl Scalar {
             Self::Moment => time::moment(text),
             Self::Repository => locations::repository(text, base),
             Self::Remote => locations::remote(text, base),
+            Self::Url => locations::http(text),
             Self::Word(words) => word(text, words),
             Self::ScheduleWord => schedule_word(text),
         }
@@ -105,7 +106,7 @@ impl Scalar {
             Self::Zone => "a time zone",
             Self::Moment => "a time",
             Self::Repository => "a directory or a URL",
-            Self::Remote => "a URL",
+            Self::Remote | Self::Url => "a URL",
             Self::Word(_) | Self::ScheduleWord => "a word",
         }
     }
@@ -126,6 +127,7 @@ impl Scalar {
             Self::Moment => "a date, a time and a zone, such as `\"2026-12-01T03:00:00Z\"`".into(),
             Self::Repository => "a directory or a URL in quotation marks, such as `\"/srv/backup\"`".into(),
             Self::Remote => "a URL in quotation marks, such as `\"file:///srv/files\"`".into(),
+            Self::Url => "a URL in quotation marks, such as `\"https://hooks.example.org/path\"`, or `{ file = \"/…\" }`".into(),
             Self::Word(words) => suggest::list(words.iter().map(|(word, _)| *word)).replace(" and ", " or "),
             Self::ScheduleWord => "`\"manual\"`, or a table such as `{ cron = \"0 3 * * *\" }` or `{ every = \"6h\" }`".into(),
         }

@@ -4,6 +4,7 @@
 //! read is `scalar`'s.
 
 mod grants;
+mod notify;
 mod policy;
 mod tables;
 
@@ -99,6 +100,8 @@ pub(super) enum Scalar {
     Repository,
     /// A remote's URL.
     Remote,
+    /// An `http` or `https` URL.
+    Url,
     /// One of these words, each with its meaning.
     Word(&'static [(&'static str, &'static str)]),
     /// `"manual"` or a cron nickname.

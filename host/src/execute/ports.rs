@@ -46,28 +46,37 @@ impl Powers {
 pub fn state(store: &Arc<dyn TaskStore>, task: Option<TaskId>) -> Arc<dyn StateReader> {
     match task {
         Some(task) => Arc::new(StoredState {
-            store: Arc::clone(store),
+            store: Waiting::new(store),
             task,
-            runtime: Handle::current(),
         }),
         None => Arc::new(NoState),
     }
 }
 
-struct StoredState {
+/// Asks the store from a thread that blocks.
+pub struct Waiting {
     store: Arc<dyn TaskStore>,
-    task: TaskId,
     runtime: Handle,
 }
 
-impl StoredState {
+impl Waiting {
+    /// To be made where the runtime is.
+    pub fn new(store: &Arc<dyn TaskStore>) -> Self {
+        Self {
+            store: Arc::clone(store),
+            runtime: Handle::current(),
+        }
+    }
+
     /// Waits on the calling thread, which may be inside a runtime of its own and so
     /// cannot wait for a future itself.
-    fn wait<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = StoreResult<T>> + Send + 'static,
-    ) -> FaultResult<T> {
+    pub fn wait<T, F>(&self, work: impl FnOnce(Arc<dyn TaskStore>) -> F) -> FaultResult<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = StoreResult<T>> + Send + 'static,
+    {
         let (sender, receiver) = mpsc::sync_channel(1);
+        let work = work(Arc::clone(&self.store));
         self.runtime.spawn(async move {
             // The receiver is gone only if its run was cut off.
             let _ = sender.send(work.await);
@@ -79,15 +88,22 @@ impl StoredState {
     }
 }
 
+struct StoredState {
+    store: Waiting,
+    task: TaskId,
+}
+
 impl StateReader for StoredState {
     fn get(&self, key: &str) -> FaultResult<Option<Vec<u8>>> {
-        let (store, task, key) = (Arc::clone(&self.store), self.task, key.to_owned());
-        self.wait(async move { store.state(task, key).await })
+        let (task, key) = (self.task, key.to_owned());
+        self.store
+            .wait(|store| async move { store.state(task, key).await })
     }
 
     fn keys(&self, after: Option<&str>, limit: usize) -> FaultResult<Vec<String>> {
-        let (store, task, after) = (Arc::clone(&self.store), self.task, after.map(str::to_owned));
-        self.wait(async move { store.state_keys(task, after, limit).await })
+        let (task, after) = (self.task, after.map(str::to_owned));
+        self.store
+            .wait(|store| async move { store.state_keys(task, after, limit).await })
     }
 }
 

@@ -17,7 +17,9 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::app::App;
-use crate::calls::{Call, apply, databases, doctor, gaps, grants, plugins, runs, start, tasks};
+use crate::calls::{
+    Call, apply, databases, doctor, gaps, grants, notify, plugins, runs, start, tasks,
+};
 use crate::exit::{Kind, Outcomes, Problem};
 use crate::home::Home;
 
@@ -53,6 +55,10 @@ pub fn router(app: Arc<App>) -> Router {
     let router = route::<databases::VerifyDatabase>(router);
     let router = route::<grants::ShowGrants>(router);
     let router = route::<grants::TightenGrants>(router);
+    let router = route::<notify::TestChannel>(router);
+    let router = route::<notify::ListLetters>(router);
+    let router = route::<notify::ListAlerts>(router);
+    let router = route::<notify::Acknowledge>(router);
     let router = route::<doctor::Doctor>(router);
     router
         .layer(DefaultBodyLimit::max(MAX_BODY))

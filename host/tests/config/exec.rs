@@ -22,6 +22,8 @@ fn args(options: &[(&str, &str)]) -> ExecArgs {
         remotes: of("--remote"),
         net: of("--net"),
         secrets: of("--secret"),
+        tasks: of("--task"),
+        channels: of("--channel"),
     }
 }
 
@@ -45,8 +47,11 @@ fn every_option() {
         ("--secret", "repo=file:password"),
         ("--secret", "token=env:TOKEN"),
         ("--secret", "key=credential:a:b"),
+        ("--task", "backup"),
+        ("--channel", "mail"),
     ]);
     let grants = &all.grants;
+    assert!(grants.tasks.contains(&name("backup")) && grants.channels.contains(&name("mail")));
     let dir = |wanted: &str| {
         (
             grants.dirs[&name(wanted)].path.clone(),

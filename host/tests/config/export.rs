@@ -1,12 +1,14 @@
 //! From a store to text and back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
 use mhost::config::{Current, Document, Plan, TaskEntry, export, parse, plan};
+use mhost_model::channel::ChannelDef;
 use mhost_model::grant::*;
 use mhost_model::limits::Limits;
+use mhost_model::notify::{EventKind, Notify};
 use mhost_model::policy::*;
 use mhost_model::resource::*;
 use mhost_model::schedule::{AfterOn, Fields, Schedule};
@@ -39,12 +41,26 @@ url = "memory:offsite"
 [pools.heavy]
 size = 2
 
+[channels.ops]
+kind = "smtp"
+host = "mail.example.org"
+user = "mhost"
+password = { file = "/etc/mhost/smtp" }
+from = "mhost@example.org"
+to = ["ops@example.org"]
+
+[notify]
+channels = ["ops"]
+repeat = "4h"
+
 [tasks.backup-site]
 plugin = "any"
 action = "run"
 schedule = { cron = "30 2 * * MON-FRI", tz = "Europe/Kyiv" }
 description = "Every night"
 config = { keep = { daily = 7, weekly = 4 }, sources = ["/content", "site"] }
+holds = ["site"]
+notify = { channels = ["ops"], on = ["failed", "recovered"] }
 
 [tasks.backup-site.grants]
 dirs.content = { path = "/srv/content" }
@@ -339,27 +355,47 @@ fn task() -> impl Strategy<Value = TaskEntry> {
         schedule(),
         of(text()),
         settings,
+        btree_set(text(), 0..3),
         grants(),
         policy(),
         limits(),
         any::<bool>(),
     )
         .prop_map(
-            |(plugin, schedule, description, config, grants, policy, limits, enabled)| TaskEntry {
-                spec: TaskSpec {
-                    plugin: plugin.parse().unwrap(),
-                    action: "run".into(),
-                    schedule,
-                    description,
-                    renamed_from: None,
-                    config,
-                    grants,
-                    policy,
-                    limits,
-                },
-                enabled,
+            |(plugin, schedule, description, config, holds, grants, policy, limits, enabled)| {
+                TaskEntry {
+                    spec: TaskSpec {
+                        plugin: plugin.parse().unwrap(),
+                        action: "run".into(),
+                        schedule,
+                        description,
+                        renamed_from: None,
+                        config,
+                        holds: holds.into_iter().filter(|held| !held.is_empty()).collect(),
+                        grants,
+                        policy,
+                        limits,
+                    },
+                    enabled,
+                }
             },
         )
+}
+
+/// Channels of every kind.
+fn channel() -> impl Strategy<Value = ChannelDef> {
+    let template = "{\"text\": {{ title }},\n \"events\": {{ events | length }}}";
+    let all = vec![
+        serde_json::json!({ "kind": "smtp", "host": "mail", "from": "a@b.example", "to": ["c@d.example"],
+            "user": "u", "password": { "file": "/etc/p" }, "tls": "implicit", "rate": 3 }),
+        serde_json::json!({ "kind": "webhook", "url": "https://example.org/x", "template": template,
+            "headers": { "x-a": "b \"c\"" } }),
+        serde_json::json!({ "kind": "webhook", "url": { "env": "HOOK" }, "preset": "slack" }),
+        serde_json::json!({ "kind": "syslog", "facility": "local7" }),
+        serde_json::json!({ "kind": "journald", "group": "1m" }),
+        serde_json::json!({ "kind": "command", "command": ["/bin/page", ""] }),
+    ];
+    prop::sample::select(all).prop_map(|json| ChannelDef::read(json).unwrap())
 }
 
 /// Random documents that hold.
@@ -378,19 +414,23 @@ pub fn documents() -> impl Strategy<Value = Document> {
         url: format!("memory:{url}"),
     });
     let pool = (1u32..9).prop_map(|size| PoolDef { size });
+    let channels = btree_map(name(), channel(), 0..4);
     let definitions = (
         btree_map(name(), database, 0..3),
         btree_map(name(), repository, 0..3),
         btree_map(name(), remote, 0..3),
         btree_map(name(), pool, 0..3),
+        channels,
     );
     (definitions, btree_map(name(), task(), 0..4), any::<u8>()).prop_map(
-        |((databases, repositories, remotes, pools), tasks, dice)| {
+        |((databases, repositories, remotes, pools, channels), tasks, dice)| {
             let mut document = Document {
                 databases,
                 repositories,
                 remotes,
                 pools,
+                channels,
+                notify: None,
                 tasks,
                 warnings: Vec::new(),
             };
@@ -404,8 +444,20 @@ pub fn documents() -> impl Strategy<Value = Document> {
 fn connect(document: &mut Document, dice: u8) {
     let names: Vec<Name> = document.tasks.keys().cloned().collect();
     let (databases, repositories) = (document.databases.clone(), document.repositories.clone());
+    let channels: BTreeSet<Name> = document.channels.keys().cloned().collect();
+    document.notify = (dice & 16 == 0).then(|| Notify {
+        channels: channels.clone(),
+        on: mhost_model::notify::news(),
+        repeat: None,
+    });
     for (at, task) in document.tasks.values_mut().enumerate() {
         let spec = &mut task.spec;
+        spec.grants.channels = channels.iter().take(2).cloned().collect();
+        spec.notify = (dice & 4 == 0).then(|| Notify {
+            channels: channels.clone(),
+            on: [EventKind::Lost, EventKind::Started].into(),
+            repeat: (dice & 8 == 0).then(|| Span::seconds(90)),
+        });
         if at > 0 && dice & 1 == 0 {
             let on = [AfterOn::Succeeded, AfterOn::Failed, AfterOn::Any][usize::from(dice) % 3];
             spec.schedule = Schedule::After {

@@ -43,18 +43,24 @@ fn every_field_of_the_model_is_in_it() {
     let span = mhost_model::Span::seconds(1);
     let spec = task(json!({
         "plugin": "p", "action": "a", "schedule": "manual", "description": "d", "renamed_from": "o",
-        "config": { "a": 1 },
+        "config": { "a": 1 }, "holds": ["x"],
+        "notify": { "channels": ["a"], "on": ["lost"], "repeat": "1h" },
         "grants": {
             "dirs": { "a": { "path": "/a" } }, "databases": { "a": { "verbs": ["read"], "tables": ["t"] } },
             "repositories": { "a": { "verbs": ["read"] } }, "remotes": { "a": {} },
             "net": ["https://example.org"], "secrets": { "a": { "env": "A" } },
-            "processes": { "a": { "command": ["/a"] }, "b": { "pid_file": "/p", "signal": "HUP" } }
+            "processes": { "a": { "command": ["/a"] }, "b": { "pid_file": "/p", "signal": "HUP" } },
+            "tasks": ["a"], "channels": ["a"]
         }
     }));
     let mut expected = keys(&spec);
     expected.insert("enabled".into());
     assert_eq!(documented("tasks.NAME"), expected);
     assert_eq!(documented("tasks.NAME.grants"), keys(&spec.grants));
+    let notify = spec.notify.as_ref().unwrap();
+    assert_eq!(documented("tasks.NAME.notify"), keys(notify));
+    assert_eq!(documented("notify"), keys(notify));
+    assert_eq!(documented("channels.NAME"), channel_keys());
     let limits = Limits {
         write: Some(mhost_model::ByteSize(1)),
         ..Limits::default()
@@ -94,6 +100,20 @@ fn every_field_of_the_model_is_in_it() {
     let forms = schedules.map(|form| serde_json::from_value::<Schedule>(form).unwrap());
     let all: BTreeSet<String> = forms.iter().flat_map(keys).collect();
     assert_eq!(documented("tasks.NAME.schedule"), all);
+}
+
+/// The keys of channels of all kinds.
+fn channel_keys() -> BTreeSet<String> {
+    let all = [
+        json!({ "kind": "smtp", "host": "h", "port": 1, "tls": "implicit", "user": "u",
+            "password": { "env": "P" }, "from": "a@b", "to": ["c@d"], "ca": "/c", "group": "1s", "rate": 1 }),
+        json!({ "kind": "webhook", "url": "http://x", "preset": "ntfy", "token": { "env": "T" }, "headers": { "a": "b" } }),
+        json!({ "kind": "webhook", "url": "http://x", "template": "x", "content_type": "text/plain" }),
+        json!({ "kind": "syslog", "socket": "/s", "facility": "cron" }),
+        json!({ "kind": "command", "command": ["/c"] }),
+    ];
+    let channels = all.map(|json| mhost_model::channel::ChannelDef::read(json).unwrap());
+    channels.iter().flat_map(keys).collect()
 }
 
 /// A default in the page is the model's: writing all of them changes nothing.

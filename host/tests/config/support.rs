@@ -181,6 +181,8 @@ pub fn stored(document: &Document) -> (Definitions, Vec<TaskStatus>) {
         repositories: document.repositories.clone(),
         remotes: document.remotes.clone(),
         pools: document.pools.clone(),
+        channels: document.channels.clone(),
+        notify: document.notify.clone(),
         plugins: Vec::new(),
     };
     let tasks = document

@@ -1,4 +1,4 @@
-//! `--dir`, `--db`, `--repo`, `--remote`, `--net`, `--secret`.
+//! `--dir`, `--db`, `--repo`, `--remote`, `--net`, `--secret`, `--task`, `--channel`.
 //!
 //! A value is `NAME=REST`, and what follows the last colon of the rest says what may be done:
 //! paths and URLs hold colons themselves, so it is split from the right.
@@ -47,6 +47,8 @@ pub(super) fn read(args: &ExecArgs, folder: &Path) -> Result<ExecGrants, ConfigE
         &args.remotes,
         &args.net,
         &args.secrets,
+        &args.tasks,
+        &args.channels,
     ];
     for (grammar, texts) in GRAMMARS.iter().zip(given) {
         for text in texts {
@@ -62,7 +64,7 @@ pub(super) fn read(args: &ExecArgs, folder: &Path) -> Result<ExecGrants, ConfigE
     ConfigError::of(mistakes).map_or(Ok(all), Err)
 }
 
-const GRAMMARS: [Grammar; 6] = [
+const GRAMMARS: [Grammar; 8] = [
     Grammar {
         option: "--dir",
         form: "NAME=PATH:ro|rw",
@@ -93,6 +95,24 @@ const GRAMMARS: [Grammar; 6] = [
         form: "NAME=file:PATH|env:VAR|credential:NAME",
         read: secret,
     },
+    Grammar {
+        option: "--task",
+        form: "NAME",
+        read: |all, value| {
+            let name = value.only_a_name()?;
+            all.grants.tasks.insert(name);
+            Ok(())
+        },
+    },
+    Grammar {
+        option: "--channel",
+        form: "NAME",
+        read: |all, value| {
+            let name = value.only_a_name()?;
+            all.grants.channels.insert(name);
+            Ok(())
+        },
+    },
 ];
 
 /// A repository's password is the secret `repo`.
@@ -110,6 +130,12 @@ fn passwords(all: &ExecGrants) -> Option<Mistake> {
 impl<'a> Value<'a> {
     fn whole(&self) -> Part<'a> {
         (self.text, 0..self.text.len())
+    }
+
+    /// The whole of it as a name.
+    fn only_a_name(&self) -> Result<Name, Wrong> {
+        let name = self.text.parse();
+        name.map_err(|error: NameError| refused(self.whole().1, error))
     }
 
     /// The name before the first `=`, and the rest; `taken` says which names are.

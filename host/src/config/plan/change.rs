@@ -22,6 +22,8 @@ pub enum Kind {
     Repository,
     Remote,
     Pool,
+    Channel,
+    Notify,
     Task,
 }
 
@@ -89,6 +91,8 @@ impl fmt::Display for Kind {
             Self::Repository => "repository",
             Self::Remote => "remote",
             Self::Pool => "pool",
+            Self::Channel => "channel",
+            Self::Notify => "notify",
             Self::Task => "task",
         })
     }

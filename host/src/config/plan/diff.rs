@@ -12,16 +12,42 @@ use crate::config::export::inline;
 use crate::config::path::{KeyPath, Step};
 
 /// Sets, whose members come and go one by one.
-const SETS: [&str; 3] = ["net", "verbs", "tables"];
+const SETS: [&str; 5] = ["net", "verbs", "tables", "tasks", "channels"];
 
 /// All of a new definition.
 pub(super) fn whole(value: &impl Serialize) -> Vec<Detail> {
     let fields = fields(value);
     let fields: BTreeMap<_, _> = fields.iter().collect();
-    fields
-        .into_iter()
-        .map(|(key, value)| Detail::added(key, inline(value)))
-        .collect()
+    let shown = |(key, value): (&String, &Json)| Detail::added(key, shown(key, value));
+    fields.into_iter().map(shown).collect()
+}
+
+/// What may be shown of a value: a URL's path and a header may hold a password, and what
+/// changes is written into the service's log.
+fn shown(key: &str, value: &Json) -> String {
+    match (key, value) {
+        ("url", Json::String(url)) if url.starts_with("http") => {
+            format!("\"{}/…\"", mhost_model::channel::origin(url))
+        }
+        ("header", _) => "…".to_owned(),
+        ("headers", Json::Object(headers)) => {
+            let names: Vec<_> = headers.keys().map(|name| format!("{name} = …")).collect();
+            format!("{{ {} }}", names.join(", "))
+        }
+        _ => inline(value),
+    }
+}
+
+/// Two states of who is told.
+pub(super) fn notify(old: &impl Serialize, new: &impl Serialize) -> Vec<Detail> {
+    let mut details = Vec::new();
+    objects(
+        &KeyPath::default(),
+        &fields(old),
+        &fields(new),
+        &mut details,
+    );
+    details
 }
 
 /// Two states of a database, repository, remote or pool. Another place is more for every
@@ -35,7 +61,7 @@ pub(super) fn definition(old: &impl Serialize, new: &impl Serialize) -> Vec<Deta
         &mut details,
     );
     for detail in &mut details {
-        detail.wider = detail.key != "size";
+        detail.wider = !matches!(detail.key.as_str(), "size" | "rate" | "group");
     }
     details
 }
@@ -150,7 +176,7 @@ fn is_kind(path: &KeyPath) -> bool {
 fn is_set(path: &KeyPath, key: &str, old: Option<&Json>, new: Option<&Json>) -> bool {
     let list = |value: Option<&Json>| match value {
         Some(value) => value.is_array(),
-        None => key == "net",
+        None => matches!(key, "net" | "tasks" | "channels"),
     };
     in_grants(path) && SETS.contains(&key) && list(old) && list(new)
 }
@@ -175,9 +201,18 @@ fn members(path: &KeyPath, old: Option<&Json>, new: Option<&Json>, details: &mut
 fn detail(path: &KeyPath, key: &str, old: Option<&Json>, new: Option<&Json>) -> Detail {
     Detail {
         key: path.to_string(),
-        old: old.map(inline),
-        new: new.map(inline),
+        old: old.map(|value| shown(top(path), value)),
+        new: new.map(|value| shown(top(path), value)),
         wider: in_grants(path) && wider(path, key, old, new),
+    }
+}
+
+/// The outermost key; a header's own name says nothing.
+fn top(path: &KeyPath) -> &str {
+    match path.0.as_slice() {
+        [Step::Key(key)] => key,
+        [Step::Key(key), Step::Key(_)] if key == "headers" => "header",
+        _ => "",
     }
 }
 

@@ -26,7 +26,13 @@ pub(super) fn judge(root: &Node, task: &Name, spec: &TaskSpec) -> Vec<Finding> {
         .remotes
         .keys()
         .map(|name| ("remotes", "remote", name));
+    let tasks = grants.tasks.iter().map(|name| ("tasks", "task", name));
+    let channels = grants
+        .channels
+        .iter()
+        .map(|name| ("channels", "channel", name));
     let named = databases.chain(repositories).chain(remotes);
+    let named = named.chain(tasks).chain(channels);
     let mut findings: Vec<Finding> = named
         .filter(|(section, _, name)| root.at(&[section, name.as_str()]).is_none())
         .map(|(section, what, name)| undefined(root, section, what, name))

@@ -101,6 +101,17 @@ pub(super) fn remote(text: &str, base: &Path) -> Read {
     url(text)
 }
 
+/// Whether it leads anywhere is judged with the rest of its channel.
+pub(super) fn http(text: &str) -> Read {
+    match scheme(text) {
+        Some("http" | "https") => url(text),
+        _ => Err(Refusal::new(
+            format!("`{}` is not an `http` or `https` URL", short(text)),
+            "write one such as `https://hooks.example.org/path`",
+        )),
+    }
+}
+
 fn url(text: &str) -> Read {
     if text.len() > 4095 || text.chars().any(|c| c.is_control() || c == ' ') {
         let message = format!(

@@ -54,6 +54,18 @@ pub(super) static GRANTS: Fixed = fixed(&[
         Optional,
         "Signals to processes and commands, under the names that the plugin asks for.",
     ),
+    key(
+        "tasks",
+        List(&NAME, Empty::Allowed),
+        Optional,
+        "Other tasks whose state the plugin may look at: their last success, and whether they are late.",
+    ),
+    key(
+        "channels",
+        List(&NAME, Empty::Allowed),
+        Optional,
+        "Channels of `[channels]` that the plugin may send messages through. Alerts need no grant: they go where `notify` says.",
+    ),
 ]);
 
 static DIR_GRANT: Fixed = fixed(&[
@@ -122,7 +134,7 @@ static REMOTE_GRANT: Fixed = fixed(&[key(
     "Whether it may change.",
 )]);
 
-static SECRET: Fixed = Fixed {
+pub(super) static SECRET: Fixed = Fixed {
     keys: &[
         key(
             "file",

@@ -1,12 +1,13 @@
 //! The file's own tables and those of a task, in the order of the reference page.
 
 use super::grants::GRANTS;
+use super::notify::{CHANNEL, NOTIFY};
 use super::policy::{LIMITS, POLICY};
 use super::{Empty, Fixed, Key, Least, Presence, Scalar, Shape};
 use crate::config::scalar;
 use Presence::{Default, Optional, Required};
 use Scalar::{Count, Duration, Text, Word};
-use Shape::{Either, Json, Named, Table};
+use Shape::{Either, Json, List, Named, Table};
 
 pub(super) const DAY: u64 = 24 * 60 * 60;
 /// Ten years: longer than any plan for a machine.
@@ -69,6 +70,18 @@ pub(in crate::config) static ROOT: Fixed = fixed(&[
         Named(&Table(&POOL)),
         Optional,
         "Groups of tasks that share slots: so many of them run at one time.",
+    ),
+    key(
+        "channels",
+        Named(&Table(&CHANNEL)),
+        Optional,
+        "Ways to tell people. Which keys there are depends on `kind`; see [notifications](notifications.md).",
+    ),
+    key(
+        "notify",
+        Table(&NOTIFY),
+        Optional,
+        "Who is told what of tasks that do not say it themselves.",
     ),
     key(
         "tasks",
@@ -157,10 +170,22 @@ static TASK: Fixed = fixed(&[
         "The action's own settings; the plugin's schema says which there are (`mhost plugin inspect NAME`).",
     ),
     key(
+        "holds",
+        List(&Shape::Scalar(Text(1000, Empty::Refused)), Empty::Allowed),
+        Default("[]"),
+        "What its runs are at work on, by the names that others know it by: a check's target, or a task. While a run is on, alerts about them are silent.",
+    ),
+    key(
         "grants",
         Table(&GRANTS),
         Default("{}"),
         "What the task may reach. Nothing else is reachable.",
+    ),
+    key(
+        "notify",
+        Table(&NOTIFY),
+        Optional,
+        "Who is told what of this task; as `[notify]` says where absent.",
     ),
     key(
         "policy",
