@@ -4,6 +4,7 @@
 
 mod log;
 mod ports;
+mod watched;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -76,6 +77,7 @@ pub async fn attempt(app: &App, attempt: Attempt) -> Completion {
         report: finished.report,
         receipt: Some(finished.receipt),
         state: finished.state,
+        observed: finished.observed,
         log: log.finish().await,
     }
 }
@@ -114,6 +116,7 @@ async fn execute(app: &App, plugin: &Plugin, attempt: Attempt, log: Arc<log::Sin
         remotes: Arc::clone(&powers.remotes),
         secrets: Arc::new(secrets.over(&spec.grants)),
         state: ports::state(&app.store, run.task),
+        watched: watched::of(app, run),
         log,
         progress: app.runs.progress(run.id),
         fence: Arc::new(stale),
@@ -141,5 +144,6 @@ fn setup_failed(problem: Problem) -> Finished {
         report: None,
         receipt: Default::default(),
         state: Default::default(),
+        observed: Default::default(),
     }
 }

@@ -61,22 +61,29 @@ struct StoredState {
 }
 
 impl StoredState {
-    /// Waits on the calling thread, which may be inside a runtime of its own and so
-    /// cannot wait for a future itself.
     fn wait<T: Send + 'static>(
         &self,
         work: impl Future<Output = StoreResult<T>> + Send + 'static,
     ) -> FaultResult<T> {
-        let (sender, receiver) = mpsc::sync_channel(1);
-        self.runtime.spawn(async move {
-            // The receiver is gone only if its run was cut off.
-            let _ = sender.send(work.await);
-        });
-        receiver
-            .recv()
-            .map_err(|_| Fault::Failed("mhost is ending".into()))?
-            .map_err(|error| Fault::Failed(error.to_string()))
+        wait(&self.runtime, work)
     }
+}
+
+/// Waits on the calling thread, which may be inside a runtime of its own and so
+/// cannot wait for a future itself.
+pub(super) fn wait<T: Send + 'static>(
+    runtime: &Handle,
+    work: impl Future<Output = StoreResult<T>> + Send + 'static,
+) -> FaultResult<T> {
+    let (sender, receiver) = mpsc::sync_channel(1);
+    runtime.spawn(async move {
+        // The receiver is gone only if its run was cut off.
+        let _ = sender.send(work.await);
+    });
+    receiver
+        .recv()
+        .map_err(|_| Fault::Failed("mhost is ending".into()))?
+        .map_err(|error| Fault::Failed(error.to_string()))
 }
 
 impl StateReader for StoredState {

@@ -12,10 +12,11 @@ use mhost_model::ports::database::Databases;
 use mhost_model::ports::remote::Remotes;
 use mhost_model::ports::repository::Repositories;
 use mhost_model::ports::run::{
-    FenceCheck, LogSink, ProgressSink, Secrets, StateChanges, StateReader,
+    FenceCheck, LogSink, ProgressSink, Secrets, StateChanges, StateReader, Watched,
 };
 use mhost_model::receipt::Receipt;
 use mhost_model::run::Report;
+use mhost_model::watch::Observation;
 use mhost_model::{Clock, Fence, Instant};
 use thiserror::Error;
 
@@ -52,6 +53,7 @@ pub struct Job {
     pub remotes: Arc<dyn Remotes>,
     pub secrets: Arc<dyn Secrets>,
     pub state: Arc<dyn StateReader>,
+    pub watched: Arc<dyn Watched>,
     pub log: Arc<dyn LogSink>,
     pub progress: Arc<dyn ProgressSink>,
     pub fence: Arc<dyn FenceCheck>,
@@ -114,6 +116,8 @@ pub struct Finished {
     pub receipt: Receipt,
     /// To be committed if it succeeded.
     pub state: StateChanges,
+    /// To be kept whatever the outcome.
+    pub observed: Vec<Observation>,
 }
 
 /// Why a component is no plugin, or cannot be loaded.

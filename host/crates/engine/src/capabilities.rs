@@ -16,6 +16,7 @@ pub mod repository;
 pub mod secrets;
 pub mod state;
 pub mod wasi;
+pub mod watch;
 
 use mhost_model::{Fault, FaultResult};
 use wasmtime::component::Linker;
@@ -41,6 +42,7 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<RunSt
     progress::add_to_linker(add)?;
     probe::add_to_linker(add)?;
     processes::add_to_linker(add)?;
+    watch::add_to_linker(add)?;
     Ok(linker)
 }
 

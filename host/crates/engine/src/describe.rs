@@ -92,6 +92,8 @@ fn shared(plugin: &Plugin, time: Duration) -> Arc<Shared> {
         limits,
         log,
         overlay: Overlay::new(nothing.clone()),
+        watched: nothing.clone(),
+        observed: Default::default(),
         progress: Progress::new(nothing),
         over: AtomicBool::new(false),
     })

@@ -11,6 +11,7 @@ use crate::bindings::exports::mhost::plugin::plugin as contract;
 use crate::budget::WriteBudget;
 use crate::capabilities::progress::Progress;
 use crate::capabilities::state::Overlay;
+use crate::capabilities::watch::Observed;
 use crate::directories::Directories;
 use crate::guest::{self, Cut, End};
 use crate::log::Log;
@@ -102,6 +103,7 @@ fn finish(
         report,
         receipt,
         state,
+        observed: shared.observed.take(),
     }
 }
 
@@ -141,6 +143,8 @@ fn shared(plugin: &Plugin, job: Job) -> Arc<Shared> {
         limits: job.limits,
         log,
         overlay: Overlay::new(job.state),
+        watched: job.watched,
+        observed: Observed::default(),
         progress: Progress::new(job.progress),
         over: AtomicBool::new(false),
     })

@@ -16,6 +16,7 @@ mod held;
 mod lease;
 mod log;
 mod migrate;
+mod observed;
 mod open;
 mod overlap;
 mod read;
@@ -34,11 +35,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use mhost_model::plan::Planner;
 use mhost_model::run::{LogLine, Run};
+use mhost_model::watch::Summary;
 use mhost_model::{Clock, Instant, Name, NodeId, RunId, Span, TaskId};
 
 use crate::{
     Answer, Ask, ClaimDue, ClaimKey, Claimed, Completed, Completion, Definitions, Edit, Forget,
-    History, RenewedZones, RunFilter, StoreResult, TaskStatus, TaskStore,
+    History, RenewedZones, RunFilter, StoreResult, TaskStatus, TaskStore, Watcher,
 };
 pub use migrate::FORMAT;
 use source::Source;
@@ -293,6 +295,27 @@ impl TaskStore for RedbStore {
 
     async fn compact(&self) -> StoreResult<()> {
         self.worker.compact().await
+    }
+
+    async fn memories(
+        &self,
+        watcher: Watcher,
+        subjects: Vec<String>,
+    ) -> StoreResult<Vec<Option<Vec<u8>>>> {
+        self.worker
+            .read("read what is remembered", move |snapshot| {
+                snapshot.memories(&watcher, &subjects)
+            })
+            .await
+    }
+
+    async fn observed(&self, watcher: Watcher) -> StoreResult<Vec<Summary>> {
+        let now = self.now().await?;
+        self.worker
+            .read("read what was observed", move |snapshot| {
+                snapshot.observed(&watcher, now)
+            })
+            .await
     }
 
     async fn verify(&self) -> StoreResult<Vec<String>> {

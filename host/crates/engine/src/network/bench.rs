@@ -93,6 +93,8 @@ impl Run {
             limits: self.limits,
             log,
             overlay: Overlay::new(nothing.clone()),
+            watched: nothing.clone(),
+            observed: Default::default(),
             progress: Progress::new(nothing),
             over: AtomicBool::new(false),
         })

@@ -153,6 +153,7 @@ impl Attack {
             remotes: fake.clone(),
             secrets: fake.clone(),
             state: fake.clone(),
+            watched: fake.clone(),
             log: fake.clone(),
             progress: fake.clone(),
             fence: fake,

@@ -127,6 +127,7 @@ impl Subject {
             finished_at: now,
             receipt: Some(Default::default()),
             state: BTreeMap::new(),
+            observed: Vec::new(),
             log: Vec::new(),
         }
     }

@@ -173,6 +173,7 @@ impl Tx<'_> {
         self.tables.names.remove(name.as_str())?;
         self.index_watcher(Some(&held.task), None)?;
         self.index_dependency(Some(&held.task), None)?;
+        self.forget_observed(id)?;
         self.forget_state(id)
     }
 
