@@ -11,6 +11,7 @@ pub mod plugins;
 pub mod runs;
 pub mod start;
 pub mod tasks;
+pub mod watched;
 
 use std::future::Future;
 use std::sync::Arc;

@@ -6,9 +6,11 @@ mod bar;
 mod completions;
 mod databases;
 mod demo;
+mod details;
 mod doctor;
 mod exec;
 mod grants;
+mod import;
 mod init;
 mod notify;
 mod output;
@@ -18,6 +20,7 @@ mod schedule;
 mod serve;
 mod start;
 mod tasks;
+mod watched;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -100,6 +103,9 @@ enum Command {
     /// What tasks may do, and what they needed
     #[command(subcommand)]
     Grants(grants::Command),
+    /// Other programs' configurations as tasks
+    #[command(subcommand)]
+    Import(import::Command),
     /// Look for what is wrong, and say what to do
     Doctor,
     /// Show everything on real files in a new folder
@@ -157,6 +163,7 @@ fn run(cli: Cli) -> Outcomes<u8> {
     match cli.command {
         // What needs neither state nor runtime.
         Command::Schedule(command) => return schedule::run(command, &output),
+        Command::Import(command) => return import::run(command, &output),
         Command::Completions(args) => return completions::run(args, &mut Cli::command()),
         Command::Man => return completions::man(Cli::command()),
         _ => {}
@@ -192,7 +199,7 @@ async fn dispatch(command: Command, context: &Context) -> Outcomes<u8> {
         Command::Notify(command) => notify::run(command, context).await,
         Command::Doctor => doctor::run(context).await,
         Command::Demo(args) => demo::run(args, context).await,
-        Command::Schedule(_) | Command::Completions(_) | Command::Man => {
+        Command::Schedule(_) | Command::Import(_) | Command::Completions(_) | Command::Man => {
             Err(Problem::bug("a command without state came too far"))
         }
     }

@@ -5,6 +5,7 @@
 mod around;
 mod log;
 mod ports;
+mod watched;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -78,6 +79,7 @@ pub async fn attempt(app: &App, attempt: Attempt) -> Completion {
         report: finished.report,
         receipt: Some(finished.receipt),
         state: finished.state,
+        observed: finished.observed,
         log: log.finish().await,
         alerts: finished.alerts,
     }
@@ -119,6 +121,7 @@ async fn execute(app: &App, plugin: &Plugin, attempt: Attempt, log: Arc<log::Sin
         tasks: around::tasks(app),
         messenger: around::messenger(app, run),
         state: ports::state(&app.store, run.task),
+        watched: watched::of(app, run),
         log,
         progress: app.runs.progress(run.id),
         fence: Arc::new(stale),
@@ -147,5 +150,6 @@ fn setup_failed(problem: Problem) -> Finished {
         receipt: Default::default(),
         state: Default::default(),
         alerts: Vec::new(),
+        observed: Default::default(),
     }
 }

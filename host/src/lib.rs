@@ -13,6 +13,7 @@ pub mod execute;
 pub mod exit;
 pub mod home;
 pub mod housekeeping;
+pub mod import;
 pub mod plugins;
 pub mod post;
 pub mod service;

@@ -122,6 +122,17 @@ pub fn table<const N: usize>(
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+/// Aligns lines whose cells are parted by tabs, each after an indentation.
+pub fn columns(lines: &[String], indent: &str) -> String {
+    let mut writer = TabWriter::new(Vec::new()).padding(2);
+    for line in lines {
+        // A buffer in memory takes everything.
+        let _ = writeln!(writer, "{indent}{}", line.trim_end());
+    }
+    let bytes = writer.into_inner().unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 /// Text from outside must not break a table or steer the terminal.
 pub fn one_line(text: &str) -> String {
     text.chars()

@@ -5,10 +5,12 @@ use mhost_model::receipt::Receipt;
 use mhost_model::run::Outcome;
 use mhost_model::{ByteSize, Instant, Name, RunId};
 
-use super::{Context, output};
+use super::watched::{uptime, views_of};
+use super::{Context, details, output};
 use crate::app::parse_instant;
 use crate::calls::gaps::{FindGaps, Gaps};
 use crate::calls::runs::{CancelRun, ListRuns, RunLogLines, RunView, ShowRun};
+use crate::calls::watched::Uptime;
 use crate::exit::{Kind, Outcomes};
 use crate::session;
 
@@ -59,6 +61,12 @@ pub enum Command {
         /// Only times due before
         #[arg(long, value_parser = instant, allow_hyphen_values = true)]
         until: Option<Instant>,
+    },
+    /// Uptime and latencies of what tasks watch, over an hour, a day and a month
+    Uptime {
+        /// Only of this task
+        #[arg(long)]
+        task: Option<Name>,
     },
 }
 
@@ -118,6 +126,12 @@ pub async fn run(command: Command, context: &Context) -> Outcomes<u8> {
             context
                 .output
                 .data(&lines, |lines| lines.iter().map(log_line).collect())?;
+        }
+        Command::Uptime { task } => {
+            let summaries = session::ask(home, Uptime { task }).await?;
+            context
+                .output
+                .data(&views_of(&summaries), |_| uptime(&summaries))?;
         }
         Command::Cancel { id } => {
             let view = session::ask(home, CancelRun { run: id }).await?;
@@ -268,6 +282,9 @@ pub fn show(view: &RunView) -> String {
         }
         for artifact in &report.artifacts {
             line("made", &format!("{} {}", artifact.kind, artifact.name));
+        }
+        if let Some(table) = report.details.as_ref().and_then(details::table) {
+            text.push_str(&table);
         }
     }
     if let Some(receipt) = &view.receipt {

@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 
 use crate::app::App;
 use crate::calls::{
-    Call, apply, databases, doctor, gaps, grants, notify, plugins, runs, start, tasks,
+    Call, apply, databases, doctor, gaps, grants, notify, plugins, runs, start, tasks, watched,
 };
 use crate::exit::{Kind, Outcomes, Problem};
 use crate::home::Home;
@@ -40,6 +40,7 @@ pub fn router(app: Arc<App>) -> Router {
     let router = route::<runs::RunLogLines>(router);
     let router = route::<runs::CancelRun>(router);
     let router = route::<gaps::FindGaps>(router);
+    let router = route::<watched::Uptime>(router);
     let router = route::<start::RunTask>(router);
     let router = route::<start::Exec>(router);
     let router = route::<start::Tick>(router);

@@ -1,166 +1,267 @@
-//! The action: asks every target, again those that are down and may be asked
-//! again, and judges all together.
+//! The action: asks every target, and judges all together with what was known before.
 
-use mhost_sdk::progress::Unit;
-use mhost_sdk::{Context, Error, Failure, Report};
+use std::collections::{BTreeMap, HashMap};
 
-use crate::config::{Config, Target};
-use crate::finding::Finding;
-use crate::{http, probe};
+use mhost_sdk::watch::{Condition, Observation};
+use mhost_sdk::{Context, Doing, Failure, Report, Result};
+
+use crate::config::{Config, Target, Window};
+use crate::finding::{Finding, State, Verdict};
+use crate::standing::{Check, Memory, Policy};
+use crate::{report, round};
 
 /// Checks.
-pub fn check(context: &Context, config: Config) -> Result<Report, Failure> {
-    sensible(&config)?;
-    let mut findings: Vec<_> = config
-        .targets
-        .iter()
-        .map(|target| first(context, target))
-        .collect();
-    let rounds = config.targets.iter().map(|target| target.retries).max();
-    for round in 0..=rounds.unwrap_or(0) {
-        context.check_cancelled()?;
-        ask_round(context, &config.targets, &mut findings, round);
+pub fn check(context: &Context, config: Config) -> std::result::Result<Report, Failure> {
+    if let Some(why) = config.mistake() {
+        return Err(Failure::permanent(why));
     }
-    let slow = warn_of_slow(context, &config.targets, &findings);
-    judge(&findings, report(context, &findings, slow))
-}
-
-fn sensible(config: &Config) -> Result<(), Failure> {
-    if config.targets.is_empty() {
-        return Err(Failure::permanent(
-            "`targets` is empty, so nothing would be checked",
-        ));
-    }
-    let mistakes = config
-        .targets
-        .iter()
-        .filter_map(|target| Some((target, target.mistake()?)));
-    match mistakes.into_iter().next() {
-        Some((target, why)) => Err(Failure::permanent(format!(
-            "the target `{}` makes no sense: {why}",
-            target.label()
-        ))),
-        None => Ok(()),
-    }
-}
-
-/// A dry run changes nothing, so it asks nothing that may.
-fn first(context: &Context, target: &Target) -> Finding {
-    let changes = target.http.is_some() && !matches!(target.method.as_str(), "GET" | "HEAD");
-    match context.dry_run() && changes {
-        true => Finding::skipped(target.label()),
-        false => Finding::new(target.label()),
-    }
-}
-
-fn ask_round(context: &Context, targets: &[Target], findings: &mut [Finding], round: u32) {
-    let asked = |at: &usize| {
-        let finding: &Finding = &findings[*at];
-        !finding.up && !finding.skipped && finding.may_recover() && targets[*at].retries >= round
-    };
-    let open: Vec<usize> = (0..targets.len()).filter(asked).collect();
-    let (over_http, below): (Vec<_>, Vec<_>) =
-        open.into_iter().partition(|at| targets[*at].http.is_some());
-    let asked: Vec<_> = over_http.iter().map(|at| &targets[*at]).collect();
-    let mut answers: Vec<_> = over_http
-        .into_iter()
-        .zip(http::ask(context, &asked))
-        .collect();
-    let total = Some(below.len() as u64);
-    for (done, at) in below.into_iter().enumerate() {
-        if context.cancelled() {
-            break;
-        }
-        context.report_progress("probing", done as u64, total, Unit::Items);
-        answers.push((at, probe::ask(context, &targets[at])));
-    }
-    for (at, answer) in answers {
-        findings[at] = Finding {
-            attempts: round + 1,
-            ..answer
+    context.check_cancelled()?;
+    let labels = config.labels();
+    let mut memories = recall(context, &labels);
+    let now = context.now();
+    let silent = windows(context, &config, now)?;
+    let mut findings =
+        round::ask_all(context, &config, &labels).doing(|| "ask the targets".to_owned())?;
+    let unreachable = unreachable(&config, &labels, &findings);
+    for (at, finding) in findings.iter_mut().enumerate() {
+        let stand = Stand {
+            config: &config,
+            target: &config.targets[at],
+            silent: silent.get(&at).copied(),
+            unreachable: unreachable[at],
+            now,
         };
+        stand.settle(&mut memories[at], finding);
     }
+    warn_of_slow(context, &findings);
+    observe(context, &findings, &memories);
+    report::judge(&findings, report::report(context, &findings))
 }
 
-/// How many are slow.
-fn warn_of_slow(context: &Context, targets: &[Target], findings: &[Finding]) -> usize {
-    let slow = targets.iter().zip(findings).filter(|(target, finding)| {
-        let limit = target.warn_ms.map_or(f64::INFINITY, |limit| limit as f64);
-        finding.up && finding.latency_ms.is_some_and(|latency| latency > limit)
-    });
-    let slow = slow.inspect(|(target, finding)| {
-        let (latency, limit) = (
-            finding.latency_ms.unwrap_or(0.0),
-            target.warn_ms.unwrap_or(0),
-        );
-        let name = &finding.name;
+/// What is known of the targets. Without it the check is one like the first.
+fn recall(context: &Context, labels: &[String]) -> Vec<Memory> {
+    let recalled = context.watch().recall(labels).unwrap_or_else(|error| {
         context.warn(format!(
-            "`{name}` is slow: {latency:.0} ms, more than {limit}"
+            "what was known of the targets cannot be read: {error}"
         ));
+        Vec::new()
     });
-    slow.count()
+    let mut memories: Vec<Memory> = recalled
+        .into_iter()
+        .map(|bytes| {
+            let read = bytes.map(|bytes| serde_json::from_slice(&bytes));
+            read.and_then(std::result::Result::ok).unwrap_or_default()
+        })
+        .collect();
+    memories.resize(labels.len(), Memory::default());
+    memories
 }
 
-fn report(context: &Context, findings: &[Finding], slow: usize) -> Report {
-    let up = findings.iter().filter(|finding| finding.up).count();
-    let skipped = findings.iter().filter(|finding| finding.skipped).count();
-    let down = findings.len() - up - skipped;
-    let latencies = findings.iter().filter_map(|finding| finding.latency_ms);
-    let longest = latencies.fold(0.0, f64::max);
-    let mut text = format!("{up} of {} targets up", findings.len());
-    for (count, word) in [
-        (down, "down"),
-        (slow, "slow"),
-        (skipped, "not asked in a dry run"),
-    ] {
-        if count > 0 {
-            text.push_str(&format!(", {count} {word}"));
+/// Which targets are in a maintenance window, and until when.
+fn windows(
+    context: &Context,
+    config: &Config,
+    now: u64,
+) -> std::result::Result<HashMap<usize, u64>, Failure> {
+    let mut known: BTreeMap<String, Option<u64>> = BTreeMap::new();
+    let mut end = |window: &Window| -> Result<Option<u64>> {
+        let schedule = window.schedule.to_string();
+        let key = format!("{schedule} {}", window.length);
+        if let Some(end) = known.get(&key) {
+            return Ok(*end);
+        }
+        let length = window.length.duration();
+        let end = context.watch().in_window(&schedule, length, now)?;
+        known.insert(key, end);
+        Ok(end)
+    };
+    let doing = || "tell the maintenance windows".to_owned();
+    let mut all = None;
+    for window in &config.maintenance {
+        all = all.max(end(window).doing(doing)?);
+    }
+    let mut silent = HashMap::new();
+    for (at, target) in config.targets.iter().enumerate() {
+        let mut until = all;
+        for window in &target.maintenance {
+            until = until.max(end(window).doing(doing)?);
+        }
+        if let Some(until) = until {
+            silent.insert(at, until);
         }
     }
-    let days = findings
+    Ok(silent)
+}
+
+/// Which targets failed together with all that they hang on.
+fn unreachable(config: &Config, labels: &[String], findings: &[Finding]) -> Vec<bool> {
+    if config
+        .targets
         .iter()
-        .filter_map(|finding| finding.certificate.as_ref());
-    let report = Report::new(format!("{text}, {longest:.0} ms at most"))
-        .metric("targets_up", up)
-        .metric("targets_down", down)
-        .metric("targets_slow", slow)
-        .metric("latency_ms_max", longest);
-    let report = match days.map(|certificate| certificate.days_left).min() {
-        Some(days) => report.metric("certificate_days_min", days),
-        None => report,
+        .all(|target| target.parents.is_empty())
+    {
+        return vec![false; findings.len()];
+    }
+    let places: HashMap<&str, usize> = labels
+        .iter()
+        .enumerate()
+        .map(|(at, label)| (label.as_str(), at))
+        .collect();
+    let cut_off = |(target, finding): (&Target, &Finding)| {
+        let parents = target.parents.iter();
+        let mut failed = parents.map(|name| {
+            let place = places.get(name.as_str());
+            place.is_some_and(|at| findings[*at].bad())
+        });
+        finding.bad() && !target.parents.is_empty() && failed.all(|failed| failed)
     };
-    report.details(&serde_json::json!({ "targets": findings, "checked_at": context.now() }))
+    config.targets.iter().zip(findings).map(cut_off).collect()
 }
 
-fn judge(findings: &[Finding], report: Report) -> Result<Report, Failure> {
-    let is_down = |finding: &&Finding| !finding.up && !finding.skipped;
-    let down: Vec<_> = findings.iter().filter(is_down).collect();
-    if down.is_empty() {
-        return Ok(report);
-    }
-    let said = down.iter().take(MOST_NAMED).map(|finding| {
-        let why = finding
-            .error
-            .as_deref()
-            .unwrap_or("it was not asked, as the run was to end");
-        format!("`{}` is down: {why}", finding.name)
-    });
-    let mut message = said.collect::<Vec<_>>().join("; ");
-    if down.len() > MOST_NAMED {
-        message.push_str(&format!("; and {} more", down.len() - MOST_NAMED));
-    }
-    // A refusal decides how the run ends; a peer that is down is no fault of the host.
-    let refusals = down.iter().filter_map(|finding| finding.cause.clone());
-    let cause = refusals
-        .into_iter()
-        .find(|cause| matches!(cause, Error::Denied(_) | Error::Limit(_)));
-    Err(Failure {
-        retryable: down.iter().any(|finding| finding.may_recover()),
-        cause: cause.map(Box::new),
-        ..Failure::permanent(message)
-    }
-    .with_partial(report))
+/// What decides about one target beside its check.
+struct Stand<'c> {
+    config: &'c Config,
+    target: &'c Target,
+    /// The end of its maintenance.
+    silent: Option<u64>,
+    unreachable: bool,
+    now: u64,
 }
 
-/// So many targets stand in the message; all of them are in the report.
-const MOST_NAMED: usize = 5;
+impl Stand<'_> {
+    fn policy(&self) -> Policy {
+        let (config, target) = (self.config, self.target);
+        Policy {
+            failures_to_down: target
+                .failures_to_down
+                .unwrap_or(config.failures_to_down)
+                .max(1),
+            successes_to_up: target
+                .successes_to_up
+                .unwrap_or(config.successes_to_up)
+                .max(1),
+            flapping: config.flapping,
+        }
+    }
+
+    /// Gives the finding its state, and the memory what is to be known next time.
+    fn settle(&self, memory: &mut Memory, finding: &mut Finding) {
+        self.keep_certificate(memory, finding);
+        let verdict = std::mem::take(&mut finding.verdict);
+        let (check, why) = match &verdict {
+            Verdict::None => {
+                finding.state = State::Skipped;
+                return;
+            }
+            Verdict::Good => (Check::Good, None),
+            Verdict::Warned(why) => (Check::Warned, Some(why)),
+            Verdict::Bad(why) => (Check::Bad, Some(why)),
+        };
+        finding.error = why.cloned();
+        finding.state = match (self.silent, self.unreachable, check) {
+            (Some(until), _, Check::Bad) => {
+                finding.note = Some(format!("in maintenance until {}", report::time(until)));
+                self.aside(memory, State::Maintenance)
+            }
+            (None, true, _) => {
+                let parents = self.target.parents.join("`, `");
+                finding.note = Some(format!("`{parents}` failed too"));
+                self.aside(memory, State::Unreachable)
+            }
+            _ => memory.take(check, &self.policy(), self.now),
+        };
+        finding.up = match finding.state {
+            State::Up | State::Degraded => true,
+            State::Flapping => check != Check::Bad,
+            _ => false,
+        };
+        finding.since = Some(memory.since);
+        self.say_how_far(memory, check, finding);
+        finding.verdict = verdict;
+    }
+
+    fn aside(&self, memory: &mut Memory, state: State) -> State {
+        memory.enter(state, self.now);
+        state
+    }
+
+    /// Says what is missing to the next state.
+    fn say_how_far(&self, memory: &Memory, check: Check, finding: &mut Finding) {
+        let policy = self.policy();
+        if finding.state == State::Degraded && check == Check::Bad {
+            let (bad, needed) = (memory.bad, policy.failures_to_down);
+            finding.note = Some(format!("failed {bad} of {needed} times until it is down"));
+        } else if finding.state == State::Down && check != Check::Bad {
+            let (good, needed) = (memory.good, policy.successes_to_up);
+            finding.note = Some(format!("answered {good} of {needed} times until it is up"));
+            finding.error = Some("it answers again, but not for long enough".to_owned());
+        } else if finding.state == State::Flapping {
+            finding.note = Some("it turned from good to bad and back too often".to_owned());
+        }
+    }
+
+    /// A certificate is known, and its end told, also while its server cannot be asked.
+    fn keep_certificate(&self, memory: &mut Memory, finding: &mut Finding) {
+        match &finding.certificate {
+            Some(seen) => {
+                // Days are counted anew each time, and seconds need no writing.
+                let mut kept = seen.clone();
+                kept.days_left = 0;
+                kept.last_seen = Some(self.now - self.now % DAY);
+                memory.certificate = Some(kept);
+            }
+            None => {
+                if let Some(mut kept) = memory.certificate.clone() {
+                    kept.count(self.now);
+                    finding.certificate = Some(kept);
+                }
+            }
+        }
+    }
+}
+
+const DAY: u64 = 86_400_000;
+
+fn warn_of_slow(context: &Context, findings: &[Finding]) {
+    for finding in findings.iter().filter(|finding| finding.slow) {
+        let why = finding.error.as_deref().unwrap_or_default();
+        context.warn(format!(
+            "`{}` is slow: {}",
+            finding.name,
+            why.trim_start_matches("it is slow: ")
+        ));
+    }
+}
+
+/// Hands over what is to be kept. A check is worth its answers even where this fails.
+fn observe(context: &Context, findings: &[Finding], memories: &[Memory]) {
+    let asked = findings.iter().zip(memories);
+    let asked = asked.filter(|(finding, _)| finding.state != State::Skipped);
+    let observations: Vec<_> = asked
+        .map(|(finding, memory)| Observation {
+            subject: finding.name.clone(),
+            condition: match (finding.state, finding.bad()) {
+                (State::Unreachable | State::Maintenance | State::Held | State::Skipped, _) => {
+                    Condition::Unknown
+                }
+                (_, true) => Condition::Down,
+                (State::Up, _) => Condition::Up,
+                _ => Condition::Degraded,
+            },
+            latency_us: finding
+                .latency_ms
+                .filter(|_| !finding.bad())
+                .map(|latency| (latency * 1000.0) as u64),
+            memory: serde_json::to_vec(memory).unwrap_or_default(),
+        })
+        .collect();
+    for portion in observations.chunks(PORTION) {
+        if let Err(error) = context.watch().observe(portion) {
+            context.warn(format!("what was found is not kept: {error}"));
+            return;
+        }
+    }
+}
+
+/// So many observations are handed over at a time.
+const PORTION: usize = 2000;

@@ -1,350 +1,243 @@
 //! What to ask, and what to expect.
 
-use std::borrow::Cow;
+mod parts;
+mod status;
+mod target;
+
 use std::collections::BTreeMap;
-use std::fmt;
-use std::time::Duration;
 
-use mhost_sdk::probe::RecordType;
 use mhost_sdk::units::Span;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
+use serde_json::{Map, Value};
 
-fn get() -> String {
-    "GET".to_owned()
-}
-
-fn ten_seconds() -> Span {
-    Span::new(Duration::from_secs(10))
-}
-
-fn any_success() -> Vec<Status> {
-    vec![Status::Class(2)]
-}
-
-fn yes() -> bool {
-    true
-}
-
-fn two_weeks() -> u32 {
-    14
-}
+pub use parts::{Basic, Certificate, Disk, Dns, FileAge, IpFamily, JsonRule, Rules, Step, Tls};
+pub use status::Status;
+pub use target::{Kind, Target, split_address};
 
 /// The targets of one check.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// HTTP targets are asked at the same time, the others one after the other.
+    /// They are asked at the same time.
     pub targets: Vec<Target>,
+    /// Settings under a name, for the targets that say `module = "NAME"`; what a target says
+    /// itself counts more.
+    #[serde(default)]
+    #[allow(dead_code)] // The schema needs it; targets have taken it in.
+    modules: BTreeMap<String, Target>,
+    /// At most so many at the same time.
+    #[serde(default = "widest")]
+    #[schemars(range(min = 1, max = 1024))]
+    pub concurrency: u32,
+    /// While one of these windows is open, no target counts as down.
+    #[serde(default)]
+    pub maintenance: Vec<Window>,
+    /// How many checks in a row must fail until a target is down.
+    #[serde(default = "once")]
+    #[schemars(range(min = 1, max = 100))]
+    pub failures_to_down: u32,
+    /// How many checks in a row must succeed until a target that was down is up.
+    #[serde(default = "once")]
+    #[schemars(range(min = 1, max = 100))]
+    pub successes_to_up: u32,
+    /// When a target is flapping.
+    #[serde(default)]
+    pub flapping: Flapping,
 }
 
-/// One target: exactly one of `http`, `tcp`, `tls`, `dns`.
+/// As it is written: a target takes what it does not say from its module.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    targets: Vec<Map<String, Value>>,
+    #[serde(default)]
+    modules: BTreeMap<String, Map<String, Value>>,
+    #[serde(default = "widest")]
+    concurrency: u32,
+    #[serde(default)]
+    maintenance: Vec<Window>,
+    #[serde(default = "once")]
+    failures_to_down: u32,
+    #[serde(default = "once")]
+    successes_to_up: u32,
+    #[serde(default)]
+    flapping: Flapping,
+}
+
+fn widest() -> u32 {
+    256
+}
+
+fn once() -> u32 {
+    1
+}
+
+/// A length of time that a schedule begins again and again.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Target {
-    /// For reports; what is asked when not given.
-    #[serde(default)]
-    pub name: Option<String>,
-    /// An address: `https://example.org/health`. Redirects are not followed.
-    #[serde(default)]
-    pub http: Option<String>,
-    /// A host and port to connect to: `db.example.org:5432`.
-    #[serde(default)]
-    pub tcp: Option<String>,
-    /// A certificate to look at.
-    #[serde(default)]
-    pub tls: Option<Tls>,
-    /// A name to resolve.
-    #[serde(default)]
-    pub dns: Option<Dns>,
-    /// For HTTP: `GET`, `HEAD`, `POST` ….
-    #[serde(default = "get")]
-    pub method: String,
-    /// For HTTP: further headers.
-    #[serde(default)]
-    pub headers: BTreeMap<String, String>,
-    /// For HTTP and TCP: what to send.
-    #[serde(default)]
-    pub body: Option<String>,
-    /// For HTTP: numbers such as 200, or classes such as `2xx`; one of them.
-    #[serde(default = "any_success")]
-    pub expect_status: Vec<Status>,
-    /// For HTTP, within the first MiB, and TCP, within the first 4 KiB: a text that
-    /// the answer must hold.
-    #[serde(default)]
-    pub expect_body: Option<String>,
-    /// For HTTP: the secret that goes as `Authorization: Bearer …`.
-    #[serde(default)]
-    pub bearer_secret: Option<String>,
-    /// The whole exchange must end within this.
-    #[serde(default = "ten_seconds")]
-    pub timeout: Span,
-    /// How often a target that is down is asked again, at once.
-    #[serde(default)]
-    #[schemars(range(max = 10))]
-    pub retries: u32,
-    /// An answer that takes longer is reported as slow; the target is up all the same.
-    #[serde(default)]
-    pub warn_ms: Option<u64>,
+pub struct Window {
+    /// When it begins, as the schedule of a task: `{ cron = "0 2 * * SUN", tz =
+    /// "Europe/Kyiv" }`.
+    pub schedule: Value,
+    /// How long it lasts.
+    pub length: Span,
 }
 
-/// A TLS server.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Tls {
-    pub host: String,
-    #[serde(default = "https")]
-    pub port: u16,
-    /// The name that the certificate must be for; the host when not given.
-    #[serde(default)]
-    pub server_name: Option<String>,
-    /// Down when the certificate ends in fewer days.
-    #[serde(default = "two_weeks")]
-    pub min_days: u32,
-    /// Whether the certificate must be trusted by this machine.
-    #[serde(default = "yes")]
-    pub trusted: bool,
+/// A target whose checks changed often enough lately is flapping, until they changed half as
+/// often.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Flapping {
+    /// Among so many of the newest checks …
+    #[schemars(range(min = 2, max = 30))]
+    pub checks: u32,
+    /// … so many turned from good to bad or back. 0 looks for none.
+    #[schemars(range(max = 29))]
+    pub changes: u32,
 }
 
-fn https() -> u16 {
-    443
-}
-
-/// A name.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Dns {
-    pub name: String,
-    /// The type of record.
-    #[serde(default)]
-    pub record: Record,
-    /// One of the records must be this.
-    #[serde(default)]
-    pub expect: Option<String>,
-}
-
-/// Types of record.
-#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Record {
-    #[default]
-    A,
-    Aaaa,
-    Cname,
-    Mx,
-    Ns,
-    Ptr,
-    Srv,
-    Txt,
-}
-
-impl From<Record> for RecordType {
-    fn from(record: Record) -> Self {
-        match record {
-            Record::A => Self::A,
-            Record::Aaaa => Self::Aaaa,
-            Record::Cname => Self::Cname,
-            Record::Mx => Self::Mx,
-            Record::Ns => Self::Ns,
-            Record::Ptr => Self::Ptr,
-            Record::Srv => Self::Srv,
-            Record::Txt => Self::Txt,
+impl Default for Flapping {
+    fn default() -> Self {
+        Self {
+            checks: 20,
+            changes: 6,
         }
     }
 }
 
-/// An expected status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
-    Is(u16),
-    /// The first digit.
-    Class(u16),
-}
-
-impl Status {
-    pub fn fits(self, status: u16) -> bool {
-        match self {
-            Self::Is(expected) => status == expected,
-            Self::Class(first) => status / 100 == first,
-        }
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        if let Some(first) = text.strip_suffix("xx") {
-            let first = first.parse().ok().filter(|first| (1..=5).contains(first));
-            return first.map(Self::Class);
-        }
-        text.parse()
-            .ok()
-            .filter(|status| (100..=599).contains(status))
-            .map(Self::Is)
-    }
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Is(status) => write!(f, "{status}"),
-            Self::Class(first) => write!(f, "{first}xx"),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Status {
+impl<'de> Deserialize<'de> for Config {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = serde_json::Value::deserialize(deserializer)?;
-        let text = match &value {
-            serde_json::Value::String(text) => text.clone(),
-            other => other.to_string(),
+        let written = Written::deserialize(deserializer)?;
+        let modules = written.modules;
+        for (name, settings) in &modules {
+            check_module(name, settings).map_err(de::Error::custom)?;
+        }
+        let targets = written.targets.into_iter();
+        let targets = targets.map(|target| whole(target, &modules).map_err(de::Error::custom));
+        Ok(Self {
+            targets: targets.collect::<Result<_, D::Error>>()?,
+            // Nothing asks for them once they are taken in.
+            modules: BTreeMap::new(),
+            concurrency: written.concurrency,
+            maintenance: written.maintenance,
+            failures_to_down: written.failures_to_down,
+            successes_to_up: written.successes_to_up,
+            flapping: written.flapping,
+        })
+    }
+}
+
+/// A mistake in a module is one even if no target takes it.
+fn check_module(name: &str, settings: &Map<String, Value>) -> Result<(), String> {
+    if settings.contains_key("module") {
+        return Err(format!("the module `{name}` cannot take another module"));
+    }
+    serde_json::from_value::<Target>(Value::Object(settings.clone()))
+        .map(drop)
+        .map_err(|error| format!("the module `{name}`: {error}"))
+}
+
+fn whole(
+    mut target: Map<String, Value>,
+    modules: &BTreeMap<String, Map<String, Value>>,
+) -> Result<Target, String> {
+    if let Some(name) = target.get("module").and_then(Value::as_str) {
+        let Some(module) = modules.get(name) else {
+            return Err(format!("there is no module `{name}` under `modules`"));
         };
-        Self::parse(&text).ok_or_else(|| {
-            de::Error::custom(format!(
-                "`{text}` is no status: write a number such as 200, or a class such as `2xx`"
-            ))
-        })
-    }
-}
-
-impl JsonSchema for Status {
-    fn schema_name() -> Cow<'static, str> {
-        "Status".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "anyOf": [
-                { "type": "integer", "minimum": 100, "maximum": 599 },
-                { "type": "string", "pattern": "^([1-5][0-9][0-9]|[1-5]xx)$" },
-            ],
-        })
-    }
-}
-
-impl Target {
-    /// Its name, or what is asked.
-    pub fn label(&self) -> String {
-        if let Some(name) = &self.name {
-            return name.clone();
-        }
-        match (&self.http, &self.tcp, &self.tls, &self.dns) {
-            (Some(url), ..) => url.clone(),
-            (_, Some(address), ..) => format!("tcp://{address}"),
-            (_, _, Some(tls), _) => format!("tls://{}:{}", tls.host, tls.port),
-            (_, _, _, Some(dns)) => format!("dns://{}", dns.name),
-            _ => "a target of no kind".to_owned(),
+        for (key, value) in module {
+            if let (Some(Value::Object(own)), Value::Object(theirs)) = (target.get_mut(key), value)
+            {
+                for (key, value) in theirs {
+                    own.entry(key.clone()).or_insert_with(|| value.clone());
+                }
+                continue;
+            }
+            target.entry(key.clone()).or_insert_with(|| value.clone());
         }
     }
+    serde_json::from_value(Value::Object(target)).map_err(|error| error.to_string())
+}
 
+impl Config {
     /// Why it makes no sense, beyond what the schema can say.
     pub fn mistake(&self) -> Option<String> {
-        let kinds = [
-            self.http.is_some(),
-            self.tcp.is_some(),
-            self.tls.is_some(),
-            self.dns.is_some(),
-        ];
-        if kinds.iter().filter(|kind| **kind).count() != 1 {
-            return Some("it needs exactly one of `http`, `tcp`, `tls`, `dns`".to_owned());
+        if self.targets.is_empty() {
+            return Some("`targets` is empty, so nothing would be checked".to_owned());
         }
-        if let Some(url) = &self.http {
-            return self.http_mistake(url);
+        if !(1..=1024).contains(&self.concurrency) {
+            return Some("`concurrency` is a number from 1 to 1024".to_owned());
         }
-        let http_only = [
-            ("method", self.method != "GET"),
-            ("headers", !self.headers.is_empty()),
-            ("expect_status", self.expect_status != any_success()),
-            ("bearer_secret", self.bearer_secret.is_some()),
-        ];
-        let tcp_too = [
-            ("body", self.tcp.is_none() && self.body.is_some()),
-            (
-                "expect_body",
-                self.tcp.is_none() && self.expect_body.is_some(),
-            ),
-        ];
-        let misplaced = http_only.iter().chain(&tcp_too).find(|(_, there)| *there);
-        if let Some((field, _)) = misplaced {
-            return Some(format!(
-                "`{field}` has no meaning for this kind of target: leave it out"
-            ));
-        }
-        match &self.tcp {
-            Some(address) if split_address(address).is_none() => {
-                Some(format!("`{address}` is no `host:port`"))
+        let wrong = self.targets.iter().find_map(|target| {
+            let why = target.mistake()?;
+            Some(format!(
+                "the target `{}` makes no sense: {why}",
+                target.label()
+            ))
+        });
+        wrong.or_else(|| self.tangled())
+    }
+
+    /// The targets' names. What two would share is numbered from the second on.
+    pub fn labels(&self) -> Vec<String> {
+        let mut taken: BTreeMap<String, u32> = BTreeMap::new();
+        let labels = self.targets.iter().map(|target| {
+            let label = target.label();
+            let count = taken.entry(label.clone()).or_default();
+            *count += 1;
+            match count {
+                1 => label,
+                count => format!("{label} #{count}"),
             }
-            _ => None,
-        }
+        });
+        labels.collect()
     }
 
-    fn http_mistake(&self, url: &str) -> Option<String> {
-        if !url.starts_with("http://") && !url.starts_with("https://") {
-            return Some("`http` must begin with `http://` or `https://`".to_owned());
+    /// Parents that are none.
+    fn tangled(&self) -> Option<String> {
+        let labels = self.labels().into_iter().enumerate();
+        let places: BTreeMap<String, usize> = labels.map(|(at, label)| (label, at)).collect();
+        for target in &self.targets {
+            let label = target.label();
+            let stranger = target
+                .parents
+                .iter()
+                .find(|name| !places.contains_key(*name));
+            if let Some(stranger) = stranger {
+                return Some(format!(
+                    "the target `{label}` has a parent `{stranger}`, which is no target"
+                ));
+            }
         }
-        if self.method.is_empty() || !self.method.bytes().all(|byte| byte.is_ascii_uppercase()) {
-            return Some(format!(
-                "`{}` is no method: write `GET`, `HEAD`, `POST` …",
-                self.method
-            ));
-        }
-        if self.method == "HEAD" && self.expect_body.is_some() {
-            return Some("an answer to `HEAD` has no body to expect something in".to_owned());
-        }
-        self.expect_status
-            .is_empty()
-            .then(|| "`expect_status` is empty, so nothing could be right".to_owned())
-    }
-}
-
-/// `host:port`, `[v6]:port`.
-pub fn split_address(text: &str) -> Option<(&str, u16)> {
-    let (host, port) = text.rsplit_once(':')?;
-    let bare = host
-        .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'));
-    let host = match bare {
-        Some(host) => host,
-        None if host.contains(':') => return None,
-        None => host,
-    };
-    let port = port.parse().ok().filter(|port| *port > 0)?;
-    (!host.is_empty()).then_some((host, port))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses() {
-        for (text, expected) in [
-            ("db:5432", Some(("db", 5432))),
-            ("[::1]:80", Some(("::1", 80))),
-            ("db", None),
-            ("db:0", None),
-            (":80", None),
-            ("::1:80", None),
-            ("db:99999", None),
-        ] {
-            assert_eq!(split_address(text), expected, "{text}");
-        }
+        let with_parents = self
+            .targets
+            .iter()
+            .filter(|target| !target.parents.is_empty());
+        with_parents.into_iter().find_map(|target| {
+            let mut seen = vec![target.label()];
+            self.circle(target, &places, &mut seen)
+                .then(|| format!("the target `{}` is its own ancestor", target.label()))
+        })
     }
 
-    #[test]
-    fn statuses() {
-        for (text, status, fits) in [
-            ("200", 200, true),
-            ("200", 204, false),
-            ("2xx", 204, true),
-            ("2xx", 301, false),
-        ] {
-            assert_eq!(
-                Status::parse(text).unwrap().fits(status),
-                fits,
-                "{text} {status}"
-            );
-        }
-        for bad in ["", "xx", "9xx", "20", "600", "2x"] {
-            assert_eq!(Status::parse(bad), None, "{bad}");
-        }
+    /// Whether a walk up from `target` comes back to where it began.
+    fn circle(
+        &self,
+        target: &Target,
+        places: &BTreeMap<String, usize>,
+        seen: &mut Vec<String>,
+    ) -> bool {
+        target.parents.iter().any(|name| {
+            if seen.first() == Some(name) {
+                return true;
+            }
+            if seen.contains(name) {
+                return false;
+            }
+            seen.push(name.clone());
+            let parent = places.get(name).map(|at| &self.targets[*at]);
+            parent.is_some_and(|parent| self.circle(parent, places, seen))
+        })
     }
 }

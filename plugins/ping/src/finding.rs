@@ -1,15 +1,46 @@
 //! What was found out about one target.
 
-use std::time::Duration;
-
 use mhost_sdk::Error;
-use mhost_sdk::probe::{Certificate, Timings};
-use serde::Serialize;
+use mhost_sdk::probe::{Certificate, Phases as Measured};
+use serde::{Deserialize, Serialize};
+
+/// How a target stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    Up,
+    /// It answers, but too slowly, or not for long; or it failed, but not often enough.
+    Degraded,
+    Down,
+    /// It turns from good to bad and back.
+    Flapping,
+    /// All that it hangs on is down.
+    Unreachable,
+    /// It may be down now.
+    Maintenance,
+    /// A task of this host has it in hands.
+    Held,
+    /// It was not asked.
+    Skipped,
+}
+
+/// What one check says, before what was known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Verdict {
+    Good,
+    /// Good, with a reason to look at it.
+    Warned(String),
+    Bad(String),
+    /// Not asked.
+    #[default]
+    None,
+}
 
 /// Stands in the report's details.
 #[derive(Debug, Clone, Serialize)]
 pub struct Finding {
     pub name: String,
+    pub state: State,
     pub up: bool,
     /// Whether it was not asked, which only a dry run does.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -18,6 +49,15 @@ pub struct Finding {
     pub attempts: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
+    /// `HTTP/1.1`, `TLSv1.3`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Who answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// Where redirects led.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
     /// To the end of the exchange.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latency_ms: Option<f64>,
@@ -27,12 +67,23 @@ pub struct Finding {
     pub certificate: Option<Validity>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub records: Vec<String>,
-    /// Why it is down.
+    /// Why it is not up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// What else is to be said of its state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Since when its state is this, milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<u64>,
     /// The host's error, where there was one.
     #[serde(skip)]
     pub cause: Option<Error>,
+    /// Whether it was slow.
+    #[serde(skip)]
+    pub slow: bool,
+    #[serde(skip)]
+    pub verdict: Verdict,
 }
 
 /// Milliseconds of each phase, as far as it is known.
@@ -46,46 +97,72 @@ pub struct Phases {
     pub handshake: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_byte: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transfer: Option<f64>,
 }
 
 /// What of a certificate matters for its end.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Validity {
     pub subject: String,
     pub issuer: String,
     /// Milliseconds since 1970.
     pub not_after: u64,
     /// Whole days, negative when it has ended.
+    #[serde(default)]
     pub days_left: i64,
+    /// When it was seen last, where that was not in this check.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_seen: Option<u64>,
 }
 
 impl Validity {
     pub fn of(certificate: &Certificate, now: u64) -> Self {
-        let left = i128::from(certificate.not_after) - i128::from(now);
-        Self {
-            subject: certificate.subject.clone(),
-            issuer: certificate.issuer.clone(),
+        let mut validity = Self {
+            subject: certificate.subject.chars().take(MOST_SUBJECT).collect(),
+            issuer: certificate.issuer.chars().take(MOST_SUBJECT).collect(),
             not_after: certificate.not_after,
-            days_left: i64::try_from(left.div_euclid(86_400_000)).unwrap_or(i64::MAX),
-        }
+            days_left: 0,
+            last_seen: None,
+        };
+        validity.count(now);
+        validity
+    }
+
+    /// Counts the days from now on.
+    pub fn count(&mut self, now: u64) {
+        let left = i128::from(self.not_after) - i128::from(now);
+        self.days_left = i64::try_from(left.div_euclid(DAY)).unwrap_or(i64::MAX);
     }
 }
+
+const DAY: i128 = 86_400_000;
+/// A peer may write anything into its certificate.
+const MOST_SUBJECT: usize = 300;
 
 impl Finding {
     /// Nothing known yet.
     pub fn new(name: String) -> Self {
         Self {
             name,
+            state: State::Skipped,
             up: false,
             skipped: false,
             attempts: 0,
             status: None,
+            version: None,
+            address: None,
+            url: None,
             latency_ms: None,
             phases_ms: None,
             certificate: None,
             records: Vec::new(),
             error: None,
+            note: None,
+            since: None,
             cause: None,
+            slow: false,
+            verdict: Verdict::None,
         }
     }
 
@@ -100,49 +177,41 @@ impl Finding {
     /// The host could not ask, or nobody answered.
     pub fn failed(name: String, error: Error) -> Self {
         Self {
-            error: Some(error.to_string()),
+            verdict: Verdict::Bad(error.to_string()),
             cause: Some(error),
             ..Self::new(name)
         }
     }
 
-    /// With the verdict: why it is down, if it is.
-    pub fn judged(mut self, problem: Option<String>) -> Self {
-        self.up = problem.is_none();
-        self.error = problem;
-        self
-    }
-
     /// With the timings of a probe.
-    pub fn timed(mut self, timings: &Timings) -> Self {
-        let Timings {
-            resolve,
-            connect,
-            handshake,
-            exchange,
-        } = *timings;
-        self.latency_ms = Some(nanos(resolve + connect + handshake + exchange));
-        let phase = |nanoseconds: u64| (nanoseconds > 0).then(|| nanos(nanoseconds));
+    pub fn timed(mut self, measured: &Measured) -> Self {
+        let phase = |nanoseconds: u64| (nanoseconds > 0).then(|| millis(nanoseconds));
+        self.latency_ms = Some(millis(measured.total));
         self.phases_ms = Some(Phases {
-            resolve: phase(resolve),
-            connect: phase(connect),
-            handshake: phase(handshake),
-            first_byte: None,
+            resolve: phase(measured.resolve),
+            connect: phase(measured.connect),
+            handshake: phase(measured.handshake),
+            first_byte: phase(measured.first_byte),
+            transfer: phase(measured.transfer),
         });
         self
     }
 
+    /// Whether this check went badly.
+    pub fn bad(&self) -> bool {
+        matches!(self.verdict, Verdict::Bad(_))
+    }
+
     /// Whether asking again may help.
     pub fn may_recover(&self) -> bool {
-        self.cause.as_ref().is_none_or(Error::retryable)
+        self.cause.as_ref().is_none_or(|cause| {
+            // A name that is not there now may be there soon.
+            cause.retryable() || matches!(cause, Error::NotFound(_) | Error::Damaged(_))
+        })
     }
 }
 
-fn nanos(nanoseconds: u64) -> f64 {
-    millis(Duration::from_nanos(nanoseconds))
-}
-
 /// With microseconds.
-pub fn millis(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1e6).round() / 1e3
+fn millis(nanoseconds: u64) -> f64 {
+    (nanoseconds as f64 / 1e3).round() / 1e3
 }

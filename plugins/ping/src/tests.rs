@@ -1,12 +1,13 @@
 //! The ping plugin against fake peers, through the native host.
 
+mod local;
 mod probes;
+mod standing;
 
 use std::cell::Cell;
 use std::rc::Rc;
-use std::time::Duration;
 
-use mhost_sdk::http::{Request, Response};
+use mhost_sdk::probe::{Ask, Found, HttpAsk, HttpFound, Phases, Question};
 use mhost_sdk::testing::NativeHost;
 use mhost_sdk::{Denial, Error, Failure, Report};
 use serde_json::{Value, json};
@@ -17,48 +18,184 @@ fn run(host: &NativeHost, targets: Value) -> Result<Report, Failure> {
     host.run(&plugin(), "check", json!({ "targets": targets }))
 }
 
-fn answering(answer: impl Fn(&Request) -> mhost_sdk::Result<Response> + 'static) -> NativeHost {
-    NativeHost::new().with_http(answer)
+fn answering(answer: impl Fn(&HttpAsk) -> mhost_sdk::Result<HttpFound> + 'static) -> NativeHost {
+    NativeHost::new().with_found(move |ask| match &ask.question {
+        Question::Http(asked) => answer(asked).map(Found::Http),
+        other => panic!("asked for {other:?}"),
+    })
 }
 
-fn response(status: u16, body: &str) -> Response {
-    Response {
-        status,
-        body: body.as_bytes().to_vec(),
-        first_byte: Duration::from_millis(3),
-        total: Duration::from_millis(5),
-        ..Response::default()
+fn phases(total_ms: u64) -> Phases {
+    Phases {
+        resolve: 0,
+        connect: 1_000_000,
+        handshake: 0,
+        first_byte: 3_000_000,
+        transfer: 0,
+        total: total_ms * 1_000_000,
     }
+}
+
+fn response(status: u16, body: &str) -> HttpFound {
+    HttpFound {
+        status,
+        version: "HTTP/1.1".to_owned(),
+        headers: Vec::new(),
+        body: body.as_bytes().to_vec(),
+        size: body.len() as u64,
+        cut: false,
+        url: "http://a/".to_owned(),
+        redirects: 0,
+        address: "192.0.2.1:80".to_owned(),
+        tls: None,
+        phases: phases(5),
+    }
+}
+
+/// A target of `http://a/` with these settings.
+fn with(settings: &Value) -> Value {
+    let mut target = json!({ "http": "http://a/" });
+    let settings = settings.as_object().unwrap().clone();
+    target.as_object_mut().unwrap().extend(settings);
+    target
+}
+
+/// Why the only target is down.
+fn why(host: &NativeHost, target: Value) -> Option<String> {
+    let outcome = run(host, json!([target]));
+    outcome.err().map(|failure| failure.message)
+}
+
+fn details(outcome: Result<Report, Failure>) -> Value {
+    let report = match outcome {
+        Ok(report) => report,
+        Err(failure) => *failure.partial.unwrap(),
+    };
+    report.details.unwrap()
 }
 
 #[test]
 fn a_target_is_up_when_status_and_body_are_as_expected() {
-    for (settings, up) in [
-        (json!({}), true),
-        (json!({ "expect_status": [200] }), true),
-        (json!({ "expect_status": [204, "3xx"] }), false),
-        (json!({ "expect_body": "well" }), true),
-        (json!({ "expect_body": "ill" }), false),
+    for (settings, expected) in [
+        (json!({}), None),
+        (json!({ "expect_status": [200] }), None),
+        (
+            json!({ "expect_status": [204, "3xx"] }),
+            Some("expected 204 or 3xx"),
+        ),
+        (json!({ "expect_body": "well" }), None),
+        (json!({ "expect_body": "ill" }), Some("not hold `ill`")),
+        (json!({ "expect_match": ["^all", "w.ll"] }), None),
+        (
+            json!({ "expect_match": ["all", "^well"] }),
+            Some("not match `^well`"),
+        ),
+        (json!({ "reject_match": ["w.ll"] }), Some("match `w.ll`")),
+        (json!({ "reject_match": ["^well"] }), None),
+        (
+            json!({ "expect_json": [{ "path": "$.a" }] }),
+            Some("no JSON"),
+        ),
+        (json!({ "expect_version": ["HTTP/1.0", "HTTP/1.1"] }), None),
+        (
+            json!({ "expect_version": ["HTTP/2.0"] }),
+            Some("spoke HTTP/1.1"),
+        ),
+        (json!({ "expect_tls": true }), Some("in the clear")),
+        (json!({ "expect_tls": false }), None),
+        (json!({ "expect_header": { "X-A": "^1" } }), None),
+        (
+            json!({ "expect_header": { "x-a": "^2" } }),
+            Some("`x-a` does not match"),
+        ),
+        (
+            json!({ "expect_header": { "x-b": "" } }),
+            Some("no header `x-b`"),
+        ),
+        (
+            json!({ "reject_header": { "x-a": "^1" } }),
+            Some("matches `^1`"),
+        ),
+        (json!({ "reject_header": { "x-b": "" } }), None),
+        (json!({ "fail_ms": 4 }), Some("it took 5 ms, more than 4")),
+        (json!({ "fail_ms": 5 }), None),
     ] {
-        let host = answering(|_| Ok(response(200, "all is well")));
-        let mut target = json!({ "http": "http://a/health" });
-        target
-            .as_object_mut()
-            .unwrap()
-            .extend(settings.as_object().unwrap().clone());
-        let outcome = run(&host, json!([target]));
-        assert_eq!(outcome.is_ok(), up, "{settings}: {outcome:?}");
-        if let Ok(report) = outcome {
-            assert_eq!(report.figure("latency_ms_max"), Some(5.0));
-            let details = report.details.unwrap();
-            assert_eq!(details["targets"][0]["phases_ms"]["first_byte"], 3.0);
+        let host = answering(|_| {
+            Ok(HttpFound {
+                headers: vec![("x-a".to_owned(), "1".to_owned())],
+                ..response(200, "all is well")
+            })
+        });
+        let outcome = run(&host, json!([with(&settings)]));
+        match (expected, &outcome) {
+            (None, Ok(report)) => {
+                assert_eq!(report.figure("latency_ms_max"), Some(5.0));
+                let details = report.details.as_ref().unwrap();
+                assert_eq!(details["targets"][0]["phases_ms"]["first_byte"], 3.0);
+                assert_eq!(details["targets"][0]["state"], "up");
+            }
+            (Some(expected), Err(failure)) => {
+                assert!(failure.message.contains(expected), "{}", failure.message);
+            }
+            _ => panic!("{settings}: {outcome:?}"),
         }
     }
 }
 
 #[test]
+fn what_a_json_answer_must_hold() {
+    let host = answering(|_| {
+        Ok(response(
+            200,
+            r#"{"ok":true,"list":[{"n":1.0,"s":"up 3"}]}"#,
+        ))
+    });
+    for (rule, expected) in [
+        (json!({ "path": "$.ok", "is": true }), None),
+        (
+            json!({ "path": "$.ok", "is": false }),
+            Some("expected `false`"),
+        ),
+        (json!({ "path": "$.list[0].n", "is": 1 }), None),
+        (
+            json!({ "path": "$.list[-1].s", "matches": "^up [0-9]$" }),
+            None,
+        ),
+        (
+            json!({ "path": "$.list[0].s", "matches": "down" }),
+            Some("does not match"),
+        ),
+        (json!({ "path": "$.none" }), Some("nothing at `$.none`")),
+    ] {
+        let found = why(&host, with(&json!({ "expect_json": [rule] })));
+        match expected {
+            None => assert_eq!(found, None, "{rule}"),
+            Some(text) => assert!(found.clone().unwrap().contains(text), "{found:?}"),
+        }
+    }
+}
+
+#[test]
+fn an_answer_may_be_too_long() {
+    let host = answering(|asked| {
+        Ok(HttpFound {
+            cut: asked.read < 100_000,
+            ..response(200, "")
+        })
+    });
+    assert_eq!(
+        why(&host, with(&json!({}))),
+        None,
+        "it is left, and was well"
+    );
+    let found = why(&host, with(&json!({ "max_body": "90 kB" }))).unwrap();
+    assert!(found.contains("longer than"), "{found}");
+    assert_eq!(why(&host, with(&json!({ "max_body": "1 MiB" }))), None);
+}
+
+#[test]
 fn those_that_are_down_are_named_and_the_others_reported() {
-    let host = answering(|request| match request.url.as_str() {
+    let host = answering(|asked| match asked.url.as_str() {
         "http://a/" => Ok(response(200, "")),
         "http://b/" => Ok(response(503, "")),
         _ => Err(Error::TimedOut(
@@ -136,8 +273,8 @@ fn slow_is_up_but_said() {
 #[test]
 fn a_redirect_is_not_followed_and_said() {
     let host = answering(|_| {
-        let headers = vec![("Location".to_owned(), "https://b/".to_owned())];
-        Ok(Response {
+        let headers = vec![("location".to_owned(), "https://b/".to_owned())];
+        Ok(HttpFound {
             headers,
             ..response(301, "")
         })
@@ -152,31 +289,87 @@ fn a_redirect_is_not_followed_and_said() {
 
 #[test]
 fn what_is_sent() {
-    let host = answering(|request| {
-        assert_eq!(request.method, "POST");
-        assert_eq!(request.body, b"ping");
-        assert_eq!(request.timeout, Duration::from_millis(1500));
-        let has = |name: &str, value: &str| {
-            let mut headers = request.headers.iter();
-            headers.any(|(n, v)| n == name && v == value)
-        };
-        assert!(has("authorization", "Bearer s3cret") && has("x-a", "1"));
-        Ok(response(200, ""))
-    })
-    .with_secret("token", "s3cret");
-    let target = json!({
-        "http": "https://a/", "method": "POST", "body": "ping", "headers": { "x-a": "1" },
-        "bearer_secret": "token", "timeout": "1500ms",
+    let host = NativeHost::new()
+        .with_found(|ask: &Ask| {
+            assert_eq!((ask.timeout_ms, ask.delay_ms), (1500, 0));
+            let Question::Http(asked) = &ask.question else {
+                panic!("{ask:?}");
+            };
+            assert_eq!(asked.method, "POST");
+            assert_eq!(asked.body, b"ping");
+            let has = |name: &str, value: &str| {
+                let mut headers = asked.headers.iter();
+                headers.any(|(n, v)| n == name && v == value)
+            };
+            assert!(has("x-a", "1"));
+            match asked.url.as_str() {
+                "https://a/" => assert!(has("authorization", "Bearer s3cret")),
+                _ => assert!(has("authorization", "Basic bWU6czNjcmV0")),
+            }
+            Ok(Found::Http(response(200, "")))
+        })
+        .with_secret("token", "s3cret");
+    let base = json!({
+        "method": "POST", "body": "ping", "headers": { "x-a": "1" }, "timeout": "1500ms",
     });
-    run(&host, json!([target.clone()])).unwrap();
-    let dry = host
-        .dry_run(&plugin(), "check", json!({ "targets": [target] }))
-        .unwrap();
+    let bearer = json!({ "module": "m", "http": "https://a/", "bearer_secret": "token" });
+    let basic = json!({
+        "module": "m", "http": "https://b/",
+        "basic_auth": { "user": "me", "password_secret": "token" },
+    });
+    let config = json!({ "targets": [bearer, basic], "modules": { "m": base } });
+    host.run(&plugin(), "check", config.clone()).unwrap();
+    let dry = host.dry_run(&plugin(), "check", config).unwrap();
     assert!(
-        dry.summary.contains("1 not asked in a dry run"),
+        dry.summary.contains("2 not asked in a dry run"),
         "{}",
         dry.summary
     );
+}
+
+#[test]
+fn asking_again_waits_if_it_is_told_to() {
+    let host = NativeHost::new().with_found(|ask: &Ask| match ask.delay_ms {
+        0 => Err(Error::Failed("refused".to_owned())),
+        700 => Ok(Found::Http(response(200, ""))),
+        other => panic!("waited {other}"),
+    });
+    let target = with(&json!({ "retries": 1, "retry_delay": "700ms" }));
+    let details = details(run(&host, json!([target])));
+    assert_eq!(details["targets"][0]["attempts"], 2);
+}
+
+#[test]
+fn a_module_is_what_a_target_does_not_say_itself() {
+    let host = answering(|asked| match asked.method.as_str() {
+        "HEAD" => Ok(response(204, "")),
+        _ => Ok(response(200, "")),
+    });
+    let config = json!({
+        "modules": { "quiet": { "method": "HEAD", "expect_status": [204] } },
+        "targets": [
+            { "module": "quiet", "http": "http://a/" },
+            { "module": "quiet", "http": "http://b/", "method": "GET", "expect_status": [200] },
+        ],
+    });
+    host.run(&plugin(), "check", config).unwrap();
+    for (config, named) in [
+        (
+            json!({ "targets": [{ "module": "x", "http": "http://a/" }] }),
+            "no module `x`",
+        ),
+        (
+            json!({ "modules": { "m": { "htp": "" } }, "targets": [] }),
+            "the module `m`",
+        ),
+        (
+            json!({ "modules": { "m": { "module": "m" } }, "targets": [] }),
+            "cannot take another module",
+        ),
+    ] {
+        let failure = host.run(&plugin(), "check", config).unwrap_err();
+        assert!(failure.message.contains(named), "{}", failure.message);
+    }
 }
 
 #[test]
@@ -213,6 +406,36 @@ fn mistakes_are_named() {
             "duration",
         ),
         (json!([{ "http": "http://a", "retry": 1 }]), "retry"),
+        (
+            json!([{ "http": "http://a", "expect_match": ["("] }]),
+            "no regular expression",
+        ),
+        (
+            json!([{ "http": "http://a", "expect_json": [{ "path": "a" }] }]),
+            "no path",
+        ),
+        (json!([{ "http": "http://a", "steps": [{}] }]), "`steps`"),
+        (
+            json!([{ "tcp": "a:1", "steps": [{}], "body": "x" }]),
+            "in place of",
+        ),
+        (json!([{ "disk": { "path": "/d" } }]), "needs a limit"),
+        (json!([{ "dns": {} }]), "needs a `name`"),
+        (
+            json!([{ "dns": { "name": "a", "rcodes": ["NXDOMAIN"] } }]),
+            "need a `server`",
+        ),
+        (
+            json!([{ "http": "http://a", "parents": ["b"] }]),
+            "which is no target",
+        ),
+        (
+            json!([
+                { "name": "a", "icmp": "a", "parents": ["b"] },
+                { "name": "b", "icmp": "b", "parents": ["a"] },
+            ]),
+            "its own ancestor",
+        ),
     ] {
         let failure = run(&NativeHost::new(), targets).unwrap_err();
         assert!(failure.message.contains(named), "{}", failure.message);

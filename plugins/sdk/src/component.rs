@@ -15,12 +15,13 @@ use crate::files::Files;
 use crate::http::{Request, Response};
 use crate::log::Level;
 use crate::probe::Probe;
-use crate::processes::Outcome;
+use crate::processes::{Outcome, Process};
 use crate::progress::State as Progress;
 use crate::remote::Remote;
 use crate::repository::Repository;
 use crate::state::State;
 use crate::tasks::Tasks;
+use crate::watch::Watch;
 use crate::{Context, Failure, Host, Plugin, Report, Result};
 
 /// The real host. Everything that it reaches is global to the instance.
@@ -76,6 +77,10 @@ impl Host for Imports {
         self
     }
 
+    fn watch(&self) -> &dyn Watch {
+        self
+    }
+
     fn secret(&self, name: &str) -> Result<String> {
         secrets::get(name)
     }
@@ -86,6 +91,10 @@ impl Host for Imports {
 
     fn signal(&self, name: &str) -> Result<()> {
         processes::signal(name)
+    }
+
+    fn find_process(&self, name: &str) -> Result<Process> {
+        processes::find(name)
     }
 
     fn run_command(&self, name: &str) -> Result<Outcome> {

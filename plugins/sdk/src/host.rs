@@ -9,12 +9,13 @@ use crate::files::Files;
 use crate::http::{Request, Response};
 use crate::log::Level;
 use crate::probe::Probe;
-use crate::processes::Outcome;
+use crate::processes::{Outcome, Process};
 use crate::progress;
 use crate::remote::Remote;
 use crate::repository::Repository;
 use crate::state::State;
 use crate::tasks::Tasks;
+use crate::watch::Watch;
 
 /// See the module.
 pub trait Host {
@@ -43,6 +44,9 @@ pub trait Host {
     /// The network below HTTP.
     fn probe(&self) -> &dyn Probe;
 
+    /// What was observed before, and what the host knows that a watcher needs.
+    fn watch(&self) -> &dyn Watch;
+
     /// The value of a granted secret.
     fn secret(&self, name: &str) -> Result<String>;
 
@@ -51,6 +55,9 @@ pub trait Host {
 
     /// Sends a granted signal.
     fn signal(&self, name: &str) -> Result<()>;
+
+    /// The living process of a granted pid file.
+    fn find_process(&self, name: &str) -> Result<Process>;
 
     /// Runs a granted command to its end.
     fn run_command(&self, name: &str) -> Result<Outcome>;

@@ -32,6 +32,7 @@ pub mod tasks;
 #[cfg(all(feature = "testing", not(target_family = "wasm")))]
 pub mod testing;
 pub mod units;
+pub mod watch;
 
 pub use context::{Context, Told};
 pub use faults::{Denial, Error, Optional, Result};

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use crate::Result;
 pub use crate::bindings::mhost::plugin::probe::{
-    Certificate, DnsAnswer, RecordType, TcpAnswer, Timings, TlsAnswer,
+    Answer, Ask, Certificate, DnsAnswer, DnsAsk, DnsFound, Family, Found, HttpAsk, HttpFound,
+    IcmpAsk, IcmpFound, News, Phases, Question, RecordType, TcpAnswer, TcpAsk, TcpFound, TcpStep,
+    Timings, TlsAnswer, TlsAsk, TlsFacts, TlsFound, TlsOptions,
 };
 
 /// Probes, each within its timeout.
@@ -28,4 +30,14 @@ pub trait Probe {
         timeout: Duration,
     ) -> Result<TlsAnswer>;
     fn resolve(&self, name: &str, kind: RecordType, timeout: Duration) -> Result<DnsAnswer>;
+    /// Begins a batch with at most `limit` (1 to 1024) probes at the same time.
+    fn batch(&self, limit: u32) -> Result<Box<dyn Batch + '_>>;
+}
+
+/// Many probes at the same time. Dropping it ends those that are under way.
+pub trait Batch {
+    /// Begins with these as soon as there is room.
+    fn add(&self, asks: &[Ask]) -> Result<()>;
+    /// Waits until an ask is answered or the time is up, and hands out at most `max` answers.
+    fn next(&self, max: u32, wait: Duration) -> Result<News>;
 }

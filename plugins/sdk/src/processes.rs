@@ -1,3 +1,3 @@
 //! Granted commands; see `wit/processes.wit`.
 
-pub use crate::bindings::mhost::plugin::processes::Outcome;
+pub use crate::bindings::mhost::plugin::processes::{Outcome, Process};

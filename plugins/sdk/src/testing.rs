@@ -13,6 +13,7 @@ mod files;
 mod remote;
 mod repository;
 mod services;
+mod watch;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
@@ -33,16 +34,18 @@ use crate::database::Database;
 use crate::files::Files;
 use crate::http::{Request, Response};
 use crate::log::Level;
-use crate::probe::Probe;
-use crate::processes::Outcome;
+use crate::probe::{Ask, Found, Probe};
+use crate::processes::{Outcome, Process};
 use crate::progress::State as Progress;
 use crate::remote::Remote;
 use crate::repository::Repository;
 use crate::state::State;
 use crate::tasks::Tasks;
+use crate::watch::{Observation, Summary, Watch};
 use crate::{Context, Error, Failure, Host, Plugin, Report, Result, Told};
 
 type Answer = Box<dyn Fn(&Request) -> Result<Response>>;
+type Finds = Box<dyn Fn(&Ask) -> Result<Found>>;
 type Observer = Box<dyn Fn(&NativeHost, &str)>;
 
 /// See the module.
@@ -60,6 +63,11 @@ pub struct NativeHost {
     commands: BTreeMap<String, Outcome>,
     answer: Answer,
     probe: Option<Box<dyn Probe>>,
+    finds: Finds,
+    memories: RefCell<BTreeMap<String, Vec<u8>>>,
+    observed: RefCell<Vec<Observation>>,
+    windows: BTreeMap<String, u64>,
+    summaries: Vec<Summary>,
     committed: RefCell<BTreeMap<String, Vec<u8>>>,
     state: RefCell<BTreeMap<String, Vec<u8>>>,
     log: RefCell<Vec<(Level, String)>>,
@@ -95,6 +103,11 @@ impl NativeHost {
                 Err(Error::NotFound(format!("no fake for {}", request.url)))
             }),
             probe: None,
+            finds: Box::new(|ask| Err(Error::NotFound(format!("no fake for {ask:?}")))),
+            memories: RefCell::default(),
+            observed: RefCell::default(),
+            windows: BTreeMap::new(),
+            summaries: Vec::new(),
             committed: RefCell::default(),
             state: RefCell::default(),
             log: RefCell::default(),
@@ -132,7 +145,8 @@ impl NativeHost {
         self
     }
 
-    /// Grants a command that ends so; a signal of the same name is granted too.
+    /// Grants a command that ends so; a signal of the same name is granted too, and its process
+    /// lives if the code is 0.
     pub fn with_command(mut self, name: &str, outcome: Outcome) -> Self {
         self.commands.insert(name.to_owned(), outcome);
         self
@@ -147,6 +161,29 @@ impl NativeHost {
     pub fn with_probe(mut self, probe: impl Probe + 'static) -> Self {
         self.probe = Some(Box::new(probe));
         self
+    }
+
+    /// Every ask of a batch is answered by this.
+    pub fn with_found(mut self, finds: impl Fn(&Ask) -> Result<Found> + 'static) -> Self {
+        self.finds = Box::new(finds);
+        self
+    }
+
+    /// The schedule with this JSON has a window that is open until `end`.
+    pub fn with_window(mut self, schedule: &str, end: u64) -> Self {
+        self.windows.insert(schedule.to_owned(), end);
+        self
+    }
+
+    /// What `summaries` answers.
+    pub fn with_summaries(mut self, summaries: Vec<Summary>) -> Self {
+        self.summaries = summaries;
+        self
+    }
+
+    /// What the runs so far observed; kept whatever their outcome.
+    pub fn observed(&self) -> Vec<Observation> {
+        self.observed.borrow().clone()
     }
 
     /// Is told of each change after it was made, such as ``copy `/a` to `/b```: to do what
@@ -310,6 +347,10 @@ impl Host for NativeHost {
         }
     }
 
+    fn watch(&self) -> &dyn Watch {
+        self
+    }
+
     fn secret(&self, name: &str) -> Result<String> {
         granted(&self.secrets, "secret", name).cloned()
     }
@@ -327,6 +368,17 @@ impl Host for NativeHost {
                 Ok(())
             },
         )
+    }
+
+    fn find_process(&self, name: &str) -> Result<Process> {
+        let outcome = granted(&self.commands, "process", name)?;
+        match outcome.code {
+            0 => Ok(Process {
+                pid: 4711,
+                command: name.to_owned(),
+            }),
+            _ => Err(Error::NotFound(format!("there is no process of `{name}`"))),
+        }
     }
 
     fn run_command(&self, name: &str) -> Result<Outcome> {

@@ -14,10 +14,11 @@ use mhost_model::ports::database::Databases;
 use mhost_model::ports::remote::Remotes;
 use mhost_model::ports::repository::Repositories;
 use mhost_model::ports::run::{
-    FenceCheck, LogSink, ProgressSink, Secrets, StateChanges, StateReader,
+    FenceCheck, LogSink, ProgressSink, Secrets, StateChanges, StateReader, Watched,
 };
 use mhost_model::receipt::Receipt;
 use mhost_model::run::Report;
+use mhost_model::watch::Observation;
 use mhost_model::{Clock, Fence, Instant};
 use thiserror::Error;
 
@@ -56,6 +57,7 @@ pub struct Job {
     pub tasks: Arc<dyn Tasks>,
     pub messenger: Arc<dyn Messenger>,
     pub state: Arc<dyn StateReader>,
+    pub watched: Arc<dyn Watched>,
     pub log: Arc<dyn LogSink>,
     pub progress: Arc<dyn ProgressSink>,
     pub fence: Arc<dyn FenceCheck>,
@@ -120,6 +122,8 @@ pub struct Finished {
     pub state: StateChanges,
     /// What it said of its alerts, one change a key; to be committed however it ended.
     pub alerts: Vec<AlertChange>,
+    /// To be kept whatever the outcome.
+    pub observed: Vec<Observation>,
 }
 
 /// Why a component is no plugin, or cannot be loaded.

@@ -19,6 +19,7 @@ wasmtime::component::bindgen!({
         "mhost:plugin/database.connection": crate::capabilities::database::Connection,
         "mhost:plugin/database.transaction": crate::capabilities::database::Transaction,
         "mhost:plugin/repository.handle": crate::capabilities::repository::Handle,
+        "mhost:plugin/probe.batch": crate::capabilities::probe::Batch,
         "mhost:plugin/remote.store": crate::capabilities::remote::Store,
         "mhost:plugin/remote.writer": crate::capabilities::remote::Writer,
         "wasi:keyvalue/store.bucket": crate::capabilities::state::Bucket,

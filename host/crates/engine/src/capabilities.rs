@@ -18,6 +18,7 @@ pub mod secrets;
 pub mod state;
 pub mod tasks;
 pub mod wasi;
+pub mod watch;
 
 use mhost_model::{Fault, FaultResult};
 use wasmtime::component::Linker;
@@ -45,6 +46,7 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<RunSt
     processes::add_to_linker(add)?;
     alerts::add_to_linker(add)?;
     tasks::add_to_linker(add)?;
+    watch::add_to_linker(add)?;
     Ok(linker)
 }
 

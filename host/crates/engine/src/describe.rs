@@ -96,6 +96,8 @@ fn shared(plugin: &Plugin, time: Duration) -> Arc<Shared> {
         log,
         overlay: Overlay::new(nothing.clone()),
         alerts: Alerts::default(),
+        watched: nothing.clone(),
+        observed: Default::default(),
         progress: Progress::new(nothing),
         over: AtomicBool::new(false),
     })

@@ -12,7 +12,7 @@ mod records;
 mod resolver;
 mod trust;
 
-pub(crate) use dial::{DialError, Dialed, dial};
+pub(crate) use dial::{DialError, Dialed, Family, Stream, addresses, dial};
 pub use records::RecordKind;
 pub use resolver::{Resolver, SystemResolver};
 pub(crate) use trust::Trust;

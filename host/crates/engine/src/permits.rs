@@ -22,6 +22,9 @@ use crate::meter::Meter;
 
 mod verbs;
 
+/// So many origins are written out in a denial.
+const FEW: usize = 16;
+
 pub use verbs::{ProcessVerb, database_verb, repository_verb};
 
 /// The proof that `C` was granted to this run.
@@ -329,14 +332,14 @@ impl Granter {
         about: &str,
     ) -> FaultResult<Permit<OriginUse>> {
         if !self.grants.net.contains(origin) {
-            let list = verbs::list(
-                self.grants
-                    .net
-                    .iter()
-                    .chain([origin])
-                    .map(Origin::to_string),
-            );
-            let remedy = format!("net = [{list}]");
+            let granted = self.grants.net.iter();
+            // A long list would only be cut off, the new one with it.
+            let granted = granted.take(if self.grants.net.len() > FEW { 0 } else { FEW });
+            let list = verbs::list(granted.chain([origin]).map(Origin::to_string));
+            let remedy = match self.grants.net.len() > FEW {
+                true => format!("net = [{list}, …]"),
+                false => format!("net = [{list}]"),
+            };
             return Err(self.denied("network", &origin.to_string(), verb, remedy));
         }
         self.may_change(changes, || format!("{verb} {about}"))?;
@@ -366,7 +369,8 @@ impl Granter {
             let remedy = format!("processes.{name} = {}", verb.example());
             return Err(self.denied("process", name, verb.as_str(), remedy));
         };
-        self.may_change(true, || format!("{} process {name}", verb.as_str()))?;
+        let changes = verb != ProcessVerb::Find;
+        self.may_change(changes, || format!("{} process {name}", verb.as_str()))?;
         let what = ProcessUse {
             grant: grant.clone(),
         };

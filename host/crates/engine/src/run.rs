@@ -12,6 +12,7 @@ use crate::budget::WriteBudget;
 use crate::capabilities::alerts::Alerts;
 use crate::capabilities::progress::Progress;
 use crate::capabilities::state::Overlay;
+use crate::capabilities::watch::Observed;
 use crate::directories::Directories;
 use crate::guest::{self, Cut, End};
 use crate::log::Log;
@@ -105,6 +106,7 @@ fn finish(
         receipt,
         state,
         alerts,
+        observed: shared.observed.take(),
     }
 }
 
@@ -147,6 +149,8 @@ fn shared(plugin: &Plugin, job: Job) -> Arc<Shared> {
         log,
         overlay: Overlay::new(job.state),
         alerts: Alerts::default(),
+        watched: job.watched,
+        observed: Observed::default(),
         progress: Progress::new(job.progress),
         over: AtomicBool::new(false),
     })

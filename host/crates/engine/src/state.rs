@@ -12,7 +12,7 @@ use mhost_model::ports::around::{Messenger, Tasks};
 use mhost_model::ports::database::Databases;
 use mhost_model::ports::remote::Remotes;
 use mhost_model::ports::repository::Repositories;
-use mhost_model::ports::run::Secrets;
+use mhost_model::ports::run::{Secrets, Watched};
 use mhost_model::{Clock, Fault};
 use wasmtime::EngineWeak;
 use wasmtime::component::{HasData, ResourceTable};
@@ -27,6 +27,7 @@ use crate::capabilities::directories::Owner;
 use crate::capabilities::http::Hooks;
 use crate::capabilities::progress::Progress;
 use crate::capabilities::state::Overlay;
+use crate::capabilities::watch::Observed;
 use crate::directories::Directories;
 use crate::limiter::Limiter;
 use crate::log::Log;
@@ -59,6 +60,8 @@ pub struct Shared {
     pub(crate) log: Log,
     pub(crate) overlay: Overlay,
     pub(crate) alerts: Alerts,
+    pub(crate) watched: Arc<dyn Watched>,
+    pub(crate) observed: Observed,
     pub(crate) progress: Progress,
     pub(crate) over: AtomicBool,
 }

@@ -181,6 +181,8 @@ pub enum Signal {
     Usr1,
     Usr2,
     Winch,
+    /// None is sent: the grant only lets it be seen whether the process lives.
+    None,
 }
 
 /// `{ command = ["/usr/sbin/nginx", "-s", "reopen"] }`
@@ -200,6 +202,8 @@ pub enum Scheme {
     Tcp,
     Tls,
     Dns,
+    /// Echo requests.
+    Icmp,
 }
 
 impl Scheme {
@@ -211,6 +215,7 @@ impl Scheme {
             Self::Tcp => "tcp",
             Self::Tls => "tls",
             Self::Dns => "dns",
+            Self::Icmp => "icmp",
         }
     }
 
@@ -220,13 +225,16 @@ impl Scheme {
             Self::Http => Some(80),
             Self::Https => Some(443),
             Self::Dns => Some(53),
+            // There are no ports.
+            Self::Icmp => Some(0),
             Self::Tcp | Self::Tls => None,
         }
     }
 }
 
 /// A network peer: `https://example.org`, `http://127.0.0.1:8080`,
-/// `tcp://db.example.org:5432`, `tls://mail.example.org:993`, `dns://example.org`.
+/// `tcp://db.example.org:5432`, `tls://mail.example.org:993`, `dns://example.org`,
+/// `icmp://gateway`.
 /// Granting an origin whose host is written as an address, or is `localhost`, grants
 /// that address even where it is private; a name never reaches a private one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -262,11 +270,17 @@ impl FromStr for Origin {
             "tcp" => Scheme::Tcp,
             "tls" => Scheme::Tls,
             "dns" => Scheme::Dns,
-            _ => return Err(error("the scheme is none of http, https, tcp, tls, dns")),
+            "icmp" => Scheme::Icmp,
+            _ => {
+                return Err(error(
+                    "the scheme is none of http, https, tcp, tls, dns, icmp",
+                ));
+            }
         };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         let (host, port) = split_authority(rest).map_err(error)?;
         let port = match port {
+            Some(_) if scheme.default_port() == Some(0) => return Err(error("it has no port")),
             Some(port) => port,
             None => scheme.default_port().ok_or_else(|| error("no port"))?,
         };
@@ -349,6 +363,7 @@ mod tests {
             ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
             ("http://[::1]:80", "http://[::1]"),
             ("tcp://db:5432", "tcp://db:5432"),
+            ("icmp://[::1]", "icmp://[::1]"),
         ] {
             let origin: Origin = text.parse().unwrap();
             assert_eq!(origin.to_string(), canonical);
@@ -364,6 +379,7 @@ mod tests {
             "http://a:0",
             "http://[::1",
             "http://*",
+            "icmp://a:1",
         ] {
             assert!(bad.parse::<Origin>().is_err(), "{bad}");
         }

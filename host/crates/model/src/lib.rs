@@ -23,6 +23,7 @@ pub mod run;
 pub mod schedule;
 pub mod task;
 pub mod units;
+pub mod watch;
 
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use fault::{Denial, Fault, FaultResult};

@@ -14,6 +14,7 @@ mod planner;
 pub mod pools;
 pub mod reads;
 mod subject;
+pub mod watched;
 
 pub use planner::IntervalPlanner;
 pub use subject::{BASE, Subject, at, digest, name, spec};
@@ -49,6 +50,9 @@ macro_rules! conformance_tests {
                 an_unreadable_configuration_is_refused;
             reads: runs_are_paged_newest_first, runs_are_filtered, logs_are_numbered,
                 state_is_listed_in_order, tasks_are_listed_in_order, changes_share_a_group;
+            watched: what_is_observed_is_kept_whatever_the_outcome, a_dry_run_observes_nothing,
+                an_exec_observes_for_its_plugin, what_is_old_is_forgotten,
+                a_removed_task_is_forgotten;
         );
     };
     (@ $make:expr; $($module:ident: $($test:ident),+;)+) => {

@@ -18,6 +18,7 @@ mod lease;
 mod log;
 mod migrate;
 mod notice;
+mod observed;
 mod open;
 mod overlap;
 mod read;
@@ -38,12 +39,13 @@ use mhost_model::alert::Attachment;
 use mhost_model::notify::Standing;
 use mhost_model::plan::Planner;
 use mhost_model::run::{LogLine, Run};
+use mhost_model::watch::Summary;
 use mhost_model::{Clock, Instant, Name, NodeId, RunId, Span, TaskId};
 
 use crate::{
     Answer, Ask, ClaimDue, ClaimKey, Claimed, Completed, Completion, Definitions, Edit, Forget,
     History, Holding, Letter, Notices, Posting, RenewedZones, RunFilter, StoreResult, TaskStatus,
-    TaskStore, Tried,
+    TaskStore, Tried, Watcher,
 };
 pub use migrate::FORMAT;
 use source::Source;
@@ -366,6 +368,27 @@ impl TaskStore for RedbStore {
     async fn holdings(&self) -> StoreResult<Vec<Holding>> {
         self.worker
             .read("look who holds what", |snapshot| snapshot.holdings())
+            .await
+    }
+
+    async fn memories(
+        &self,
+        watcher: Watcher,
+        subjects: Vec<String>,
+    ) -> StoreResult<Vec<Option<Vec<u8>>>> {
+        self.worker
+            .read("read what is remembered", move |snapshot| {
+                snapshot.memories(&watcher, &subjects)
+            })
+            .await
+    }
+
+    async fn observed(&self, watcher: Watcher) -> StoreResult<Vec<Summary>> {
+        let now = self.now().await?;
+        self.worker
+            .read("read what was observed", move |snapshot| {
+                snapshot.observed(&watcher, now)
+            })
             .await
     }
 

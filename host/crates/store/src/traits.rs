@@ -13,6 +13,7 @@ use mhost_model::receipt::Receipt;
 use mhost_model::resource::{DatabaseDef, PoolDef, RemoteDef, RepositoryDef};
 use mhost_model::run::{LogLine, Outcome, Report, Run, Trigger};
 use mhost_model::task::{Task, TaskSpec};
+use mhost_model::watch::{Observation, Summary};
 use mhost_model::{Fence, Instant, Name, NodeId, RunId, Span, TaskId};
 use thiserror::Error;
 
@@ -161,6 +162,8 @@ pub struct Completion {
     pub receipt: Option<Receipt>,
     /// Committed with the outcome; only if the attempt succeeded.
     pub state: StateChanges,
+    /// Kept whatever the outcome, but not of a dry run.
+    pub observed: Vec<Observation>,
     /// The rest of the log.
     pub log: Vec<LogLine>,
     /// What the run said of its alerts; committed however it ended.
@@ -317,6 +320,14 @@ pub struct RunFilter {
     pub limit: usize,
 }
 
+/// Who observes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Watcher {
+    Task(TaskId),
+    /// What this plugin's runs without a task observe together.
+    Exec(Name),
+}
+
 /// See the crate's page. Every method that changes something is durable when it
 /// returns; changes asked for at the same time share a commit.
 #[async_trait]
@@ -415,6 +426,15 @@ pub trait TaskStore: Send + Sync {
 
     /// The living runs of tasks that hold something.
     async fn holdings(&self) -> StoreResult<Vec<Holding>>;
+    /// What a watcher remembers of each subject, in the order asked.
+    async fn memories(
+        &self,
+        watcher: Watcher,
+        subjects: Vec<String>,
+    ) -> StoreResult<Vec<Option<Vec<u8>>>>;
+    /// What a watcher observed until now, subjects in order, for each length of time in
+    /// which there is something. `task` of the summaries is empty.
+    async fn observed(&self, watcher: Watcher) -> StoreResult<Vec<Summary>>;
 
     /// Checks every record and index; each finding is a line. Empty is sound.
     async fn verify(&self) -> StoreResult<Vec<String>>;

@@ -174,6 +174,10 @@ static PROCESS_GRANT: Fixed = Fixed {
                 ("USR1", "SIGUSR1"),
                 ("USR2", "SIGUSR2"),
                 ("WINCH", "SIGWINCH"),
+                (
+                    "NONE",
+                    "no signal; whether the process lives is all that may be asked",
+                ),
             ])),
             Optional,
             "Beside `pid_file`: the signal.",

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use super::Imports;
 use crate::alerts::{Alerts, Message, Severity};
-use crate::bindings::mhost::plugin::{alerts, probe, tasks};
+use crate::bindings::mhost::plugin::{alerts, probe, tasks, watch};
 use crate::bindings::wasi::keyvalue::store::{self, Bucket};
-use crate::probe::{DnsAnswer, Probe, RecordType, TcpAnswer, TlsAnswer};
+use crate::probe::{Ask, Batch, DnsAnswer, News, Probe, RecordType, TcpAnswer, TlsAnswer};
 use crate::state::State;
 use crate::tasks::{Hold, TaskState, Tasks};
+use crate::watch::{Observation, Summary, Watch};
 use crate::{Error, Result};
 
 fn millis(timeout: Duration) -> u32 {
@@ -41,6 +42,39 @@ impl Probe for Imports {
 
     fn resolve(&self, name: &str, kind: RecordType, timeout: Duration) -> Result<DnsAnswer> {
         probe::resolve(name, kind, millis(timeout))
+    }
+
+    fn batch(&self, limit: u32) -> Result<Box<dyn Batch + '_>> {
+        Ok(Box::new(probe::open_batch(limit)?))
+    }
+}
+
+impl Batch for probe::Batch {
+    fn add(&self, asks: &[Ask]) -> Result<()> {
+        probe::Batch::add(self, asks)
+    }
+
+    fn next(&self, max: u32, wait: Duration) -> Result<News> {
+        probe::Batch::next(self, max, millis(wait))
+    }
+}
+
+impl Watch for Imports {
+    fn recall(&self, subjects: &[String]) -> Result<Vec<Option<Vec<u8>>>> {
+        watch::recall(subjects)
+    }
+
+    fn observe(&self, observations: &[Observation]) -> Result<()> {
+        watch::observe(observations)
+    }
+
+    fn summaries(&self) -> Result<Vec<Summary>> {
+        watch::summaries()
+    }
+
+    fn in_window(&self, schedule: &str, length: Duration, at: u64) -> Result<Option<u64>> {
+        let length = u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
+        watch::in_window(schedule, length, at)
     }
 }
 

@@ -33,6 +33,13 @@ pub const LOGROTATE: Package = Package {
     version: "--version",
 };
 
+pub const BLACKBOX: Package = Package {
+    name: "prometheus-blackbox-exporter",
+    program: "usr/bin/prometheus-blackbox-exporter",
+    libraries: &[],
+    version: "--version",
+};
+
 impl Package {
     /// The executable; the second time at once.
     pub fn get(&self) -> Result<PathBuf, String> {

@@ -1,30 +1,42 @@
 //! `mhost:plugin/probe`: looking at the network below HTTP, as a health check does.
 //! Every answer comes within the timeout, and the run's deadline, whatever the peer
-//! does or does not.
+//! does or does not. The single calls are the first of the contract; a [`Batch`] asks
+//! many at the same time.
 
+mod batch;
 mod certificate;
+mod clockwork;
+mod echo;
 mod name;
+mod query;
+mod question;
+mod shake;
+mod talk;
 mod tcp;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod web;
 
 use std::time::{Duration, Instant};
 
 use mhost_model::grant::{Origin, Scheme};
 use mhost_model::{Denial, Fault, FaultResult};
-use wasmtime::component::Linker;
+use wasmtime::component::{Linker, Resource};
 
 use crate::bindings::mhost::plugin::probe::{
     self as contract, DnsAnswer, Host, RecordType, TcpAnswer, TlsAnswer,
 };
-use crate::network::{DialError, Dialed, dial};
+use crate::network::{DialError, Dialed, Family, dial};
 use crate::permits::{OriginUse, Permit};
 use crate::refusal::Answer;
 use crate::state::{Call, Calls, RunState, Shared, enter};
+pub use batch::Batch;
 
 /// The most that a probe sends or hands out, bytes.
 const MOST: usize = 64 << 10;
+/// The most that is kept of an HTTP answer's body, bytes.
+const MOST_KEPT: usize = 1 << 20;
 
 pub(crate) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
     contract::add_to_linker::<_, Calls>(linker, enter)
@@ -72,6 +84,10 @@ impl Host for Call<'_> {
         let origin = origin(Scheme::Dns, &name, 53)?;
         Ok(name::probe(&self.shared, &origin, kind, until).await?)
     }
+
+    async fn open_batch(&mut self, limit: u32) -> Answer<Resource<Batch>> {
+        Ok(self.table.push(Batch::new(limit)?)?)
+    }
 }
 
 /// When a probe's time is up.
@@ -91,9 +107,14 @@ fn origin(scheme: Scheme, host: &str, port: u16) -> FaultResult<Origin> {
 }
 
 /// Connects to a permitted origin.
-async fn reach(shared: &Shared, permit: &Permit<OriginUse>, until: Instant) -> FaultResult<Dialed> {
+async fn reach(
+    shared: &Shared,
+    permit: &Permit<OriginUse>,
+    family: Family,
+    until: Instant,
+) -> FaultResult<Dialed> {
     let origin = &permit.origin;
-    match dial(&shared.network, origin, until).await {
+    match dial(&shared.network, origin, family, until).await {
         Ok(dialed) => {
             permit.used_part(&origin.to_string());
             shared.meter.reached(origin.to_string());

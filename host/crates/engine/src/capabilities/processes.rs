@@ -10,7 +10,7 @@ use mhost_model::Fault;
 use mhost_model::grant::ProcessGrant;
 use wasmtime::component::Linker;
 
-use crate::bindings::mhost::plugin::processes::{self as contract, Host, Outcome};
+use crate::bindings::mhost::plugin::processes::{self as contract, Host, Outcome, Process};
 use crate::permits::ProcessVerb;
 use crate::refusal::Answer;
 use crate::state::{Call, Calls, RunState, enter};
@@ -47,6 +47,19 @@ impl Host for Call<'_> {
             code,
             stdout,
             stderr,
+        })
+    }
+
+    async fn find(&mut self, name: String) -> Answer<Process> {
+        let permit = self.shared.granter.process(&name, ProcessVerb::Find)?;
+        let ProcessGrant::Signal(grant) = &permit.grant else {
+            return Err(mismatch(&name).into());
+        };
+        let (pid, command) = signal::find(&grant.pid_file)?;
+        permit.used();
+        Ok(Process {
+            pid: pid.cast_unsigned(),
+            command,
         })
     }
 }

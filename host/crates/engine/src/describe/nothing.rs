@@ -8,10 +8,12 @@ use mhost_model::ports::database::{Database, Databases};
 use mhost_model::ports::remote::{Remote, Remotes};
 use mhost_model::ports::repository::{Repositories, Repository};
 use mhost_model::ports::run::{
-    FenceCheck, LogSink, ProgressSink, ProgressState, Secrets, StateReader,
+    FenceCheck, LogSink, ProgressSink, ProgressState, Secrets, StateReader, Watched,
 };
 use mhost_model::run::LogLine;
-use mhost_model::{Fault, FaultResult, Name};
+use mhost_model::schedule::Schedule;
+use mhost_model::watch::Summary;
+use mhost_model::{Fault, FaultResult, Instant, Name, Span};
 
 pub(crate) struct Nothing;
 
@@ -71,6 +73,20 @@ impl StateReader for Nothing {
     }
 
     fn keys(&self, _after: Option<&str>, _limit: usize) -> FaultResult<Vec<String>> {
+        nothing()
+    }
+}
+
+impl Watched for Nothing {
+    fn recall(&self, _subjects: &[String]) -> FaultResult<Vec<Option<Vec<u8>>>> {
+        nothing()
+    }
+
+    fn summaries(&self) -> FaultResult<Vec<Summary>> {
+        nothing()
+    }
+
+    fn in_window(&self, _: &Schedule, _: Span, _: Instant) -> FaultResult<Option<Instant>> {
         nothing()
     }
 }

@@ -97,6 +97,8 @@ impl Run {
             log,
             overlay: Overlay::new(nothing.clone()),
             alerts: Alerts::default(),
+            watched: nothing.clone(),
+            observed: Default::default(),
             progress: Progress::new(nothing),
             over: AtomicBool::new(false),
         })

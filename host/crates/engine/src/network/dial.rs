@@ -6,11 +6,42 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use mhost_model::grant::Origin;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{timeout, timeout_at};
 
 use super::Network;
 use super::address::forbidden;
+
+/// A connection, in the clear or not.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for T {}
+
+/// Which addresses of a name to use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Family {
+    Any,
+    V4,
+    V6,
+}
+
+impl Family {
+    fn has(self, address: &IpAddr) -> bool {
+        match self {
+            Self::Any => true,
+            Self::V4 => address.is_ipv4(),
+            Self::V6 => address.is_ipv6(),
+        }
+    }
+
+    fn missing(self) -> String {
+        match self {
+            Self::Any => "it has no address".to_owned(),
+            Self::V4 => "it has no IPv4 address".to_owned(),
+            Self::V6 => "it has no IPv6 address".to_owned(),
+        }
+    }
+}
 
 /// A connection to a checked address.
 #[derive(Debug)]
@@ -55,10 +86,11 @@ impl fmt::Display for DialError {
 pub(crate) async fn dial(
     network: &Network,
     origin: &Origin,
+    family: Family,
     until: Instant,
 ) -> Result<Dialed, DialError> {
     let begun = Instant::now();
-    let addresses = match timeout_at(until.into(), addresses(network, &origin.host)).await {
+    let addresses = match timeout_at(until.into(), addresses(network, &origin.host, family)).await {
         Ok(addresses) => addresses?,
         Err(_) => return Err(DialError::TimedOut("resolving the name")),
     };
@@ -87,7 +119,21 @@ pub(crate) async fn dial(
     Err(failed)
 }
 
-async fn addresses(network: &Network, host: &str) -> Result<Vec<IpAddr>, DialError> {
+/// The checked addresses of a host, of one family.
+pub(crate) async fn addresses(
+    network: &Network,
+    host: &str,
+    family: Family,
+) -> Result<Vec<IpAddr>, DialError> {
+    let mut found = permitted(network, host).await?;
+    found.retain(|address| family.has(address));
+    match found.is_empty() {
+        true => Err(DialError::Resolve(family.missing())),
+        false => Ok(found),
+    }
+}
+
+async fn permitted(network: &Network, host: &str) -> Result<Vec<IpAddr>, DialError> {
     if let Ok(address) = host.parse() {
         return Ok(vec![address]);
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio_rustls::rustls::client::WebPkiServerVerifier;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::{ClientConfig, Error, RootCertStore};
 
 /// Trusted authorities, ready for use.
@@ -29,6 +30,21 @@ impl Trust {
             roots: Arc::new(roots),
             provider: Arc::new(ring::default_provider()),
         }
+    }
+
+    /// Trusts the authorities of a PEM text alone.
+    pub(crate) fn of_pem(pem: &str) -> Result<Self, String> {
+        let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+        let found = found.map_err(|error| format!("the authorities cannot be read: {error}"))?;
+        let mut roots = RootCertStore::empty();
+        let (added, _) = roots.add_parsable_certificates(found);
+        if added == 0 {
+            return Err("there is no authority's certificate in the PEM text".to_owned());
+        }
+        Ok(Self {
+            roots: Arc::new(roots),
+            provider: Arc::new(ring::default_provider()),
+        })
     }
 
     /// What decides about certificates.

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use mhost_model::grant::{Access, DatabaseVerb, ProcessGrant, RepositoryVerb};
+use mhost_model::grant::{Access, DatabaseVerb, ProcessGrant, RepositoryVerb, Signal};
 
 /// The longest name or target from a guest that a denial repeats, bytes.
 const CLIPPED: usize = 512;
@@ -12,6 +12,8 @@ const CLIPPED: usize = 512;
 pub enum ProcessVerb {
     Signal,
     Run,
+    /// Looks whether the process of a pid file lives.
+    Find,
 }
 
 impl ProcessVerb {
@@ -19,12 +21,17 @@ impl ProcessVerb {
         match self {
             Self::Signal => "signal",
             Self::Run => "run",
+            Self::Find => "find",
         }
     }
 
     pub(super) fn fits(self, grant: &ProcessGrant) -> bool {
         match grant {
-            ProcessGrant::Signal(_) => self == Self::Signal,
+            ProcessGrant::Signal(grant) => match self {
+                Self::Signal => grant.signal != Signal::None,
+                Self::Find => true,
+                Self::Run => false,
+            },
             ProcessGrant::Command(_) => self == Self::Run,
         }
     }
@@ -33,6 +40,7 @@ impl ProcessVerb {
         match self {
             Self::Signal => "{ pid_file = \"/run/….pid\", signal = \"USR1\" }",
             Self::Run => "{ command = [\"/…\"] }",
+            Self::Find => "{ pid_file = \"/run/….pid\", signal = \"NONE\" }",
         }
     }
 }

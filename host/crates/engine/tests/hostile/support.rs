@@ -155,6 +155,7 @@ impl Attack {
             tasks: fake.clone(),
             messenger: fake.clone(),
             state: fake.clone(),
+            watched: fake.clone(),
             log: fake.clone(),
             progress: fake.clone(),
             fence: fake,

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use crate::grant::SecretSource;
 use crate::run::LogLine;
-use crate::{FaultResult, Instant};
+use crate::schedule::Schedule;
+use crate::watch::Summary;
+use crate::{FaultResult, Instant, Span};
 
 /// The plugin's own state, as it was committed last. Changes are kept by the
 /// engine and handed back with the run's end, so that they commit with the outcome.
@@ -47,4 +49,23 @@ pub trait Secrets: Send + Sync {
 /// Says whether the run's claim is still the newest: a stale one may not write.
 pub trait FenceCheck: Send + Sync {
     fn current(&self) -> bool;
+}
+
+/// What was observed before, and what else the host knows that a watcher needs. What a run
+/// observes is kept by the engine and handed back with its end.
+pub trait Watched: Send + Sync {
+    /// The memory of each subject, in the order asked.
+    fn recall(&self, subjects: &[String]) -> FaultResult<Vec<Option<Vec<u8>>>>;
+
+    /// What this task observed; for `exec`, what all tasks of its plugin did.
+    fn summaries(&self) -> FaultResult<Vec<Summary>>;
+
+    /// The end of the window of this length that `at` lies in, where one that the schedule
+    /// begins holds it.
+    fn in_window(
+        &self,
+        schedule: &Schedule,
+        length: Span,
+        at: Instant,
+    ) -> FaultResult<Option<Instant>>;
 }

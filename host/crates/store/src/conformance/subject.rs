@@ -129,6 +129,7 @@ impl Subject {
             finished_at: now,
             receipt: Some(Default::default()),
             state: BTreeMap::new(),
+            observed: Vec::new(),
             log: Vec::new(),
             alerts: Vec::new(),
         }

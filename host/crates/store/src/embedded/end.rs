@@ -29,6 +29,7 @@ impl Tx<'_> {
         if let (Ended::Succeeded, Some(task)) = (&completion.ended, counts_for(&row.run)) {
             self.change_state(task, completion)?;
         }
+        self.observe(&row.run, &completion.observed)?;
         let run = self.end_attempt(row, &completion.ended)?;
         self.change_alerts_of(&run, completion)?;
         Ok(Completed {

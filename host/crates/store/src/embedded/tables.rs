@@ -52,6 +52,10 @@ pub const ZONES: TableDefinition<(&str, &str), Bytes> = TableDefinition::new("zo
 pub const WATCHERS: TableDefinition<u64, ()> = TableDefinition::new("watchers");
 /// Task → what the watched directory looked like when its change was last obeyed.
 pub const MARKS: TableDefinition<u64, Bytes> = TableDefinition::new("marks");
+/// (watcher, subject) → what it remembers of it. Watchers: see [`super::observed`].
+pub const MEMORIES: TableDefinition<(&str, &str), Bytes> = TableDefinition::new("memories");
+/// (watcher, length of time, begin of a stretch of it) → what was observed in it.
+pub const OBSERVED: TableDefinition<(&str, u8, i64), Bytes> = TableDefinition::new("observed");
 /// (kind, name) → definition.
 pub const DEFINITIONS: TableDefinition<(&str, &str), Bytes> = TableDefinition::new("definitions");
 /// (name, version) → plugin.
@@ -136,6 +140,8 @@ pub struct Tables<'t> {
     pub zones: Sheet<'t, (&'static str, &'static str), Bytes>,
     pub watchers: Sheet<'t, u64, ()>,
     pub marks: Sheet<'t, u64, Bytes>,
+    pub memories: Sheet<'t, (&'static str, &'static str), Bytes>,
+    pub observed: Sheet<'t, (&'static str, u8, i64), Bytes>,
     pub definitions: Sheet<'t, (&'static str, &'static str), Bytes>,
     pub plugins: Sheet<'t, (&'static str, &'static str), Bytes>,
     pub alerts: Sheet<'t, (u64, &'static str), Bytes>,
@@ -170,6 +176,8 @@ impl<'t> Tables<'t> {
             zones: Sheet::open(txn, wrote, ZONES)?,
             watchers: Sheet::open(txn, wrote, WATCHERS)?,
             marks: Sheet::open(txn, wrote, MARKS)?,
+            memories: Sheet::open(txn, wrote, MEMORIES)?,
+            observed: Sheet::open(txn, wrote, OBSERVED)?,
             definitions: Sheet::open(txn, wrote, DEFINITIONS)?,
             plugins: Sheet::open(txn, wrote, PLUGINS)?,
             alerts: Sheet::open(txn, wrote, ALERTS)?,

@@ -10,7 +10,6 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use mhost_model::grant::{Origin, Scheme};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout_at;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
@@ -19,13 +18,9 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::body::{Received, Sent};
 use super::{Answer, Rest, Waits, led_astray};
-use crate::network::{DialError, Dialed, Network, dial};
+use crate::network::{DialError, Dialed, Family, Network, Stream, dial};
 use crate::permits::{OriginUse, Permit};
 use crate::state::Shared;
-
-/// A connection, in the clear or not.
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for T {}
 
 type Connection = http1::Connection<TokioIo<Box<dyn Stream>>, Sent>;
 
@@ -61,7 +56,7 @@ async fn connect(
     verb: &str,
     until: Instant,
 ) -> Result<Box<dyn Stream>, Error> {
-    let dialed = dial(&shared.network, origin, until).await;
+    let dialed = dial(&shared.network, origin, Family::Any, until).await;
     let Dialed { stream, .. } = dialed.map_err(|error| {
         if let DialError::Forbidden { .. } = error {
             led_astray(shared, origin, verb, &error.to_string());

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout_at;
 
 use super::{MOST, TcpAnswer, nanos, reach, timings};
-use crate::network::Dialed;
+use crate::network::{Dialed, Family};
 use crate::state::Shared;
 
 /// After its first bytes, a peer that is silent for so long has said it all.
@@ -49,7 +49,7 @@ pub(super) async fn probe(
         address,
         resolve,
         connect,
-    } = reach(shared, &permit, until).await?;
+    } = reach(shared, &permit, Family::Any, until).await?;
     let begun = Instant::now();
     if let Some(send) = &exchange.send {
         shared.budget.take_unplaced(send.len() as u64)?;

@@ -1,5 +1,6 @@
 //! Probes without a guest, of peers on the loopback.
 
+mod batch;
 mod names;
 mod tcp;
 mod tls;

@@ -5,8 +5,6 @@ use std::time::Instant;
 
 use mhost_model::grant::Origin;
 use mhost_model::{Fault, FaultResult};
-use tokio::time::timeout_at;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::client::WebPkiServerVerifier;
 use tokio_rustls::rustls::client::danger::{
     HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
@@ -15,12 +13,17 @@ use tokio_rustls::rustls::crypto::{
     CryptoProvider, verify_tls12_signature, verify_tls13_signature,
 };
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{
     ClientConfig, ClientConnection, DigitallySignedStruct, Error, ProtocolVersion, SignatureScheme,
+    SupportedProtocolVersion,
 };
 
-use super::{TlsAnswer, certificate, nanos, reach, timings};
-use crate::network::{Dialed, Trust};
+use super::clockwork::Clockwork;
+use super::contract::{TlsFacts, TlsOptions};
+use super::shake::shake;
+use super::{Dialed, TlsAnswer, certificate, reach, timings};
+use crate::network::{Family, Trust};
 use crate::state::Shared;
 
 pub(super) async fn probe(
@@ -32,49 +35,59 @@ pub(super) async fn probe(
     let permit = shared
         .granter
         .origin(origin, "handshake", false, &origin.to_string())?;
-    let name = server_name.unwrap_or_else(|| origin.host.clone());
-    let name = ServerName::try_from(name.clone())
-        .map_err(|_| Fault::Invalid(format!("`{name}` is no server name")))?;
-    let recorder = Arc::new(Recorder::new(shared.network.trust()));
-    let config = config(shared.network.trust(), Arc::clone(&recorder))?;
+    let options = TlsOptions {
+        server_name,
+        trusted: false,
+        authorities: None,
+        tls13_only: false,
+    };
     let Dialed {
         stream,
         address,
         resolve,
         connect,
-    } = reach(shared, &permit, until).await?;
-    let begun = Instant::now();
-    let connector = TlsConnector::from(Arc::new(config));
-    let secured = match timeout_at(until.into(), connector.connect(name, stream)).await {
-        Ok(secured) => secured,
-        Err(_) => {
-            let text = format!("{origin}: the time was up while shaking hands");
-            return Err(Fault::TimedOut(text));
-        }
-    };
-    let secured = secured
-        .map_err(|error| Fault::Failed(format!("{origin}: the handshake failed: {error}")))?;
+    } = reach(shared, &permit, Family::Any, until).await?;
+    let mut clock = Clockwork::new(until);
+    let (_, facts) = shake(shared, origin, stream, &options, &mut clock).await?;
     let mut timings = timings(resolve, connect);
-    timings.handshake = nanos(begun.elapsed());
-    let connection = secured.get_ref().1;
+    timings.handshake = clock.phases().handshake;
     Ok(TlsAnswer {
         address: address.to_string(),
-        version: version(connection),
-        cipher: cipher(connection),
-        chain: chain(connection),
-        distrust: recorder.distrust(),
+        version: facts.version,
+        cipher: facts.cipher,
+        chain: facts.chain,
+        distrust: facts.distrust,
         timings,
     })
 }
 
-fn config(trust: &Trust, recorder: Arc<Recorder>) -> FaultResult<ClientConfig> {
+/// How to shake hands so that `recorder` hears of the certificates.
+pub(super) fn config(
+    trust: &Trust,
+    recorder: Arc<Recorder>,
+    tls13_only: bool,
+) -> FaultResult<ClientConfig> {
+    let versions: &[&SupportedProtocolVersion] = match tls13_only {
+        true => &[&TLS13],
+        false => &[&TLS13, &TLS12],
+    };
     let config = ClientConfig::builder_with_provider(Arc::clone(trust.provider()))
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .map_err(|error| Fault::Failed(format!("cannot prepare TLS: {error}")))?;
     Ok(config
         .dangerous()
         .with_custom_certificate_verifier(recorder)
         .with_no_client_auth())
+}
+
+/// What is known after the handshake.
+pub(super) fn facts(connection: &ClientConnection, recorder: &Recorder) -> TlsFacts {
+    TlsFacts {
+        version: version(connection),
+        cipher: cipher(connection),
+        chain: chain(connection),
+        distrust: recorder.distrust(),
+    }
 }
 
 fn version(connection: &ClientConnection) -> String {
@@ -102,14 +115,14 @@ fn chain(connection: &ClientConnection) -> Vec<super::contract::Certificate> {
 /// Lets every certificate pass, and remembers what a verifier says of it. What the
 /// peer signs must still fit its certificate: no answer is handed out that it did not prove.
 #[derive(Debug)]
-struct Recorder {
+pub(super) struct Recorder {
     verifier: Result<Arc<WebPkiServerVerifier>, String>,
     provider: Arc<CryptoProvider>,
     distrust: Mutex<Option<String>>,
 }
 
 impl Recorder {
-    fn new(trust: &Trust) -> Self {
+    pub(super) fn new(trust: &Trust) -> Self {
         Self {
             verifier: trust.verifier(),
             provider: Arc::clone(trust.provider()),

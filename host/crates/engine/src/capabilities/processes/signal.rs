@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -17,25 +18,47 @@ const LONGEST: u64 = 64;
 /// Sends the granted signal. The process is held by a handle first, so its id cannot
 /// pass to another one between the look and the signal.
 pub(super) fn send(grant: &SignalGrant) -> FaultResult<()> {
-    let path = &grant.pid_file;
-    let pid = process_id(path, &read(path)?)?;
-    let gone = || {
-        Fault::NotFound(format!(
-            "there is no process {pid}, which {} names",
-            path.display()
-        ))
+    let (pid, process) = open(&grant.pid_file)?;
+    let Some(signal) = number(grant.signal) else {
+        return Err(Fault::Invalid("the grant names no signal".to_owned()));
     };
-    let failed = |error: Errno| match error {
-        Errno::SRCH | Errno::NOENT => gone(),
+    pidfd_send_signal(process, signal).map_err(|error| match error {
+        Errno::SRCH | Errno::NOENT => gone(pid, &grant.pid_file),
         error => Fault::Failed(format!("cannot signal process {pid}: {error}")),
-    };
-    let id = Pid::from_raw(pid).ok_or_else(gone)?;
+    })
+}
+
+/// The living process of a pid file, and the name of its command.
+pub(super) fn find(path: &Path) -> FaultResult<(i32, String)> {
+    let (pid, _process) = open(path)?;
+    // The handle keeps the id from passing to another process meanwhile.
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+    let stat = stat.map_err(|_| gone(pid, path))?;
+    let (name, rest) = stat.rsplit_once(')').unwrap_or_default();
+    let command = name.split_once('(').map_or("", |(_, command)| command);
+    match rest.trim_start().chars().next() {
+        // It has ended, and its parent has not asked how.
+        Some('Z' | 'X' | 'x') | None => Err(gone(pid, path)),
+        Some(_) => Ok((pid, command.to_owned())),
+    }
+}
+
+fn gone(pid: i32, path: &Path) -> Fault {
+    Fault::NotFound(format!(
+        "there is no process {pid}, which {} names",
+        path.display()
+    ))
+}
+
+fn open(path: &Path) -> FaultResult<(i32, OwnedFd)> {
+    let pid = process_id(path, &read(path)?)?;
+    let id = Pid::from_raw(pid).ok_or_else(|| gone(pid, path))?;
     let process = pidfd_open(id, PidfdFlags::empty()).map_err(|error| match error {
         // A thread's id, which is no process's.
-        Errno::INVAL => gone(),
-        error => failed(error),
+        Errno::SRCH | Errno::NOENT | Errno::INVAL => gone(pid, path),
+        error => Fault::Failed(format!("cannot look at process {pid}: {error}")),
     })?;
-    pidfd_send_signal(process, number(grant.signal)).map_err(failed)
+    Ok((pid, process))
 }
 
 /// The beginning of a pid file, which is a regular file.
@@ -88,11 +111,12 @@ fn unfit(path: &Path, why: &str) -> Fault {
     ))
 }
 
-fn number(signal: Signal) -> rustix::process::Signal {
-    match signal {
+fn number(signal: Signal) -> Option<rustix::process::Signal> {
+    Some(match signal {
         Signal::Hup => rustix::process::Signal::HUP,
         Signal::Usr1 => rustix::process::Signal::USR1,
         Signal::Usr2 => rustix::process::Signal::USR2,
         Signal::Winch => rustix::process::Signal::WINCH,
-    }
+        Signal::None => return None,
+    })
 }

@@ -14,10 +14,12 @@ use mhost_model::ports::database::{
 use mhost_model::ports::remote::{self, Remote, Remotes};
 use mhost_model::ports::repository::{self, Repositories, Repository};
 use mhost_model::ports::run::{
-    FenceCheck, LogSink, ProgressSink, ProgressState, Secrets, StateReader,
+    FenceCheck, LogSink, ProgressSink, ProgressState, Secrets, StateReader, Watched,
 };
 use mhost_model::run::LogLine;
-use mhost_model::{Fault, FaultResult, Instant, Name, RunId};
+use mhost_model::schedule::Schedule;
+use mhost_model::watch::Summary;
+use mhost_model::{Fault, FaultResult, Instant, Name, RunId, Span};
 
 /// All ports in one.
 #[derive(Default)]
@@ -127,6 +129,20 @@ impl StateReader for Fake {
             .keys()
             .filter(|key| after.is_none_or(|after| key.as_str() > after));
         Ok(later.take(limit).cloned().collect())
+    }
+}
+
+impl Watched for Fake {
+    fn recall(&self, subjects: &[String]) -> FaultResult<Vec<Option<Vec<u8>>>> {
+        Ok(vec![None; subjects.len()])
+    }
+
+    fn summaries(&self) -> FaultResult<Vec<Summary>> {
+        Ok(Vec::new())
+    }
+
+    fn in_window(&self, _: &Schedule, length: Span, at: Instant) -> FaultResult<Option<Instant>> {
+        Ok(Some(at + length.delta()))
     }
 }
 

@@ -178,6 +178,7 @@ impl Tx<'_> {
         self.index_dependency(Some(&held.task), None)?;
         self.forget_alerts(held.task.id)?;
         self.forget_watch(held.task.id)?;
+        self.forget_observed(id)?;
         self.forget_state(id)
     }
 
