@@ -17,6 +17,7 @@ use crate::calls::{Call, apply};
 use crate::dispatch::Event;
 use crate::exit::{Outcomes, Problem};
 use crate::home::Home;
+use crate::watch;
 
 /// Instances that the service's memory pool holds.
 const INSTANCES: u32 = 64;
@@ -69,6 +70,7 @@ async fn start(app: &Arc<App>, config: Option<&PathBuf>) -> Outcomes<()> {
     }
     app.runs.edited().await?;
     app.runs.send(Event::ObeyTimers);
+    watch::service::spawn(Arc::clone(app));
     Ok(())
 }
 
