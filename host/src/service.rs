@@ -17,6 +17,7 @@ use crate::calls::{Call, apply};
 use crate::dispatch::Event;
 use crate::exit::{Outcomes, Problem};
 use crate::home::Home;
+use crate::watch;
 
 /// Instances that the service's memory pool holds.
 const INSTANCES: u32 = 64;
@@ -71,6 +72,7 @@ async fn start(app: &Arc<App>, config: Option<&PathBuf>) -> Outcomes<()> {
     app.runs.send(Event::ObeyTimers);
     // What a former process left in the outbox.
     app.post.stir();
+    watch::service::spawn(Arc::clone(app));
     Ok(())
 }
 

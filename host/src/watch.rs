@@ -2,11 +2,15 @@
 //!
 //! What counts is a comparison: the tree as it is against the tree as it was when its last
 //! change was obeyed, which the store remembers and which is written together with the row of the
-//! run. So a change is noticed whenever somebody looks.
+//! run. So a change is noticed whoever was there to see it: the service (by the
+//! kernel's notices, in [`service`]), `mhost tick`, or whoever comes up after a time without both. A
+//! notice without a difference, such as a file that came and went, sets nothing off.
 
+mod kernel;
 mod print;
+pub mod service;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +20,7 @@ use mhost_model::schedule::Schedule;
 use mhost_model::task::Task;
 use mhost_model::{Span, TaskId};
 use mhost_store::{Ask, Asked, Definitions, TaskStatus};
+use tokio::time::Instant as Moment;
 
 use crate::app::App;
 use crate::dispatch::LEASE;
@@ -23,11 +28,11 @@ use crate::execute::SecretValues;
 use crate::exit::{Outcomes, Problem};
 use print::Print;
 
-/// `mhost tick` waits at most so long for a tree to settle; the next tick sees to the rest.
+/// `mhost tick` waits at most so long for trees to settle; the next tick sees to the rest.
 const TICK_WAITS: Duration = Duration::from_secs(10);
 
 /// What came of a look at a task's tree.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 enum Looked {
     /// It is as it was, or was seen for the first time.
     Same,
@@ -36,7 +41,7 @@ enum Looked {
     /// It changed, but a run of the task is on: look again at its end.
     AfterRun,
     /// It cannot be looked at now.
-    Failed,
+    Failed(Problem),
 }
 
 /// The tree of a task and how long it must have been quiet, where files set it off.
@@ -51,14 +56,17 @@ fn watched(task: &Task) -> Option<(PathBuf, Span)> {
 /// Looks once at every tree, as `mhost tick` does: asks for the runs of those that changed and
 /// have settled.
 pub async fn look_at_all(app: &Arc<App>) -> Outcomes<()> {
+    let until = Moment::now() + TICK_WAITS;
     for status in app.store.watchers().await? {
         let Some((path, settle)) = watched(&status.task).filter(|_| is_on(&status.task)) else {
             continue;
         };
-        if !settled(app, &path, settle).await {
+        if !settled(app, &path, settle, until).await {
             continue;
         }
-        look(app, status.task.id).await?;
+        if let Looked::Failed(problem) = look(app, status.task.id).await? {
+            tracing::warn!(task = %status.task.name, %problem, "changes cannot be noticed");
+        }
     }
     Ok(())
 }
@@ -79,7 +87,7 @@ fn is_on(task: &Task) -> bool {
 }
 
 /// Whether a tree is quiet, perhaps after a moment's wait.
-async fn settled(app: &App, path: &std::path::Path, settle: Span) -> bool {
+async fn settled(app: &App, path: &Path, settle: Span, until: Moment) -> bool {
     for _ in 0..2 {
         let newest = match see(path.to_owned()).await {
             Ok(print) => print.newest,
@@ -91,7 +99,7 @@ async fn settled(app: &App, path: &std::path::Path, settle: Span) -> bool {
         let Some(left) = settle.0.checked_sub(quiet).filter(|left| !left.is_zero()) else {
             return true;
         };
-        if left > TICK_WAITS {
+        if Moment::now() + left > until {
             return false;
         }
         tokio::time::sleep(left).await;
@@ -118,10 +126,7 @@ async fn look(app: &Arc<App>, id: TaskId) -> Outcomes<Looked> {
     };
     let print = match see(path).await {
         Ok(print) => print,
-        Err(problem) => {
-            tracing::warn!(task = %status.task.name, %problem, "changes cannot be noticed");
-            return Ok(Looked::Failed);
-        }
+        Err(problem) => return Ok(Looked::Failed(problem)),
     };
     let mark = app.store.mark(id).await?;
     let mark = mark.filter(|mark| print.same_place(mark));

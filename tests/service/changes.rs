@@ -1,8 +1,9 @@
 //! Tasks that run when files change: whoever looks, and whenever.
 
 use std::fs;
+use std::path::Path;
 
-use super::home::{Home, mirror};
+use super::home::{Home, Service, mirror};
 
 const EVE: Option<&str> = Some("2026-12-01T02:00:00Z");
 
@@ -49,4 +50,34 @@ fn a_pause_passes_changes_over_unless_asked() {
     home.write("a/two", "2");
     switch(&["task", "resume", "copy", "--catch-up"]);
     assert_eq!(ticked(&home), 1);
+}
+
+/// Waits for runs to end until one has made this file.
+fn until(service: &mut Service, file: &Path) {
+    loop {
+        service.wait_for("run ended");
+        if file.exists() {
+            return;
+        }
+    }
+}
+
+/// By the kernel's notices, and what changed while it was not there.
+#[test]
+fn the_service_notices_changes() {
+    let home = Home::new(&mirror("copy", "{ on_change = \"a\", settle = \"50ms\" }"));
+    let mut service = home.serve();
+    fs::create_dir_all(home.path("a/deep/er")).unwrap();
+    until(&mut service, &home.path("b/deep/er"));
+    home.write("a/deep/er/file", "1");
+    until(&mut service, &home.path("b/deep/er/file"));
+    service.signal(rustix::process::Signal::TERM);
+    assert_eq!(service.end(), Some(0));
+    home.write("a/while", "nobody looked");
+    let mut service = home.serve();
+    until(&mut service, &home.path("b/while"));
+    let rows = home.json(None, 0, &["runs", "list", "--task", "copy"]);
+    let mut runs = rows.as_array().unwrap().iter();
+    assert!(runs.len() >= 3, "{rows}");
+    assert!(runs.all(|row| row["trigger"] == "change"), "{rows}");
 }
