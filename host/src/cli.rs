@@ -9,7 +9,9 @@ mod demo;
 mod doctor;
 mod exec;
 mod grants;
+mod import;
 mod init;
+mod logrotate;
 mod output;
 mod plugins;
 mod runs;
@@ -77,6 +79,11 @@ enum Command {
     Run(start::RunArgs),
     /// Run a plugin once, without a stored task
     Exec(Box<exec::Args>),
+    /// Rotate logs as the `logrotate` command does; the configuration is the grant
+    Logrotate(logrotate::Args),
+    /// Make tasks of what other programs are configured to do
+    #[command(subcommand)]
+    Import(import::Command),
     /// Run all that is due now, once
     Tick,
     /// Run what is due until told to stop (TERM drains, HUP applies the configuration anew)
@@ -110,12 +117,19 @@ enum Command {
 pub struct Context {
     pub home: Home,
     pub output: Output,
+    /// How often `--verbose` was given.
+    pub verbose: u8,
 }
 
 /// Parses, runs, and says how it went by the exit code.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    logging(cli.verbose, matches!(cli.command, Command::Serve(_)));
+    // There it means what it means for logrotate.
+    let verbose = match cli.command {
+        Command::Logrotate(_) => 0,
+        _ => cli.verbose,
+    };
+    logging(verbose, matches!(cli.command, Command::Serve(_)));
     let format = cli.format;
     match run(cli) {
         Ok(code) => ExitCode::from(code),
@@ -160,6 +174,7 @@ fn run(cli: Cli) -> Outcomes<u8> {
     let context = Context {
         home: Home::locate(cli.home)?,
         output,
+        verbose: cli.verbose,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -179,6 +194,8 @@ async fn dispatch(command: Command, context: &Context) -> Outcomes<u8> {
         Command::Task(command) => tasks::run(command, context).await,
         Command::Run(args) => start::run(args, context).await,
         Command::Exec(args) => exec::run(*args, context).await,
+        Command::Logrotate(args) => logrotate::run(args, context).await,
+        Command::Import(command) => import::run(command, context),
         Command::Tick => start::tick(context).await,
         Command::Serve(args) => serve::run(args, context).await,
         Command::Runs(command) => runs::run(command, context).await,

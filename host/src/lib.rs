@@ -13,6 +13,7 @@ pub mod execute;
 pub mod exit;
 pub mod home;
 pub mod housekeeping;
+pub mod logrotate;
 pub mod plugins;
 pub mod service;
 pub mod session;

@@ -58,6 +58,7 @@ pub struct NativeHost {
     probe: Option<Box<dyn Probe>>,
     committed: RefCell<BTreeMap<String, Vec<u8>>>,
     state: RefCell<BTreeMap<String, Vec<u8>>>,
+    kept: RefCell<BTreeMap<String, Vec<u8>>>,
     log: RefCell<Vec<(Level, String)>>,
     progress: RefCell<Vec<Progress>>,
     processes: RefCell<Vec<String>>,
@@ -92,6 +93,7 @@ impl NativeHost {
             probe: None,
             committed: RefCell::default(),
             state: RefCell::default(),
+            kept: RefCell::default(),
             log: RefCell::default(),
             progress: RefCell::default(),
             processes: RefCell::default(),
@@ -173,7 +175,8 @@ impl NativeHost {
         &self.crash
     }
 
-    /// Runs an action as the engine does: state is committed with success only.
+    /// Runs an action as the engine does: state is committed with success, or as it was
+    /// when it was marked to be kept.
     pub fn run(
         &self,
         plugin: &Plugin,
@@ -181,6 +184,7 @@ impl NativeHost {
         config: Value,
     ) -> std::result::Result<Report, Failure> {
         self.state.replace(self.committed.borrow().clone());
+        self.kept.replace(self.committed.borrow().clone());
         let told = Told {
             action: action.to_owned(),
             task: "test".to_owned(),
@@ -193,8 +197,10 @@ impl NativeHost {
             previous_success: None,
         };
         let outcome = plugin.run(&Context::new(told, self));
-        if outcome.is_ok() && !self.dry_run.get() {
-            self.committed.replace(self.state.borrow().clone());
+        match (&outcome, self.dry_run.get()) {
+            (_, true) => {}
+            (Ok(_), false) => drop(self.committed.replace(self.state.borrow().clone())),
+            (Err(_), false) => drop(self.committed.replace(self.kept.borrow().clone())),
         }
         outcome
     }
@@ -310,6 +316,11 @@ impl Host for NativeHost {
         self
     }
 
+    fn keep_state(&self) -> Result<()> {
+        self.kept.replace(self.state.borrow().clone());
+        Ok(())
+    }
+
     fn signal(&self, name: &str) -> Result<()> {
         granted(&self.commands, "process", name)?;
         self.change(
@@ -327,6 +338,18 @@ impl Host for NativeHost {
             || format!("run `{name}`"),
             || {
                 self.processes.borrow_mut().push(format!("run {name}"));
+                Ok(outcome.clone())
+            },
+        )
+    }
+
+    fn run_command_on(&self, name: &str, paths: &[&str]) -> Result<Outcome> {
+        let outcome = granted(&self.commands, "process", name)?;
+        let words = [&[name], paths].concat().join(" ");
+        self.change(
+            || format!("run `{words}`"),
+            || {
+                self.processes.borrow_mut().push(format!("run {words}"));
                 Ok(outcome.clone())
             },
         )

@@ -91,7 +91,8 @@ fn finish(
     shared.log.close();
     let state = match (&ended, shared.granter.dry_run()) {
         (Ended::Succeeded, false) => shared.overlay.take(),
-        _ => Default::default(),
+        (_, false) => shared.overlay.take_kept(),
+        (_, true) => Default::default(),
     };
     let mut receipt = shared
         .meter
