@@ -12,6 +12,7 @@ mod exec;
 mod grants;
 mod import;
 mod init;
+mod logrotate;
 mod notify;
 mod output;
 mod plugins;
@@ -81,6 +82,11 @@ enum Command {
     Run(start::RunArgs),
     /// Run a plugin once, without a stored task
     Exec(Box<exec::Args>),
+    /// Rotate logs as the `logrotate` command does; the configuration is the grant
+    Logrotate(logrotate::Args),
+    /// Make tasks of what other programs are configured to do
+    #[command(subcommand)]
+    Import(import::Command),
     /// Run all that is due now, once
     Tick,
     /// Run what is due until told to stop (TERM drains, HUP applies the configuration anew)
@@ -103,9 +109,6 @@ enum Command {
     /// What tasks may do, and what they needed
     #[command(subcommand)]
     Grants(grants::Command),
-    /// Other programs' configurations as tasks
-    #[command(subcommand)]
-    Import(import::Command),
     /// Look for what is wrong, and say what to do
     Doctor,
     /// Show everything on real files in a new folder
@@ -120,12 +123,19 @@ enum Command {
 pub struct Context {
     pub home: Home,
     pub output: Output,
+    /// How often `--verbose` was given.
+    pub verbose: u8,
 }
 
 /// Parses, runs, and says how it went by the exit code.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    logging(cli.verbose, matches!(cli.command, Command::Serve(_)));
+    // There it means what it means for logrotate.
+    let verbose = match cli.command {
+        Command::Logrotate(_) => 0,
+        _ => cli.verbose,
+    };
+    logging(verbose, matches!(cli.command, Command::Serve(_)));
     let format = cli.format;
     match run(cli) {
         Ok(code) => ExitCode::from(code),
@@ -163,7 +173,6 @@ fn run(cli: Cli) -> Outcomes<u8> {
     match cli.command {
         // What needs neither state nor runtime.
         Command::Schedule(command) => return schedule::run(command, &output),
-        Command::Import(command) => return import::run(command, &output),
         Command::Completions(args) => return completions::run(args, &mut Cli::command()),
         Command::Man => return completions::man(Cli::command()),
         _ => {}
@@ -171,6 +180,7 @@ fn run(cli: Cli) -> Outcomes<u8> {
     let context = Context {
         home: Home::locate(cli.home)?,
         output,
+        verbose: cli.verbose,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -190,6 +200,8 @@ async fn dispatch(command: Command, context: &Context) -> Outcomes<u8> {
         Command::Task(command) => tasks::run(command, context).await,
         Command::Run(args) => start::run(args, context).await,
         Command::Exec(args) => exec::run(*args, context).await,
+        Command::Logrotate(args) => logrotate::run(args, context).await,
+        Command::Import(command) => import::run(command, context),
         Command::Tick => start::tick(context).await,
         Command::Serve(args) => serve::run(args, context).await,
         Command::Runs(command) => runs::run(command, context).await,
@@ -199,7 +211,7 @@ async fn dispatch(command: Command, context: &Context) -> Outcomes<u8> {
         Command::Notify(command) => notify::run(command, context).await,
         Command::Doctor => doctor::run(context).await,
         Command::Demo(args) => demo::run(args, context).await,
-        Command::Schedule(_) | Command::Import(_) | Command::Completions(_) | Command::Man => {
+        Command::Schedule(_) | Command::Completions(_) | Command::Man => {
             Err(Problem::bug("a command without state came too far"))
         }
     }

@@ -14,6 +14,7 @@ pub mod exit;
 pub mod home;
 pub mod housekeeping;
 pub mod import;
+pub mod logrotate;
 pub mod plugins;
 pub mod post;
 pub mod service;

@@ -1,34 +1,68 @@
-//! The configuration of a rotation, in logrotate's words.
+//! The configuration of a rotation: logrotate's own text, or the same in typed words.
 
-use std::borrow::Cow;
+mod convert;
+mod words;
+
+use std::collections::BTreeMap;
 
 use mhost_sdk::Failure;
-use mhost_sdk::files::Compression;
 use mhost_sdk::units::{Size, Span};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, de};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub use convert::typed;
+pub use words::{Compress, Create, DateWord, Frequency, Hook, Hooks, Links, Locking, Paths, Text};
 
 fn yes() -> bool {
     true
 }
 
-fn usual_count() -> u32 {
+fn usual_count() -> i64 {
     4
 }
 
-/// Which logs to rotate, when, and what to keep.
+/// Which logs to rotate, when, and what to keep: either as a logrotate configuration
+/// (`conf` or `conf_text`), or by `logs` and the options beside it.
 ///
-/// With none of `size`, `maxsize` and `frequency`, every run rotates every log: the
-/// task's schedule says how often.
+/// With none of `size`, `maxsize` and `frequency`, every run rotates every log of `logs`:
+/// the task's schedule says how often.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Guest paths or patterns (`*`, `?`, `[…]`, `{…}`, `**`): `["/logs/*.log"]`. What
-    /// is itself an archive of a log is left out, and so are names that start with a dot.
+    /// Files or folders of logrotate configurations, in order: guest paths, or paths below
+    /// `roots`.
+    #[serde(default)]
+    pub conf: Option<Paths>,
+    /// A logrotate configuration as text.
+    #[serde(default)]
+    pub conf_text: Option<String>,
+    /// Where folders that a configuration names were granted:
+    /// `{ "/var/log/nginx" = "/logs" }`. Paths below none of them are guest paths.
+    #[serde(default)]
+    pub roots: BTreeMap<String, String>,
+    /// Files of the configuration by their paths, in the place of what lies there.
+    #[serde(default)]
+    pub texts: BTreeMap<String, Text>,
+    /// When logs were rotated before this task was, as logrotate's status file says it:
+    /// `{ "/logs/app.log" = "2026-3-1-17:4:5" }`.
+    #[serde(default)]
+    pub seed: BTreeMap<String, String>,
+    /// Granted signals and commands in the place of a configuration's scripts:
+    /// `{ postrotate = "nginx" }`, or for one script `{ "postrotate@FILE:LINE" = … }`. Also
+    /// `mail`, which is given the archive that leaves.
+    #[serde(default)]
+    pub scripts: BTreeMap<String, Hooks>,
+    /// Guest paths or patterns (`*`, `?`, `[…]`, `{…}`): `["/logs/*.log"]`. What is itself an
+    /// archive of a log is left out, and so are names that start with a dot.
+    #[serde(default)]
     pub logs: Vec<String>,
-    /// How many archives of each log are kept; 0 keeps none.
+    /// How many archives of each log are kept; 0 keeps none, -1 all.
     #[serde(default = "usual_count")]
-    pub rotate: u32,
+    #[schemars(range(min = -1, max = 100_000))]
+    pub rotate: i64,
+    /// The number of the newest archive.
+    #[serde(default)]
+    pub start: Option<u32>,
     /// Rotate what has at least so many bytes, however old it is. Not together with
     /// `frequency`.
     #[serde(default)]
@@ -39,193 +73,174 @@ pub struct Config {
     /// Rotate what is larger, also before its time.
     #[serde(default)]
     pub maxsize: Option<Size>,
-    /// Rotate once in each such period of UTC's calendar; a week ends with its
-    /// Saturday or after seven days. A log that is seen for the first time, and has no
-    /// archives, is only remembered.
+    /// Rotate once in each such period of the calendar; a log that is seen for the first
+    /// time is only remembered.
     #[serde(default)]
     pub frequency: Option<Frequency>,
-    /// `gzip`, `zstd` or `false`.
+    /// The day of a weekly rotation: 0 is Sunday, 7 means every seven days.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 7))]
+    pub weekday: Option<u8>,
+    /// Leave logs that were written to less than so many days ago.
+    #[serde(default)]
+    pub minage: Option<u32>,
+    /// Remove archives that were last written to longer ago than this: `"90 days"`.
+    #[serde(default)]
+    pub maxage: Option<Span>,
+    /// `gzip`, `zstd`, `xz` or `false`.
     #[serde(default)]
     pub compress: Compress,
-    /// The format's own level (gzip 1 to 9, zstd 1 to 19); its usual one when not given.
+    /// The format's own level (gzip 1 to 9, zstd 1 to 19, xz 0 to 9); its usual one when
+    /// not given.
     #[serde(default)]
-    #[schemars(range(min = 1, max = 19))]
+    #[schemars(range(min = 0, max = 19))]
     pub compress_level: Option<u32>,
     /// Leave the newest archive uncompressed until the next rotation.
     #[serde(default)]
     pub delaycompress: bool,
     /// Copy the log and empty it, for a writer that cannot reopen it. What is written
-    /// between the last copying and the emptying is lost, as with logrotate.
+    /// between the last look and the emptying is lost; the report says how long that was.
     #[serde(default)]
     pub copytruncate: bool,
+    /// Copy the log and leave it as it is.
+    #[serde(default)]
+    pub copy: bool,
+    /// Rename the log aside, and copy that once the writers have reopened it: for archives
+    /// on another file system.
+    #[serde(default)]
+    pub renamecopy: bool,
     /// Make a new, empty log in the place of the old one.
     #[serde(default)]
     pub create: Option<Create>,
+    /// Archives go into this folder, which lies beside the log unless it is a whole path.
+    #[serde(default)]
+    pub olddir: Option<String>,
+    /// Make that folder where it is missing.
+    #[serde(default)]
+    pub createolddir: Option<Create>,
     /// Name archives by the day (`app.log-20260301`), with `hourly` by the hour.
     #[serde(default)]
     pub dateext: bool,
+    /// The date in a name: `%Y %m %d %H %M %S %V %s` and any text.
+    #[serde(default)]
+    pub dateformat: Option<String>,
+    /// Which time the date tells: `now`, `yesterday` or `hour_ago`.
+    #[serde(default)]
+    pub date: DateWord,
+    /// An ending of logs that archives keep at their end.
+    #[serde(default)]
+    pub extension: Option<String>,
+    /// An ending that all archives get.
+    #[serde(default)]
+    pub addextension: Option<String>,
     /// Whether a missing log is fine.
     #[serde(default = "yes")]
     pub missingok: bool,
     /// Whether an empty log is rotated too.
     #[serde(default = "yes")]
     pub ifempty: bool,
-    /// Remove archives that were last written to longer ago than this: `"90 days"`.
+    /// Overwrite what is removed, so many times.
     #[serde(default)]
-    pub maxage: Option<Span>,
-    /// Rotate whether or not it is time.
-    #[serde(default)]
-    pub force: bool,
+    #[schemars(range(min = 1, max = 100))]
+    pub shred: Option<u32>,
     /// Rotate a log that has a second name (a hard link), too.
     #[serde(default)]
     pub allowhardlink: bool,
+    /// Whether links in the place of logs fail the run (`refuse`), or are passed over
+    /// (`skip`), as logrotate does. They are rotated in no case.
+    #[serde(default)]
+    pub links: Links,
+    /// Granted signals or commands before anything is renamed, once.
+    #[serde(default)]
+    pub prerotate: Vec<Hook>,
     /// Granted signals or commands, which let the writers reopen their logs: once, after
     /// all logs were renamed and before anything is compressed.
     #[serde(default)]
     pub postrotate: Vec<Hook>,
-    /// A file that remembers when each log was rotated, for runs without a stored task.
+    /// Rotate whether or not it is time.
+    #[serde(default)]
+    pub force: bool,
+    /// A file that remembers when each log was rotated, in logrotate's format, for runs
+    /// without a stored task.
     #[serde(default)]
     pub state: Option<String>,
+    /// What to do about another run that holds the state file: `refuse` or `skip` the lock.
+    #[serde(default)]
+    pub state_lock: Locking,
+    /// All logs and archives together may take so many bytes: the oldest archives go
+    /// first, whichever log they are of. Logs themselves never go.
+    #[serde(default)]
+    pub budget: Option<Size>,
+    /// The zone of days and of dates in names, such as `Europe/Kyiv`; UTC when not given.
+    #[serde(default)]
+    pub tz: Option<String>,
+    /// Report every consideration, not only the steps.
+    #[serde(default)]
+    pub verbose: bool,
 }
 
 impl Config {
     /// What the schema cannot say.
     pub fn check(&self) -> Result<(), Failure> {
         let wrong = |why: &str| Err(Failure::permanent(why));
+        let ways = [
+            self.conf.is_some(),
+            self.conf_text.is_some(),
+            !self.logs.is_empty(),
+        ];
+        match ways.iter().filter(|way| **way).count() {
+            0 => {
+                return wrong(
+                    "`logs` names no log: give guest paths or patterns such as `/logs/*.log`, or a \
+                     logrotate configuration as `conf` or `conf_text`",
+                );
+            }
+            1 => {}
+            _ => return wrong("give one of `conf`, `conf_text` and `logs`, not several"),
+        }
         if self.logs.is_empty() {
-            return wrong(
-                "`logs` names no log: give guest paths or patterns such as `/logs/*.log`",
-            );
+            return Ok(());
+        }
+        self.check_typed()
+    }
+
+    fn check_typed(&self) -> Result<(), Failure> {
+        let wrong = |why: String| Err(Failure::permanent(why));
+        for log in &self.logs {
+            if !log.starts_with('/') || log.split('/').any(|name| name == "..") {
+                return wrong(format!(
+                    "`logs` holds `{log}`, which is no guest path: write `/GRANT/NAME`"
+                ));
+            }
         }
         if self.size.is_some() && self.frequency.is_some() {
             return wrong(
                 "`size` and `frequency` exclude each other: with a frequency, use `minsize` (both must \
-                 hold) or `maxsize` (either is enough)",
+                 hold) or `maxsize` (either is enough)"
+                    .to_owned(),
             );
         }
         if self.size.is_some() && self.maxsize.is_some() {
-            return wrong("`size` and `maxsize` say the same here: leave one out");
+            return wrong("`size` and `maxsize` say the same here: leave one out".to_owned());
         }
-        if self.copytruncate && self.create.is_some() {
+        if (self.copytruncate || self.copy) && self.create.is_some() {
             return wrong(
-                "`copytruncate` keeps the log, so there is nothing to `create`: leave one out",
+                "`copytruncate` and `copy` keep the log, so there is nothing to `create`: leave one out"
+                    .to_owned(),
             );
         }
+        let methods = [self.copytruncate, self.copy, self.renamecopy];
+        if methods.iter().filter(|method| **method).count() > 1 {
+            return wrong("choose one of `copytruncate`, `copy` and `renamecopy`".to_owned());
+        }
         if self.delaycompress && self.compress.0.is_none() {
-            return wrong("`delaycompress` needs `compress`: set it to `gzip` or `zstd`");
+            return wrong(
+                "`delaycompress` needs `compress`: set it to `gzip`, `zstd` or `xz`".to_owned(),
+            );
+        }
+        if self.weekday.is_some() && self.frequency != Some(Frequency::Weekly) {
+            return wrong("`weekday` needs `frequency = \"weekly\"`".to_owned());
         }
         Ok(())
     }
-}
-
-/// How often.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Frequency {
-    Hourly,
-    Daily,
-    Weekly,
-    Monthly,
-    Yearly,
-}
-
-/// The format, if any.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Compress(pub Option<Compression>);
-
-impl Compress {
-    /// What its files end with.
-    pub fn suffix(format: Compression) -> &'static str {
-        match format {
-            Compression::Gzip => ".gz",
-            Compression::Zstd => ".zst",
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Compress {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Form {
-            Switch(bool),
-            Name(String),
-        }
-        match Form::deserialize(deserializer) {
-            Ok(Form::Switch(false)) => Ok(Self(None)),
-            Ok(Form::Name(name)) if name == "gzip" => Ok(Self(Some(Compression::Gzip))),
-            Ok(Form::Name(name)) if name == "zstd" => Ok(Self(Some(Compression::Zstd))),
-            _ => Err(de::Error::custom("`compress` is `gzip`, `zstd` or false")),
-        }
-    }
-}
-
-impl JsonSchema for Compress {
-    fn schema_name() -> Cow<'static, str> {
-        "Compress".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "enum": ["gzip", "zstd", false] })
-    }
-}
-
-/// The new log.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Create {
-    /// Permission bits such as `"0640"`; the old log's when not given. Its owner is the
-    /// old log's.
-    #[serde(default)]
-    pub mode: Option<Mode>,
-}
-
-/// Permission bits in octal.
-#[derive(Debug, Clone, Copy)]
-pub struct Mode(pub u32);
-
-impl<'de> Deserialize<'de> for Mode {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        match u32::from_str_radix(&text, 8) {
-            Ok(bits) if bits <= 0o7777 => Ok(Self(bits)),
-            _ => Err(de::Error::custom(format!(
-                "`{text}` is no mode: write octal digits such as `0640`"
-            ))),
-        }
-    }
-}
-
-impl JsonSchema for Mode {
-    fn schema_name() -> Cow<'static, str> {
-        "Mode".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[0-7]{3,5}$" })
-    }
-}
-
-/// A grant below `processes`: its name, or whether it is a signal or a command as well.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum Hook {
-    /// Whichever was granted by this name.
-    Name(String),
-    Signal(SignalHook),
-    Run(RunHook),
-}
-
-/// `{ signal = "nginx" }`
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SignalHook {
-    pub signal: String,
-}
-
-/// `{ run = "reload-nginx" }`
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RunHook {
-    pub run: String,
 }

@@ -1,19 +1,29 @@
 //! Rotates logs as logrotate does: `app.log` becomes `app.log.1`, then
-//! `app.log.2.gz`, and the oldest goes.
+//! `app.log.2.gz`, and the oldest goes. What logrotate's own configurations say is read by
+//! `mhost-format-logrotate`; the typed words of [`config`] mean the same.
 //!
-//! [`scan`] lists the directories, [`due`] says whether a log's time has come,
-//! [`plan`] turns what is there into steps, [`carry`] takes them. Every step leaves
-//! a state from which the next run goes on: archives are renamed to free names
-//! only, and a file goes when its compressed copy has been read to its end.
+//! [`rotate`] is the action: [`section`] takes the logs that share their options through
+//! their scripts, [`before`], [`turn`] and [`after`] are a log's way. Every step leaves a
+//! state from which the next run goes on: [`mark`] tells it what was interrupted, and a
+//! file goes when its compressed copy has been read to its end.
 
-mod archive;
-mod carry;
+mod after;
+mod before;
+mod budget;
 mod config;
-mod due;
+mod consider;
+mod ground;
+mod hooks;
+mod mark;
 mod memory;
-mod plan;
+mod mend;
+mod pack;
+mod read;
+mod report;
 mod rotate;
-mod scan;
+mod section;
+mod turn;
+mod zone;
 
 #[cfg(test)]
 mod tests;

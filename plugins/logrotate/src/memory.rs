@@ -1,84 +1,254 @@
-//! When each log was last rotated: in the task's state, or in a file. A record
-//! that cannot be read is as good as none; it never stops a rotation.
+//! When each log was last rotated: in the task's state, or in a file as logrotate keeps
+//! it. What cannot be read is set aside and never stops a rotation.
 
 use std::collections::BTreeMap;
 
-use mhost_sdk::{Context, Doing as _, Failure, Optional as _};
-use serde::{Deserialize, Serialize};
+use chrono::{NaiveDateTime, TimeDelta};
+use mhost_format_logrotate::State;
+use mhost_sdk::files::{Changes, Lock, Metadata};
+use mhost_sdk::{Doing as _, Error, Failure, Optional as _};
+
+use crate::config::Locking;
+use crate::ground::Ground;
 
 const KEY: &str = "rotated";
+/// Bytes of one value of the task's state.
+const PAGE: usize = 512 << 10;
 const MOST: u64 = 64 << 20;
-/// What was not seen for so long is forgotten: 400 days, in milliseconds.
-const FORGOTTEN: u64 = 400 * 86_400_000;
+/// Where there is no state at all.
+const NOWHERE: &str = "/dev/null";
+const MODE: u32 = 0o640;
 
-/// Milliseconds by log.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Memory {
-    rotated: BTreeMap<String, u64>,
+/// See the module.
+pub struct Memory<'g> {
+    ground: &'g Ground<'g>,
+    file: Option<String>,
+    old: Option<Metadata>,
+    loaded: State,
+    state: State,
+    /// The text that was read, to be set aside where it was damaged.
+    damaged: bool,
+    _lock: Option<Box<dyn Lock + 'g>>,
 }
 
-impl Memory {
-    pub fn load(context: &Context, file: Option<&str>) -> Result<Self, Failure> {
-        let loaded = match file {
-            Some(path) => from_file(context, path)?,
-            None => context
-                .state()
-                .get_json(KEY)
-                .map_err(|error| error.to_string()),
-        };
-        Ok(loaded.map(Option::unwrap_or_default).unwrap_or_else(|why| {
-            context.warn(format!("every log counts as new: {why}"));
-            Self::default()
-        }))
-    }
-
-    pub fn last(&self, log: &str) -> Option<u64> {
-        self.rotated.get(log).copied()
-    }
-
-    pub fn set(&mut self, log: &str, at: u64) {
-        self.rotated.insert(log.to_owned(), at);
-    }
-
-    /// Keeps what is young, or is a log of this run.
-    pub fn save(
-        mut self,
-        context: &Context,
+impl<'g> Memory<'g> {
+    pub fn load(
+        ground: &'g Ground<'g>,
         file: Option<&str>,
-        current: impl Fn(&str) -> bool,
-    ) -> Result<(), Failure> {
-        let oldest = context.now().saturating_sub(FORGOTTEN);
-        self.rotated.retain(|log, at| *at >= oldest || current(log));
-        match file {
-            Some(path) => to_file(context, path, &self),
-            None => {
-                let kept = context.state().set_json(KEY, &self);
-                kept.doing(|| "remember the rotations".to_owned())
+        locking: Locking,
+    ) -> Result<Self, Failure> {
+        let mut memory = Self {
+            ground,
+            file: file.map(str::to_owned),
+            old: None,
+            loaded: State::default(),
+            state: State::default(),
+            damaged: false,
+            _lock: None,
+        };
+        let text = match file {
+            None => memory.pages()?,
+            Some(NOWHERE) => None,
+            Some(path) => memory.open(path, locking)?,
+        };
+        memory.read(&text.unwrap_or_default());
+        Ok(memory)
+    }
+
+    fn read(&mut self, text: &str) {
+        let (state, damages) = State::read(text);
+        self.loaded = state.clone();
+        self.state = state;
+        self.damaged = !damages.is_empty();
+        let place = self.file.as_deref().unwrap_or("of this task");
+        for damage in damages.iter().take(20) {
+            let text = format!(
+                "the state {place} is damaged in line {}: {}; the logs that it does not name count as new",
+                damage.line, damage.why
+            );
+            self.ground.context.warn(&text);
+            self.ground.say(&text);
+        }
+    }
+
+    /// What was remembered elsewhere of logs that are new here.
+    pub fn seed(&mut self, seed: &BTreeMap<String, String>) {
+        for (log, time) in seed {
+            match State::time(time) {
+                Some(time) => {
+                    self.loaded.logs.entry(log.clone()).or_insert(time);
+                    self.state.logs.entry(log.clone()).or_insert(time);
+                }
+                None => self.ground.context.warn(format!(
+                    "`seed` says of `{log}`: `{time}`, which is no time"
+                )),
             }
         }
     }
+
+    fn pages(&self) -> Result<Option<String>, Failure> {
+        let mut text = String::new();
+        for number in 0.. {
+            let page = self.ground.context.state().get(&page_key(number));
+            let page = page.doing(|| "read the state of this task".to_owned())?;
+            let Some(page) = page else { break };
+            text.push_str(&String::from_utf8_lossy(&page));
+        }
+        Ok((!text.is_empty()).then_some(text))
+    }
+
+    fn open(&mut self, path: &str, locking: Locking) -> Result<Option<String>, Failure> {
+        let ground = self.ground;
+        let guest = ground.guest(path);
+        self.old = ground
+            .look(path)
+            .doing(|| format!("look at the state `{path}`"))?;
+        if self.old.is_none() {
+            if ground.context.dry_run() {
+                return Ok(None);
+            }
+            let made = ground.files().make_file(&guest, MODE, None, None);
+            match made {
+                Ok(()) | Err(Error::Exists(_)) => {}
+                Err(error) => return Err(error).doing(|| format!("make the state `{path}`")),
+            }
+        }
+        if locking == Locking::Refuse && !ground.context.dry_run() {
+            let lock = ground.files().lock(&guest, true);
+            let lock =
+                lock.doing(|| format!("lock the state `{path}`, which another rotation may hold"));
+            self._lock = Some(lock?);
+        }
+        match ground.files().read(&guest, MOST) {
+            Ok(content) => Ok(Some(String::from_utf8_lossy(&content).into_owned())),
+            Err(Error::NotFound(_)) => Ok(None),
+            Err(error) => Err(error).doing(|| format!("read the state `{path}`")),
+        }
+    }
+
+    /// When a log was last rotated; a log that is new is remembered from this hour on.
+    pub fn last(&mut self, log: &str, hour: NaiveDateTime) -> NaiveDateTime {
+        *self.state.logs.entry(log.to_owned()).or_insert(hour)
+    }
+
+    /// When a log was last rotated before this run.
+    pub fn before(&self, log: &str) -> Option<NaiveDateTime> {
+        self.loaded.logs.get(log).copied()
+    }
+
+    pub fn set(&mut self, log: &str, now: NaiveDateTime) {
+        self.state.logs.insert(log.to_owned(), now);
+    }
+
+    /// A log whose turn does not come, in this run, after all.
+    pub fn unset(&mut self, log: &str, hour: NaiveDateTime) {
+        let before = self.before(log).unwrap_or(hour);
+        self.state.logs.insert(log.to_owned(), before);
+    }
+
+    /// A log that should have been rotated was not touched. In a file, as in logrotate's, it
+    /// counts as rotated; a task tries again.
+    pub fn untouched(&mut self, log: &str) {
+        if self.file.is_some() {
+            return;
+        }
+        match self.loaded.logs.get(log) {
+            Some(before) => self.state.logs.insert(log.to_owned(), *before),
+            None => self.state.logs.remove(log),
+        };
+    }
+
+    /// Forgets logs that are gone for a year, and keeps the rest, also if the run fails.
+    pub fn save(
+        &mut self,
+        now: NaiveDateTime,
+        current: impl Fn(&str) -> bool,
+    ) -> Result<(), Failure> {
+        if self.ground.context.dry_run() {
+            return Ok(());
+        }
+        let ground = self.ground;
+        let oldest = now - TimeDelta::days(365);
+        self.state.logs.retain(|log, at| {
+            *at >= oldest || current(log) || matches!(ground.look(log), Ok(Some(_)))
+        });
+        match &self.file {
+            None => self.save_pages(),
+            Some(path) if path == NOWHERE => Ok(()),
+            Some(path) => {
+                let saved = self.save_file(path);
+                saved.doing(|| format!("write the state `{path}`"))
+            }
+        }
+    }
+
+    fn save_pages(&self) -> Result<(), Failure> {
+        let text = self.state.text();
+        let state = self.ground.context.state();
+        let kept = (|| {
+            let mut number = 0;
+            for page in pages(&text) {
+                state.set(&page_key(number), page.as_bytes())?;
+                number += 1;
+            }
+            while state.get(&page_key(number))?.is_some() {
+                state.delete(&page_key(number))?;
+                number += 1;
+            }
+            self.ground.context.keep_state()
+        })();
+        kept.doing(|| "remember the rotations".to_owned())
+    }
+
+    fn save_file(&self, path: &str) -> mhost_sdk::Result<()> {
+        let files = self.ground.files();
+        let guest = self.ground.guest(path);
+        if self.damaged {
+            let aside = format!("{guest}.damaged");
+            files.remove_file(&aside).optional()?;
+            files.hard_link(&guest, &aside)?;
+            self.ground.context.warn(format!(
+                "the damaged state was set aside as `{path}.damaged`"
+            ));
+        }
+        let new = format!("{guest}.new");
+        files.remove_file(&new).optional()?;
+        files.create(&new, self.state.text().as_bytes())?;
+        let old = self.old;
+        let made = files.stat(&new)?;
+        let changes = Changes {
+            mode: Some(old.map_or(MODE, |old| old.mode)),
+            uid: old.map(|old| old.uid).filter(|uid| *uid != made.uid),
+            gid: old.map(|old| old.gid).filter(|gid| *gid != made.gid),
+            modified: None,
+            accessed: None,
+        };
+        files.set_metadata(&new, changes)?;
+        files.replace(&new, &guest)
+    }
 }
 
-type Loaded = Result<Option<Memory>, String>;
-
-fn from_file(context: &Context, path: &str) -> Result<Loaded, Failure> {
-    let content = context.files().read(path, MOST).optional();
-    let Some(content) = content.doing(|| format!("read the state `{path}`"))? else {
-        return Ok(Ok(None));
-    };
-    let parsed = serde_json::from_slice(&content).map(Some);
-    Ok(parsed.map_err(|error| format!("the state `{path}` is damaged: {error}")))
+fn page_key(number: u32) -> String {
+    match number {
+        0 => KEY.to_owned(),
+        number => format!("{KEY}/{number}"),
+    }
 }
 
-fn to_file(context: &Context, path: &str, memory: &Memory) -> Result<(), Failure> {
-    let new = format!("{path}.new");
-    let files = context.files();
-    let content = serde_json::to_vec_pretty(memory).unwrap_or_default();
-    let written = files
-        .remove_file(&new)
-        .optional()
-        .and_then(|_| files.create(&new, &content))
-        .and_then(|()| files.replace(&new, path));
-    written.doing(|| format!("write the state `{path}`"))
+/// Cuts at ends of lines.
+fn pages(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let most = rest.floor_char_boundary(PAGE.min(rest.len()));
+        let end = match most == rest.len() {
+            true => most,
+            false => rest[..most].rfind('\n').map_or(most, |at| at + 1),
+        };
+        let (page, after) = rest.split_at(end);
+        rest = after;
+        Some(page)
+    })
 }

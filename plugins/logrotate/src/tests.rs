@@ -1,5 +1,6 @@
 //! The logrotate plugin on real files, through the native host.
 
+mod conf;
 mod crash;
 
 use std::collections::BTreeMap;
@@ -46,12 +47,18 @@ fn there(host: &NativeHost) -> BTreeMap<String, String> {
             reader.read_to_string(&mut text).unwrap();
         } else if name.ends_with(".zst") {
             text = String::from_utf8(zstd::decode_all(raw.as_slice()).unwrap()).unwrap();
+        } else if name.ends_with(".xz") {
+            let mut reader = lzma_rust2::XzReader::new(raw.as_slice(), true);
+            reader.read_to_string(&mut text).unwrap();
         } else {
             text = String::from_utf8(raw).unwrap();
         }
         (name, text)
     });
-    files.collect()
+    // A mark for the next run stays where something was left half done.
+    files
+        .filter(|(name, _)| !name.starts_with(".mhost-rotating"))
+        .collect()
 }
 
 fn assert_there(host: &NativeHost, expected: &[(&str, &str)]) {
@@ -290,7 +297,7 @@ fn writers_reopen_before_anything_is_compressed() {
         .with_command("cmd", done(1));
     let failure = run(&failing, settings).unwrap_err();
     assert!(
-        failure.message.contains("`cmd` ended with 1"),
+        failure.message.contains("`cmd` (postrotate) ended with 1"),
         "{}",
         failure.message
     );
@@ -372,7 +379,15 @@ fn mistakes_are_named() {
         (json!({ "logs": [] }), "`logs`"),
         (json!({ "logs": ["relative.log"] }), "relative.log"),
         (json!({ "logs": ["/logs/../etc/*.log"] }), "guest path"),
-        (json!({ "logs": ["/logs/[.log"] }), "no pattern"),
+        (
+            json!({ "logs": ["/logs/a"], "conf_text": "" }),
+            "not several",
+        ),
+        (json!({ "logs": ["/logs/a"], "weekday": 3 }), "`weekday`"),
+        (
+            json!({ "logs": ["/logs/a"], "tz": "Mars/Base" }),
+            "Mars/Base",
+        ),
         (
             json!({ "size": "1 MiB", "frequency": "daily" }),
             "`minsize`",

@@ -8,7 +8,9 @@ mod resources;
 mod services;
 
 use crate::bindings::exports::mhost::plugin::plugin as contract;
-use crate::bindings::mhost::plugin::{database, processes, progress, remote, repository, secrets};
+use crate::bindings::mhost::plugin::{
+    database, keeping, processes, progress, remote, repository, secrets,
+};
 use crate::bindings::wasi::logging::logging;
 use crate::database::Database;
 use crate::files::Files;
@@ -89,6 +91,10 @@ impl Host for Imports {
         self
     }
 
+    fn keep_state(&self) -> Result<()> {
+        keeping::keep()
+    }
+
     fn signal(&self, name: &str) -> Result<()> {
         processes::signal(name)
     }
@@ -107,6 +113,11 @@ impl Host for Imports {
 
     fn tasks(&self) -> &dyn Tasks {
         self
+    }
+
+    fn run_command_on(&self, name: &str, paths: &[&str]) -> Result<Outcome> {
+        let paths: Vec<_> = paths.iter().map(|path| (*path).to_owned()).collect();
+        processes::run_on(name, &paths)
     }
 
     fn progress(&self, state: &Progress) {

@@ -2,8 +2,8 @@
 //! the grant `logs`): the host's verbs, and the ordinary ones of WASI.
 
 pub use crate::bindings::mhost::plugin::files::{
-    Changes, Compressed, Compression, CopyOptions, Entry, HashAlgorithm, Kind, Metadata, Moment,
-    Space, WalkOptions,
+    Changes, Compressed, Compression, CopyOptions, Drained, Entry, HashAlgorithm, Kind, Metadata,
+    Moment, Space, WalkOptions,
 };
 use crate::faults::Optional as _;
 use crate::{Error, Result};
@@ -57,6 +57,13 @@ pub trait Files {
         level: Option<u32>,
     ) -> Result<Compressed>;
     fn verify_compressed(&self, path: &str, format: Compression) -> Result<u64>;
+    fn compress_xz(&self, source: &str, target: &str, level: Option<u32>) -> Result<Compressed>;
+    fn verify_xz(&self, path: &str) -> Result<u64>;
+    fn make_file(&self, path: &str, mode: u32, uid: Option<u32>, gid: Option<u32>) -> Result<()>;
+    fn drain(&self, source: &str, copied: u64, target: &str) -> Result<Drained>;
+    fn shred(&self, path: &str, passes: u32) -> Result<()>;
+    fn user_id(&self, path: &str, name: &str) -> Result<u32>;
+    fn group_id(&self, path: &str, name: &str) -> Result<u32>;
 
     /// A whole small file; `limit` where it holds more than `most` bytes.
     fn read(&self, path: &str, most: u64) -> Result<Vec<u8>>;

@@ -50,8 +50,11 @@ pub trait Host {
     /// The value of a granted secret.
     fn secret(&self, name: &str) -> Result<String>;
 
-    /// The task's own state, committed only with a run that succeeds.
+    /// The task's own state, committed with a run that succeeds.
     fn state(&self) -> &dyn State;
+
+    /// Marks the changes of the state made so far as to be kept even if the run fails.
+    fn keep_state(&self) -> Result<()>;
 
     /// Sends a granted signal.
     fn signal(&self, name: &str) -> Result<()>;
@@ -67,6 +70,9 @@ pub trait Host {
 
     /// The host's other tasks.
     fn tasks(&self) -> &dyn Tasks;
+
+    /// The same on files: guest paths for the words `{1}` and `{2}` of the grant.
+    fn run_command_on(&self, name: &str, paths: &[&str]) -> Result<Outcome>;
 
     /// Says how far the run is.
     fn progress(&self, state: &progress::State);

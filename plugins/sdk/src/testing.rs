@@ -70,6 +70,7 @@ pub struct NativeHost {
     summaries: Vec<Summary>,
     committed: RefCell<BTreeMap<String, Vec<u8>>>,
     state: RefCell<BTreeMap<String, Vec<u8>>>,
+    kept: RefCell<BTreeMap<String, Vec<u8>>>,
     log: RefCell<Vec<(Level, String)>>,
     progress: RefCell<Vec<Progress>>,
     processes: RefCell<Vec<String>>,
@@ -110,6 +111,7 @@ impl NativeHost {
             summaries: Vec::new(),
             committed: RefCell::default(),
             state: RefCell::default(),
+            kept: RefCell::default(),
             log: RefCell::default(),
             progress: RefCell::default(),
             processes: RefCell::default(),
@@ -216,7 +218,8 @@ impl NativeHost {
         &self.crash
     }
 
-    /// Runs an action as the engine does: state is committed with success only.
+    /// Runs an action as the engine does: state is committed with success, or as it was
+    /// when it was marked to be kept.
     pub fn run(
         &self,
         plugin: &Plugin,
@@ -225,6 +228,7 @@ impl NativeHost {
     ) -> std::result::Result<Report, Failure> {
         self.state.replace(self.committed.borrow().clone());
         self.around.begin();
+        self.kept.replace(self.committed.borrow().clone());
         let told = Told {
             action: action.to_owned(),
             task: "test".to_owned(),
@@ -237,8 +241,10 @@ impl NativeHost {
             previous_success: None,
         };
         let outcome = plugin.run(&Context::new(told, self));
-        if outcome.is_ok() && !self.dry_run.get() {
-            self.committed.replace(self.state.borrow().clone());
+        match (&outcome, self.dry_run.get()) {
+            (_, true) => {}
+            (Ok(_), false) => drop(self.committed.replace(self.state.borrow().clone())),
+            (Err(_), false) => drop(self.committed.replace(self.kept.borrow().clone())),
         }
         self.around.commit();
         outcome
@@ -359,6 +365,11 @@ impl Host for NativeHost {
         self
     }
 
+    fn keep_state(&self) -> Result<()> {
+        self.kept.replace(self.state.borrow().clone());
+        Ok(())
+    }
+
     fn signal(&self, name: &str) -> Result<()> {
         granted(&self.commands, "process", name)?;
         self.change(
@@ -398,6 +409,18 @@ impl Host for NativeHost {
 
     fn tasks(&self) -> &dyn Tasks {
         self
+    }
+
+    fn run_command_on(&self, name: &str, paths: &[&str]) -> Result<Outcome> {
+        let outcome = granted(&self.commands, "process", name)?;
+        let words = [&[name], paths].concat().join(" ");
+        self.change(
+            || format!("run `{words}`"),
+            || {
+                self.processes.borrow_mut().push(format!("run {words}"));
+                Ok(outcome.clone())
+            },
+        )
     }
 
     fn progress(&self, state: &Progress) {

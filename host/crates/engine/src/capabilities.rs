@@ -8,6 +8,7 @@ pub mod database;
 pub mod directories;
 pub mod files;
 pub mod http;
+pub mod keeping;
 pub mod log;
 pub mod probe;
 pub mod processes;
@@ -39,6 +40,7 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<RunSt
     remote::add_to_linker(add)?;
     secrets::add_to_linker(add)?;
     state::add_to_linker(add)?;
+    keeping::add_to_linker(add)?;
     config::add_to_linker(add)?;
     log::add_to_linker(add)?;
     progress::add_to_linker(add)?;

@@ -93,7 +93,8 @@ fn finish(
     shared.log.close();
     let state = match (&ended, shared.granter.dry_run()) {
         (Ended::Succeeded, false) => shared.overlay.take(),
-        _ => Default::default(),
+        (_, false) => shared.overlay.take_kept(),
+        (_, true) => Default::default(),
     };
     let alerts = shared.alerts.take(shared);
     let mut receipt = shared

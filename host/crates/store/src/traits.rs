@@ -160,7 +160,8 @@ pub struct Completion {
     pub finished_at: Instant,
     pub report: Option<Report>,
     pub receipt: Option<Receipt>,
-    /// Committed with the outcome; only if the attempt succeeded.
+    /// Committed with the outcome: all changes of an attempt that succeeded, of another
+    /// one those that the plugin marked as to be kept.
     pub state: StateChanges,
     /// Kept whatever the outcome, but not of a dry run.
     pub observed: Vec<Observation>,

@@ -186,7 +186,7 @@ static PROCESS_GRANT: Fixed = Fixed {
             "command",
             List(&Shape::Scalar(Scalar::Argument), Empty::Refused),
             Optional,
-            "A program's absolute path and its arguments; there is no shell.",
+            "A program's absolute path and its arguments; there is no shell. A word `{1}` or `{2}` is the place of a granted file's path, where the plugin hands one on.",
         ),
     ],
     one_of: &[&["pid_file", "signal"], &["command"]],

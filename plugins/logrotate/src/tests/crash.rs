@@ -101,23 +101,41 @@ fn copying() {
 
 #[test]
 fn half_a_compressed_file_is_no_archive() {
+    // What a run left that was cut off, before there were marks or without them.
     let host = host(&[
         ("app.log", "0"),
         ("app.log.1", "whole"),
-        ("app.log.1.gz", ""),
+        (".mhost-rotating-test", "ended 2026-02-28T00:00:00\n"),
+        (".mhost-17-3.partial", "rubbish"),
     ]);
-    run(&host, json!({ "rotate": 9, "size": 1000 })).unwrap();
-    let state = there_raw(&host);
-    assert_eq!(state, ["app.log", "app.log.1", "app.log.2.gz"]);
+    host.write_file("/logs/app.log.1.gz", "", START - DAY);
+    run(&host, json!({ "rotate": 9, "compress": "gzip" })).unwrap();
+    let state = there(&host);
+    let expected = [("app.log.1.gz", "0"), ("app.log.2.gz", "whole")];
+    assert_eq!(
+        state,
+        expected
+            .map(|(name, text)| (name.to_owned(), text.to_owned()))
+            .into()
+    );
 }
 
-fn there_raw(host: &NativeHost) -> Vec<String> {
-    let entries = std::fs::read_dir(host.path("/logs")).unwrap();
-    let mut names: Vec<_> = entries
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
+#[test]
+fn a_failed_compression_is_made_up_for_by_the_next_run() {
+    let settings = json!({ "frequency": "daily", "compress": "xz" });
+    let host = host(&[("app.log", "0")]);
+    run(&host, settings.clone()).unwrap();
+    host.set_now(START + DAY);
+    // The mark, the rename, and the compression that fails.
+    host.crash().at(4, false);
+    run(&host, settings.clone()).unwrap_err();
+    host.crash().never();
+    host.set_now(START + DAY + 1000);
+    run(&host, settings).unwrap();
+    assert_eq!(
+        there(&host),
+        [("app.log.1.xz".to_owned(), "0".to_owned())].into()
+    );
 }
 
 #[test]
@@ -131,7 +149,7 @@ fn a_writer_that_never_reopened_loses_nothing() {
     };
     let host = full().with_command("web", done);
     let settings = json!({ "rotate": 9, "postrotate": ["web"] });
-    host.crash().at(5, false);
+    host.crash().at(7, false);
     run(&host, settings.clone()).unwrap_err();
     assert!(host.processed().is_empty());
     host.crash().never();

@@ -6,8 +6,8 @@ use std::io::{self, Read as _, Write as _};
 use super::Imports;
 use crate::bindings::mhost::plugin::files;
 use crate::files::{
-    Changes, Compressed, Compression, CopyOptions, Entry, Files, HashAlgorithm, Lock, Metadata,
-    Space, Walk, WalkOptions,
+    Changes, Compressed, Compression, CopyOptions, Drained, Entry, Files, HashAlgorithm, Lock,
+    Metadata, Space, Walk, WalkOptions,
 };
 use crate::{Error, Result};
 
@@ -101,6 +101,34 @@ impl Files for Imports {
 
     fn verify_compressed(&self, path: &str, format: Compression) -> Result<u64> {
         files::verify_compressed(path, format)
+    }
+
+    fn compress_xz(&self, source: &str, target: &str, level: Option<u32>) -> Result<Compressed> {
+        files::compress_xz(source, target, level)
+    }
+
+    fn verify_xz(&self, path: &str) -> Result<u64> {
+        files::verify_xz(path)
+    }
+
+    fn make_file(&self, path: &str, mode: u32, uid: Option<u32>, gid: Option<u32>) -> Result<()> {
+        files::make_file(path, mode, uid, gid)
+    }
+
+    fn drain(&self, source: &str, copied: u64, target: &str) -> Result<Drained> {
+        files::drain(source, copied, target)
+    }
+
+    fn shred(&self, path: &str, passes: u32) -> Result<()> {
+        files::shred(path, passes)
+    }
+
+    fn user_id(&self, path: &str, name: &str) -> Result<u32> {
+        files::user_id(path, name)
+    }
+
+    fn group_id(&self, path: &str, name: &str) -> Result<u32> {
+        files::group_id(path, name)
     }
 
     fn read(&self, path: &str, most: u64) -> Result<Vec<u8>> {

@@ -8,13 +8,14 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use lzma_rust2::{XzOptions, XzReader, XzWriter};
 use rustix::fs::{AtFlags, Timespec, Timestamps, UTIME_OMIT};
 use sha2::Digest as _;
 
 use super::NativeHost;
 use crate::files::{
-    Changes, Compressed, Compression, CopyOptions, Files, HashAlgorithm, Kind, Lock, Metadata,
-    Moment, Space, Walk, WalkOptions,
+    Changes, Compressed, Compression, CopyOptions, Drained, Files, HashAlgorithm, Kind, Lock,
+    Metadata, Moment, Space, Walk, WalkOptions,
 };
 use crate::{Error, Result};
 
@@ -230,6 +231,67 @@ impl Files for NativeHost {
         expand(file, format).map_err(damaged)
     }
 
+    fn compress_xz(&self, source: &str, target: &str, level: Option<u32>) -> Result<Compressed> {
+        self.edit("compress", &[source, target], |local| {
+            let bytes_in = whole(&local[0], &local[1], false, true, |from, to| {
+                let options = XzOptions::with_preset(level.unwrap_or(6));
+                let mut encoder = XzWriter::new(to, options)?;
+                let bytes = io::copy(from, &mut encoder)?;
+                encoder.finish()?;
+                Ok(bytes)
+            })?;
+            let bytes_out = fs::metadata(&local[1])?.len();
+            Ok(Compressed {
+                bytes_in,
+                bytes_out,
+            })
+        })
+    }
+
+    fn verify_xz(&self, path: &str) -> Result<u64> {
+        let file = done(File::open(self.at(path)?), &format!("read `{path}`"))?;
+        io::copy(&mut XzReader::new(file, true), &mut io::sink())
+            .map_err(|error| Error::Damaged(format!("`{path}` is damaged: {error}")))
+    }
+
+    fn make_file(&self, path: &str, mode: u32, uid: Option<u32>, gid: Option<u32>) -> Result<()> {
+        self.edit("make", &[path], |local| {
+            let file = File::create_new(&local[0])?;
+            std::os::unix::fs::fchown(&file, uid, gid)?;
+            file.set_permissions(Permissions::from_mode(mode))
+        })
+    }
+
+    fn drain(&self, source: &str, copied: u64, target: &str) -> Result<Drained> {
+        if self.stat(source)?.size < copied {
+            return Err(Error::Busy(format!("`{source}` became shorter")));
+        }
+        self.edit("empty", &[source, target], |local| {
+            let mut from = File::open(&local[0])?;
+            from.seek(SeekFrom::Start(copied))?;
+            let mut to = OpenOptions::new().append(true).open(&local[1])?;
+            let bytes = io::copy(&mut from, &mut to)?;
+            OpenOptions::new().write(true).open(&local[0])?.set_len(0)?;
+            let window_ns = 1;
+            Ok(Drained { bytes, window_ns })
+        })
+    }
+
+    fn shred(&self, path: &str, passes: u32) -> Result<()> {
+        if !(1..=100).contains(&passes) {
+            return Err(Error::Invalid(format!("{passes} passes")));
+        }
+        self.edit("shred", &[path], |local| fs::remove_file(&local[0]))
+    }
+
+    fn user_id(&self, _: &str, name: &str) -> Result<u32> {
+        account("/etc/passwd", name)
+    }
+
+    fn group_id(&self, _: &str, name: &str) -> Result<u32> {
+        account("/etc/group", name)
+    }
+
     fn read(&self, path: &str, most: u64) -> Result<Vec<u8>> {
         let content = done(fs::read(self.at(path)?), &format!("read `{path}`"))?;
         if content.len() as u64 > most {
@@ -350,6 +412,16 @@ fn whole(
     }
     fs::rename(&partial, target)?;
     Ok(bytes)
+}
+
+/// The number of a user or a group.
+fn account(file: &str, name: &str) -> Result<u32> {
+    let text = done(fs::read_to_string(file), &format!("read {file}"))?;
+    let found = text.lines().find_map(|line| {
+        let fields: Vec<_> = line.split(':').collect();
+        (fields.first() == Some(&name)).then(|| fields.get(2)?.parse().ok())?
+    });
+    found.ok_or_else(|| Error::NotFound(format!("there is no `{name}` in {file}")))
 }
 
 fn vacant(path: &Path) -> io::Result<()> {

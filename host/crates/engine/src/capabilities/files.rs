@@ -4,13 +4,17 @@
 //! The work is done by the modules below, which know the run only as
 //! [`Work`](work::Work).
 
+mod accounts;
 mod aside;
 mod compress;
 mod content;
 mod copy;
+mod drain;
 mod hash;
 mod metadata;
 mod names;
+mod new;
+mod shred;
 mod translate;
 mod walk;
 mod work;
@@ -242,6 +246,73 @@ impl Host for Call<'_> {
     ) -> Answer<u64> {
         look(&self.shared, &path, "verify-compressed", |work, place| {
             compress::verify(work, place, format.into())
+        })
+    }
+
+    async fn compress_xz(
+        &mut self,
+        source: String,
+        target: String,
+        level: Option<u32>,
+    ) -> Answer<contract::Compressed> {
+        let source = (source.as_str(), ReadOnly);
+        let done = two(
+            &self.shared,
+            source,
+            &target,
+            "compress",
+            |work, from, to| compress::compress(work, from, to, compress::Format::Xz, level),
+        )?;
+        Ok(done.into())
+    }
+
+    async fn verify_xz(&mut self, path: String) -> Answer<u64> {
+        look(&self.shared, &path, "verify-compressed", |work, place| {
+            compress::verify(work, place, compress::Format::Xz)
+        })
+    }
+
+    async fn make_file(
+        &mut self,
+        path: String,
+        mode: u32,
+        uid: Option<u32>,
+        gid: Option<u32>,
+    ) -> Answer<()> {
+        change(&self.shared, &path, "make-file", |work, place| {
+            new::file(work, place, mode, (uid, gid))
+        })
+    }
+
+    async fn drain(
+        &mut self,
+        source: String,
+        copied: u64,
+        target: String,
+    ) -> Answer<contract::Drained> {
+        let source = (source.as_str(), ReadWrite);
+        let done = two(&self.shared, source, &target, "drain", |work, from, to| {
+            drain::drain(work, from, copied, to)
+        })?;
+        Ok(contract::Drained {
+            bytes: done.bytes,
+            window_ns: u64::try_from(done.window.as_nanos()).unwrap_or(u64::MAX),
+        })
+    }
+
+    async fn shred(&mut self, path: String, passes: u32) -> Answer<()> {
+        change(&self.shared, &path, "shred", |work, place| {
+            shred::shred(work, place, passes)
+        })
+    }
+
+    async fn user_id(&mut self, path: String, name: String) -> Answer<u32> {
+        look(&self.shared, &path, "user-id", |_, _| accounts::user(&name))
+    }
+
+    async fn group_id(&mut self, path: String, name: String) -> Answer<u32> {
+        look(&self.shared, &path, "group-id", |_, _| {
+            accounts::group(&name)
         })
     }
 }

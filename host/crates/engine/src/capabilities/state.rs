@@ -1,7 +1,8 @@
 //! `wasi:keyvalue`: the plugin's own state, as one bucket (`""` or `"default"`) of
 //! its task. What was committed is read through the host; changes stay in memory
-//! and are handed back with the run's end, so that they commit with its outcome. In
-//! a dry run they are dropped with the run.
+//! and are handed back with the run's end, so that they commit with its outcome: all of
+//! them with its success, else those that `keeping` marked. In a dry run they are
+//! dropped with the run.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -36,6 +37,8 @@ pub(crate) struct Overlay {
 struct Changes {
     map: StateChanges,
     size: usize,
+    /// As they were when they were last marked to be kept.
+    kept: StateChanges,
 }
 
 impl Overlay {
@@ -49,6 +52,17 @@ impl Overlay {
     /// Takes the changes out.
     pub(crate) fn take(&self) -> StateChanges {
         std::mem::take(&mut *self.changes()).map
+    }
+
+    /// Takes out what was marked to be kept.
+    pub(crate) fn take_kept(&self) -> StateChanges {
+        std::mem::take(&mut *self.changes()).kept
+    }
+
+    /// Marks the changes made so far.
+    pub(crate) fn keep(&self) {
+        let mut changes = self.changes();
+        changes.kept = changes.map.clone();
     }
 
     fn get(&self, key: &str) -> FaultResult<Option<Vec<u8>>> {

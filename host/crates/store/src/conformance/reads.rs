@@ -169,12 +169,13 @@ pub async fn state_is_listed_in_order(s: &Subject) {
     completion.state = [("a".to_owned(), None), ("missing".to_owned(), None)].into();
     s.store.complete(completion).await.unwrap();
     assert_eq!(keys(None, 9).await, ["b", "c", "t"]);
-    // A failure changes no state.
+    // What another attempt hands over was marked as to be kept.
     let claim = s.claim(2).await.start.remove(0);
     let mut completion = s.completion(&claim, failed(false)).await;
     completion.state = [("b".to_owned(), None)].into();
     s.store.complete(completion).await.unwrap();
-    assert!(s.store.state(u, "b".into()).await.unwrap().is_some());
+    assert!(s.store.state(u, "b".into()).await.unwrap().is_none());
+    assert!(s.store.state(u, "c".into()).await.unwrap().is_some());
 }
 
 pub async fn tasks_are_listed_in_order(s: &Subject) {

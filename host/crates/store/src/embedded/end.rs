@@ -26,7 +26,7 @@ impl Tx<'_> {
         row.run.finished_at = Some(completion.finished_at);
         row.run.report = completion.report.clone();
         row.run.receipt = completion.receipt.clone();
-        if let (Ended::Succeeded, Some(task)) = (&completion.ended, counts_for(&row.run)) {
+        if let Some(task) = counts_for(&row.run) {
             self.change_state(task, completion)?;
         }
         self.observe(&row.run, &completion.observed)?;

@@ -64,9 +64,15 @@ impl Aside {
     }
 
     /// Makes the content durable, then gives it its name.
-    pub(super) fn commit(mut self, existing: Existing, verb: &str) -> FaultResult<()> {
+    pub(super) fn commit(self, existing: Existing, verb: &str) -> FaultResult<()> {
+        let synced = rustix::fs::fsync(&self.file);
+        synced.map_err(|error| self.target.fault(verb, error))?;
+        self.name(existing, verb)
+    }
+
+    /// Gives it its name; for a file without content.
+    pub(super) fn name(mut self, existing: Existing, verb: &str) -> FaultResult<()> {
         let fault = |error| self.target.fault(verb, error);
-        rustix::fs::fsync(&self.file).map_err(fault)?;
         let Some(name) = &self.name else {
             return Ok(());
         };

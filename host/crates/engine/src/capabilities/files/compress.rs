@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 
+use lzma_rust2::{XzOptions, XzReader, XzWriter};
 use mhost_model::{Fault, FaultResult};
 use rustix::fs::{Mode, Stat};
 
@@ -16,6 +17,7 @@ use crate::beneath::{Content, Place};
 pub(crate) enum Format {
     Gzip,
     Zstd,
+    Xz,
 }
 
 /// What compressing did.
@@ -50,14 +52,17 @@ pub(crate) fn compress(
 }
 
 fn check_level(format: Format, level: Option<u32>) -> FaultResult<u32> {
-    let (name, usual, highest) = match format {
-        Format::Gzip => ("gzip", 6, 9),
-        Format::Zstd => ("zstd", 3, 19),
+    let (name, usual, levels) = match format {
+        Format::Gzip => ("gzip", 6, 1..=9),
+        Format::Zstd => ("zstd", 3, 1..=19),
+        Format::Xz => ("xz", 6, 0..=9),
     };
     match level.unwrap_or(usual) {
-        level if (1..=highest).contains(&level) => Ok(level),
+        level if levels.contains(&level) => Ok(level),
         level => Err(Fault::Invalid(format!(
-            "{name} has no level {level}: write 1 to {highest}"
+            "{name} has no level {level}: write {} to {}",
+            levels.start(),
+            levels.end()
         ))),
     }
 }
@@ -81,6 +86,11 @@ fn pump(
         Format::Zstd => {
             let mut encoder = zstd::Encoder::new(writer, level.cast_signed())?;
             encoder.include_checksum(true)?;
+            let bytes = feed(work, from, &mut encoder)?;
+            (bytes, encoder.finish()?)
+        }
+        Format::Xz => {
+            let mut encoder = XzWriter::new(writer, XzOptions::with_preset(level))?;
             let bytes = feed(work, from, &mut encoder)?;
             (bytes, encoder.finish()?)
         }
@@ -165,6 +175,7 @@ pub(crate) fn verify(work: Work<'_>, place: &Place, format: Format) -> FaultResu
         // More than one member may follow another, as `cat` makes them.
         Format::Gzip => drain(work, flate2::bufread::MultiGzDecoder::new(reader)),
         Format::Zstd => zstd::Decoder::with_buffer(reader).and_then(|decoder| drain(work, decoder)),
+        Format::Xz => drain(work, XzReader::new(reader, true)),
     };
     let bytes = drained.map_err(|error| match error.downcast::<Fault>() {
         Ok(fault) => fault,

@@ -169,7 +169,7 @@ fn check_range(same: bool, offset: u64, target_offset: u64, length: u64) -> Faul
 
 /// Moves up to `length` bytes in pieces, in the kernel where it can. Ends early where
 /// the source does.
-fn transfer(
+pub(super) fn transfer(
     work: Work<'_>,
     from: &File,
     offset: u64,

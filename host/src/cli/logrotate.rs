@@ -1,0 +1,232 @@
+//! `mhost logrotate`: stands in for the `logrotate` command. The configuration is the
+//! grant: the run reaches the folders that it names, and its scripts.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::CommandFactory as _;
+use mhost_format_logrotate::{Configuration, Severity};
+use mhost_model::limits::Limits;
+use mhost_model::policy::Policy;
+use mhost_model::run::ErrorKind;
+use mhost_model::schedule::Schedule;
+use mhost_model::task::TaskSpec;
+use serde_json::{Value, json};
+
+use super::{Cli, Context, output};
+use crate::calls::runs::RunView;
+use crate::calls::start::Exec;
+use crate::exit::{Outcomes, Problem};
+use crate::logrotate::{self, Machine, grants};
+use crate::session::{self, Session};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Say what would be done, and change nothing
+    #[arg(long, short)]
+    debug: bool,
+    /// Rotate whether or not it is time
+    #[arg(long, short)]
+    force: bool,
+    /// The command that mails archives
+    #[arg(long, short, value_name = "COMMAND", default_value = "/usr/bin/mail")]
+    mail: String,
+    /// The file that remembers when logs were rotated
+    #[arg(
+        long,
+        short,
+        value_name = "FILE",
+        default_value = "/var/lib/logrotate/status"
+    )]
+    state: PathBuf,
+    /// Do not lock the state file
+    #[arg(long)]
+    skip_state_lock: bool,
+    /// Write what --verbose says into this file
+    #[arg(long, short, value_name = "FILE")]
+    log: Option<PathBuf>,
+    /// Configurations: files, or folders of them
+    configs: Vec<PathBuf>,
+}
+
+/// As `logrotate` ends where another one holds the state file.
+const LOCKED: u8 = 3;
+
+pub async fn run(args: Args, context: &Context) -> Outcomes<u8> {
+    if args.configs.is_empty() {
+        let mut command = Cli::command();
+        let usage = command.find_subcommand_mut("logrotate");
+        output::note(
+            &usage
+                .map(|usage| usage.render_usage().to_string())
+                .unwrap_or_default(),
+        );
+        return Ok(1);
+    }
+    let mut told = Told::new(&args, context.verbose)?;
+    let paths = args
+        .configs
+        .iter()
+        .map(|path| absolute(path))
+        .collect::<Outcomes<Vec<_>>>()?;
+    let (read, machine) = logrotate::read(&paths);
+    let exec = exec(&args, &paths, &read, &machine, told.verbose())?;
+    let session = Session::open(&context.home, true).await?;
+    let view = session::ask_long(&session, exec).await;
+    session.close().await?;
+    told.all(&read, &view?)
+}
+
+fn absolute(path: &Path) -> Outcomes<String> {
+    let whole = std::path::absolute(path).map_err(|error| Problem::io("find", path, &error))?;
+    let text = whole.into_os_string().into_string();
+    text.map_err(|_| Problem::usage(format!("{} is no UTF-8 text", path.display())))
+}
+
+fn exec(
+    args: &Args,
+    paths: &[String],
+    read: &Configuration,
+    machine: &Machine,
+    verbose: bool,
+) -> Outcomes<Exec> {
+    let state = absolute(&args.state)?;
+    let kept = (state != "/dev/null").then_some(state.as_str());
+    let granted = grants::grants(read, kept, &args.mail)?;
+    let zone = logrotate::zone().unwrap_or_else(|| "UTC".to_owned());
+    let config = [
+        ("conf", json!(paths)),
+        ("texts", json!(logrotate::texts(machine))),
+        ("roots", json!(granted.roots)),
+        ("scripts", json!(granted.scripts)),
+        ("state", json!(state)),
+        (
+            "state_lock",
+            json!(if args.skip_state_lock {
+                "skip"
+            } else {
+                "refuse"
+            }),
+        ),
+        ("links", json!("skip")),
+        ("force", json!(args.force)),
+        ("verbose", json!(verbose)),
+        ("tz", json!(zone)),
+    ];
+    let plugin = "logrotate"
+        .parse()
+        .map_err(|error| Problem::bug(format!("logrotate: {error}")))?;
+    Ok(Exec {
+        spec: TaskSpec {
+            plugin,
+            action: "rotate".to_owned(),
+            schedule: Schedule::Manual,
+            description: None,
+            renamed_from: None,
+            config: config
+                .map(|(key, value)| (key.to_owned(), value))
+                .into_iter()
+                .collect(),
+            grants: granted.grants,
+            policy: Policy::default(),
+            limits: Limits::default(),
+        },
+        databases: Default::default(),
+        repositories: Default::default(),
+        remotes: Default::default(),
+        secrets: Default::default(),
+        dry_run: args.debug,
+    })
+}
+
+/// What is said, and where.
+struct Told {
+    loud: bool,
+    log: Option<File>,
+}
+
+impl Told {
+    fn new(args: &Args, verbose: u8) -> Outcomes<Self> {
+        let create = |path: &PathBuf| {
+            File::create(path).map_err(|error| Problem::io("create", path, &error))
+        };
+        Ok(Self {
+            loud: args.debug || verbose > 0,
+            log: args.log.as_ref().map(create).transpose()?,
+        })
+    }
+
+    fn verbose(&self) -> bool {
+        self.loud || self.log.is_some()
+    }
+
+    fn message(&mut self, text: &str, always: bool) -> Outcomes<()> {
+        if always || self.loud {
+            output::note(text);
+        }
+        match &mut self.log {
+            Some(log) => writeln!(log, "{text}")
+                .map_err(|error| Problem::failed(format!("cannot write the log: {error}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// All messages of a run, and its exit code.
+    fn all(&mut self, read: &Configuration, view: &RunView) -> Outcomes<u8> {
+        let mut failed = false;
+        for problem in &read.problems {
+            let error = problem.severity == Severity::Error;
+            failed |= error;
+            self.message(
+                &format!("{}: {problem}", if error { "error" } else { "warning" }),
+                true,
+            )?;
+        }
+        let details = view
+            .report
+            .as_ref()
+            .and_then(|report| report.details.as_ref());
+        let Some(details) = details else {
+            let why = view
+                .error
+                .as_ref()
+                .map_or("the run did not come to its end", |error| {
+                    error.message.as_str()
+                });
+            self.message(&format!("error: {why}"), true)?;
+            let busy = view
+                .error
+                .as_ref()
+                .is_some_and(|error| error.kind == ErrorKind::Busy);
+            return Ok(if busy { LOCKED } else { 1 });
+        };
+        for line in lines(&details["output"]) {
+            output::print(&format!("{line}\n"))?;
+        }
+        for line in lines(&details["trace"]) {
+            self.message(line, false)?;
+        }
+        for item in details["logs"]["items"].as_array().into_iter().flatten() {
+            if matches!(item["outcome"].as_str(), Some("failed" | "refused")) {
+                failed = true;
+                let (log, reason) = (item["log"].as_str(), item["reason"].as_str());
+                let text = format!(
+                    "error: {}: {}",
+                    log.unwrap_or_default(),
+                    reason.unwrap_or_default()
+                );
+                self.message(&text, true)?;
+            }
+        }
+        Ok(u8::from(failed))
+    }
+}
+
+fn lines(value: &Value) -> impl Iterator<Item = &str> {
+    value
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+}

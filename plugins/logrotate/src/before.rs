@@ -1,0 +1,311 @@
+//! The steps before a log's turn: its archives make room.
+
+use mhost_format_logrotate::{Method, Names};
+use mhost_sdk::files::{Changes, Kind, Metadata};
+use mhost_sdk::{Error, Optional as _, Result};
+
+use crate::mark::Earlier;
+use crate::memory::Memory;
+use crate::section::Rotation;
+use crate::{mend, pack};
+
+/// A log's turn.
+#[derive(Debug)]
+pub struct Turn {
+    pub names: Names,
+    pub found: Metadata,
+    /// The new archive before it is compressed.
+    pub plain: String,
+    /// Archives that go when the turn is over.
+    pub leaving: Vec<String>,
+    /// What an earlier run left in the folder.
+    pub earlier: Option<Earlier>,
+    /// An earlier run took the turn, and was interrupted after it.
+    pub taken: bool,
+    /// The log was touched, and its new archive is as it should be.
+    pub begun: bool,
+    pub whole: bool,
+    /// An archive that stands where the new one should.
+    pub occupied: Option<String>,
+    /// Bytes that were removed.
+    pub removed: u64,
+}
+
+impl Turn {
+    pub fn packed(&self) -> String {
+        format!("{}{}", self.plain, self.names.suffix)
+    }
+}
+
+/// The folder of the archives: there, or made.
+pub fn folders(rotation: &Rotation<'_, '_>) -> Result<()> {
+    let options = &rotation.section.options;
+    if options.olddir.is_none() {
+        return Ok(());
+    }
+    let logs = rotation.section.logs.iter();
+    let mut folders: Vec<_> = logs
+        .map(|log| (Names::new(log, options).folder, log))
+        .collect();
+    folders.dedup_by(|a, b| a.0 == b.0);
+    for (folder, log) in folders {
+        let found = rotation.work.ground.look(&folder)?;
+        match (found, options.createolddir) {
+            (Some(found), _) if matches!(found.kind, Kind::Directory | Kind::SymbolicLink) => {}
+            (Some(_), _) => {
+                return Err(Error::Invalid(format!(
+                    "`olddir` leads to `{folder}`, which is no folder"
+                )));
+            }
+            (None, Some(_)) => make_folders(rotation, &folder, log)?,
+            (None, None) => {
+                return Err(Error::NotFound(format!(
+                    "`olddir` leads to `{folder}`, which does not exist: make it, or set `createolddir`"
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Makes a folder and what is missing above it.
+fn make_folders(rotation: &Rotation<'_, '_>, folder: &str, log: &str) -> Result<()> {
+    let ground = rotation.work.ground;
+    let mut missing = vec![folder];
+    let mut above = mhost_sdk::files::split(folder).0;
+    while above.len() > 1 && ground.look(above)?.is_none() {
+        missing.push(above);
+        above = mhost_sdk::files::split(above).0;
+    }
+    let like = ground.look(mhost_sdk::files::split(log).0)?;
+    let owner = rotation.section.options.createolddir.unwrap_or_default();
+    let su = rotation.section.options.su;
+    for folder in missing.into_iter().rev() {
+        let text = format!("make the folder `{folder}`");
+        ground.make(text, folder, |files, guest| {
+            match files.create_directory(guest) {
+                Err(Error::Exists(_)) => return Ok(()),
+                done => done?,
+            }
+            let made = files.stat(guest)?;
+            let uid = owner.uid.or(su.map(|su| su.0));
+            let gid = owner.gid.or(su.map(|su| su.1));
+            let changes = Changes {
+                mode: Some(
+                    owner
+                        .mode
+                        .unwrap_or_else(|| like.map_or(0o755, |like| like.mode & 0o777)),
+                ),
+                uid: uid.filter(|uid| *uid != made.uid),
+                gid: gid.filter(|gid| *gid != made.gid),
+                modified: None,
+                accessed: None,
+            };
+            files.set_metadata(guest, changes)
+        })?;
+    }
+    Ok(())
+}
+
+/// Makes room for the new archive.
+pub fn before(
+    rotation: &Rotation<'_, '_>,
+    (log, found): (&str, Metadata),
+    finish: bool,
+    memory: &Memory<'_>,
+) -> Result<Turn> {
+    let work = rotation.work;
+    let options = &rotation.section.options;
+    let names = Names::new(log, options);
+    let plain = match options.dateext {
+        true => names.plain_dated(&rotation.stamp),
+        false => names.plain_numbered(options.start),
+    };
+    let mut turn = Turn {
+        earlier: None,
+        names,
+        found,
+        plain,
+        leaving: Vec::new(),
+        taken: finish,
+        begun: finish,
+        whole: false,
+        occupied: None,
+        removed: 0,
+    };
+    turn.earlier = work.marks.enter(&turn.names.folder, &[log])?;
+    mend::mend(rotation, log, &mut turn, memory)?;
+    if turn.taken {
+        return surplus(rotation, &mut turn).map(|()| turn);
+    }
+    if options.dateext {
+        // Nothing is written over: of one date there is one archive.
+        let paths = [turn.plain.clone(), turn.packed()];
+        turn.occupied = paths.into_iter().find(|path| work.ground.has(path));
+        if turn.occupied.is_some() {
+            return Ok(turn);
+        }
+    }
+    if options.compress && options.delaycompress {
+        previous(rotation, &mut turn)?;
+    }
+    match options.dateext {
+        true => surplus(rotation, &mut turn)?,
+        false => shift(rotation, &mut turn)?,
+    }
+    Ok(turn)
+}
+
+/// Compresses what the last rotation left for this one.
+fn previous(rotation: &Rotation<'_, '_>, turn: &mut Turn) -> Result<()> {
+    let ground = rotation.work.ground;
+    let waiting = match rotation.section.options.dateext {
+        true => turn
+            .names
+            .dated(&rotation.stamp, &ground.names(&turn.names.folder)?, ""),
+        false => vec![turn.plain.clone()],
+    };
+    for plain in waiting.into_iter().filter(|plain| ground.has(plain)) {
+        turn.removed += pack::pack(rotation, &turn.names, &plain)?;
+    }
+    Ok(())
+}
+
+fn is_old(rotation: &Rotation<'_, '_>, path: &str) -> Result<bool> {
+    let Some(days) = rotation.section.options.maxage else {
+        return Ok(false);
+    };
+    let Some(found) = rotation.work.ground.look(path)? else {
+        return Ok(false);
+    };
+    let age = rotation
+        .work
+        .clock
+        .millis
+        .saturating_sub(found.modified.millis());
+    Ok(age > u64::from(days) * 86_400_000)
+}
+
+/// Numbers the archives on, the oldest first, so that none is written over.
+fn shift(rotation: &Rotation<'_, '_>, turn: &mut Turn) -> Result<()> {
+    let options = &rotation.section.options;
+    let ground = rotation.work.ground;
+    let names = ground.names(&turn.names.folder)?;
+    let numbers = names.iter().filter_map(|name| turn.names.number(name));
+    let highest = numbers.max().unwrap_or(0);
+    let last = match options.rotate {
+        // Of none that are kept, one is on its way all the same.
+        Some(count) => options.start.saturating_add(count.max(1)).saturating_sub(1),
+        None => highest.max(options.start),
+    };
+    let first_gap = gap(rotation, turn, last);
+    for number in (options.start..=last.min(highest)).rev() {
+        for path in there(rotation, turn, number) {
+            if is_old(rotation, &path)? {
+                turn.removed += remove(rotation, &path)?;
+            } else if number < first_gap {
+                let end = &path[turn.names.plain_numbered(number).len()..];
+                let next = format!("{}{end}", turn.names.plain_numbered(number + 1));
+                ground.rename(&path, &next)?;
+            }
+        }
+    }
+    leaving_numbered(rotation, turn, last, highest.saturating_add(1));
+    Ok(())
+}
+
+/// After an interruption archives move no further than they must: the numbers up to the
+/// first gap were not moved yet.
+fn gap(rotation: &Rotation<'_, '_>, turn: &Turn, last: u32) -> u32 {
+    let start = rotation.section.options.start;
+    let careful = turn.earlier.is_some() || rotation.work.typed;
+    match careful {
+        true => (start..=last)
+            .find(|number| there(rotation, turn, *number).is_empty())
+            .unwrap_or(u32::MAX),
+        false => u32::MAX,
+    }
+}
+
+/// The archives with a number. A configuration of logrotate moves only those with the
+/// ending that it gives itself.
+fn there(rotation: &Rotation<'_, '_>, turn: &Turn, number: u32) -> Vec<String> {
+    let ground = rotation.work.ground;
+    let paths = match rotation.work.typed {
+        true => turn.names.any_numbered(number),
+        false => vec![turn.names.numbered(number)],
+    };
+    paths.into_iter().filter(|path| ground.has(path)).collect()
+}
+
+fn leaving_numbered(rotation: &Rotation<'_, '_>, turn: &mut Turn, last: u32, highest: u32) {
+    let options = &rotation.section.options;
+    let Some(count) = options.rotate else { return };
+    let beyond = last.saturating_add(1);
+    let most = if rotation.work.typed {
+        highest.max(beyond)
+    } else {
+        beyond
+    };
+    let renamed = matches!(options.method, Method::Rename | Method::RenameCopy);
+    if count > 0 || !renamed || rotation.work.typed {
+        for number in beyond..=most {
+            turn.leaving.extend(there(rotation, turn, number));
+        }
+    }
+    if count == 0 && renamed {
+        turn.leaving.push(turn.plain.clone());
+    }
+}
+
+/// Of dated archives the oldest go, so that with the new one as many as wanted are left.
+fn surplus(rotation: &Rotation<'_, '_>, turn: &mut Turn) -> Result<()> {
+    let options = &rotation.section.options;
+    if !options.dateext {
+        return Ok(());
+    }
+    let ground = rotation.work.ground;
+    let names = ground.names(&turn.names.folder)?;
+    let mut there = match rotation.work.typed {
+        true => turn.names.any_dated(&rotation.stamp, &names),
+        false => turn
+            .names
+            .dated(&rotation.stamp, &names, &turn.names.suffix),
+    };
+    there.retain(|path| *path != turn.packed() && *path != turn.plain);
+    let renamed = matches!(options.method, Method::Rename | Method::RenameCopy);
+    let most = options
+        .rotate
+        .map_or(usize::MAX, |count| count.max(1) as usize);
+    let too_many = (there.len() + 1).saturating_sub(most);
+    let mut going = Vec::new();
+    for (at, path) in there.into_iter().enumerate() {
+        if at < too_many || is_old(rotation, &path)? {
+            going.push(path);
+        }
+    }
+    if options.rotate == Some(0) && renamed {
+        // The new one goes in the place of the last of them, as logrotate has it.
+        if !rotation.work.typed {
+            going.pop();
+        }
+        turn.leaving.push(turn.plain.clone());
+    }
+    turn.leaving.extend(going);
+    Ok(())
+}
+
+/// Removes an archive, as the section wants it; its bytes.
+pub fn remove(rotation: &Rotation<'_, '_>, path: &str) -> Result<u64> {
+    let options = &rotation.section.options;
+    let ground = rotation.work.ground;
+    let size = ground.look(path)?.map_or(0, |found| found.size);
+    rotation.script(mhost_format_logrotate::Event::Preremove, &[path])?;
+    let passes = options
+        .shred
+        .then(|| options.shredcycles.unwrap_or(3).clamp(1, 100));
+    match ground.remove(path, passes).optional()? {
+        Some(()) => Ok(size),
+        None => Ok(0),
+    }
+}
