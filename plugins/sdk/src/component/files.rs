@@ -7,7 +7,7 @@ use super::Imports;
 use crate::bindings::mhost::plugin::files;
 use crate::files::{
     Changes, Compressed, Compression, CopyOptions, Entry, Files, HashAlgorithm, Lock, Metadata,
-    Space, Walk, WalkOptions,
+    Reading, Space, Walk, WalkOptions, Writing,
 };
 use crate::{Error, Result};
 
@@ -101,6 +101,16 @@ impl Files for Imports {
 
     fn verify_compressed(&self, path: &str, format: Compression) -> Result<u64> {
         files::verify_compressed(path, format)
+    }
+
+    fn open(&self, path: &str) -> Result<Box<dyn Reading + '_>> {
+        let file = done(File::open(path), || format!("open `{path}`"))?;
+        Ok(Box::new(file))
+    }
+
+    fn create_open(&self, path: &str) -> Result<Box<dyn Writing + '_>> {
+        let file = done(File::create_new(path), || format!("create `{path}`"))?;
+        Ok(Box::new(file))
     }
 
     fn read(&self, path: &str, most: u64) -> Result<Vec<u8>> {
