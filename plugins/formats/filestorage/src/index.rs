@@ -69,7 +69,7 @@ fn number(number: u64) -> Vec<u8> {
         _ => {
             // Little-endian with a sign bit, without bytes that say nothing.
             let length = 8 - number.leading_zeros() as usize / 8
-                + usize::from(number.leading_zeros() % 8 == 0);
+                + usize::from(number.leading_zeros().is_multiple_of(8));
             pickle.extend([0x8a, length as u8]);
             pickle.extend(bytes.iter().chain(&[0]).take(length));
         }

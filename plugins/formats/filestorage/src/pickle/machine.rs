@@ -123,7 +123,7 @@ impl Machine {
             b']' => self.push(Value::List),
             b'}' | 0x8f => self.push(Value::Other),
             b't' => {
-                let mark = self.to_mark()?;
+                let mark = self.pop_mark()?;
                 let first = self.stack.get(mark).copied();
                 self.replace(mark, Value::tuple(first))
             }
@@ -133,17 +133,17 @@ impl Machine {
                 self.replace(mark, Value::tuple(first))
             }
             b'l' => {
-                let mark = self.to_mark()?;
+                let mark = self.pop_mark()?;
                 self.replace(mark, Value::List)
             }
             b'd' | 0x91 | b'o' => {
-                let mark = self.to_mark()?;
+                let mark = self.pop_mark()?;
                 self.replace(mark, Value::Other)
             }
             b'a' | b'b' | b'0' => self.drop(1),
             b's' => self.drop(2),
             b'e' | b'u' | 0x90 | b'1' => {
-                let mark = self.to_mark()?;
+                let mark = self.pop_mark()?;
                 self.stack.truncate(mark);
                 // All but POP_MARK change what lies below.
                 match code == b'1' || mark > self.floor() {
@@ -212,7 +212,7 @@ impl Machine {
             }
             b'i' => {
                 data.line(&mut self.line)?;
-                let mark = self.to_mark()?;
+                let mark = self.pop_mark()?;
                 self.replace(mark, Value::Other)
             }
             _ => self.push(Value::Other),
@@ -262,7 +262,7 @@ impl Machine {
         at.filter(|at| *at >= self.floor()).ok_or(Unreadable::Stack)
     }
 
-    fn to_mark(&mut self) -> Step<usize> {
+    fn pop_mark(&mut self) -> Step<usize> {
         self.marks.pop().ok_or(Unreadable::Stack)
     }
 
