@@ -1,4 +1,9 @@
-//! The pack plugin on fake databases, through the native host.
+//! The pack plugin on fake databases and real files, through the native host.
+
+#![allow(clippy::unwrap_used)] // Also in the helpers of the tests.
+
+mod filestorage;
+mod zope;
 
 use mhost_sdk::Error;
 use mhost_sdk::database::Value;

@@ -1,6 +1,8 @@
 //! Files below the granted directories, by guest path (`/logs/access.log` in
 //! the grant `logs`): the host's verbs, and the ordinary ones of WASI.
 
+use std::io;
+
 pub use crate::bindings::mhost::plugin::files::{
     Changes, Compressed, Compression, CopyOptions, Drained, Entry, HashAlgorithm, Kind, Metadata,
     Moment, Space, WalkOptions,
@@ -17,6 +19,16 @@ pub trait Walk {
     /// After an error the walk goes on with the next call.
     fn next(&self, max: u32) -> Result<Vec<Entry>>;
 }
+
+/// A file that is being read.
+pub trait Reading: io::Read + io::Seek {}
+
+impl<T: io::Read + io::Seek> Reading for T {}
+
+/// A file that is being written.
+pub trait Writing: io::Write + io::Seek {}
+
+impl<T: io::Write + io::Seek> Writing for T {}
 
 /// File work; the functions mean what `wit/files.wit` says of their namesakes.
 pub trait Files {
@@ -65,6 +77,11 @@ pub trait Files {
     fn user_id(&self, path: &str, name: &str) -> Result<u32>;
     fn group_id(&self, path: &str, name: &str) -> Result<u32>;
 
+    /// A file to be read piece by piece, as long as it is wanted; pieces of 64 KiB and more are fastest.
+    fn open(&self, path: &str) -> Result<Box<dyn Reading + '_>>;
+    /// Makes a file, which must not exist, to be written piece by piece. What was written is durable
+    /// after [`Files::sync`].
+    fn create_open(&self, path: &str) -> Result<Box<dyn Writing + '_>>;
     /// A whole small file; `limit` where it holds more than `most` bytes.
     fn read(&self, path: &str, most: u64) -> Result<Vec<u8>>;
     /// Makes a file, which must not exist.

@@ -7,7 +7,7 @@ use super::Imports;
 use crate::bindings::mhost::plugin::files;
 use crate::files::{
     Changes, Compressed, Compression, CopyOptions, Drained, Entry, Files, HashAlgorithm, Lock,
-    Metadata, Space, Walk, WalkOptions,
+    Metadata, Reading, Space, Walk, WalkOptions, Writing,
 };
 use crate::{Error, Result};
 
@@ -129,6 +129,16 @@ impl Files for Imports {
 
     fn group_id(&self, path: &str, name: &str) -> Result<u32> {
         files::group_id(path, name)
+    }
+
+    fn open(&self, path: &str) -> Result<Box<dyn Reading + '_>> {
+        let file = done(File::open(path), || format!("open `{path}`"))?;
+        Ok(Box::new(file))
+    }
+
+    fn create_open(&self, path: &str) -> Result<Box<dyn Writing + '_>> {
+        let file = done(File::create_new(path), || format!("create `{path}`"))?;
+        Ok(Box::new(file))
     }
 
     fn read(&self, path: &str, most: u64) -> Result<Vec<u8>> {

@@ -1,6 +1,7 @@
 //! The granted directories in a temporary folder, through std and the system.
 
 mod walk;
+mod writing;
 
 use std::fs::{self, File, FileTimes, OpenOptions, Permissions};
 use std::io::{self, Read, Seek as _, SeekFrom, Write};
@@ -15,7 +16,7 @@ use sha2::Digest as _;
 use super::NativeHost;
 use crate::files::{
     Changes, Compressed, Compression, CopyOptions, Drained, Files, HashAlgorithm, Kind, Lock,
-    Metadata, Moment, Space, Walk, WalkOptions,
+    Metadata, Moment, Reading, Space, Walk, WalkOptions, Writing,
 };
 use crate::{Error, Result};
 
@@ -290,6 +291,16 @@ impl Files for NativeHost {
 
     fn group_id(&self, _: &str, name: &str) -> Result<u32> {
         account("/etc/group", name)
+    }
+
+    fn open(&self, path: &str) -> Result<Box<dyn Reading + '_>> {
+        let file = done(File::open(self.at(path)?), &format!("open `{path}`"))?;
+        Ok(Box::new(file))
+    }
+
+    fn create_open(&self, path: &str) -> Result<Box<dyn Writing + '_>> {
+        let file = self.edit("create", &[path], |local| File::create_new(&local[0]))?;
+        Ok(Box::new(writing::Written::new(self, path, file)))
     }
 
     fn read(&self, path: &str, most: u64) -> Result<Vec<u8>> {

@@ -1,17 +1,16 @@
-//! Checking, and showing what is there.
+//! Checking a database, and showing what is there.
 
 use mhost_sdk::progress::Unit;
 use mhost_sdk::units::human_bytes;
 use mhost_sdk::{Capped, Context, Doing as _, Failure, Report};
 use serde_json::json;
 
-use crate::config::Config;
-use crate::pack::info;
+use super::pack::{info, label, open};
 
 /// Checks; a database that is not sound fails the run, for good.
-pub fn verify(context: &Context, config: Config) -> Result<Report, Failure> {
-    let label = config.target.label();
-    let database = config.target.open(context)?;
+pub fn verify(context: &Context, name: &str) -> Result<Report, Failure> {
+    let label = label(name);
+    let database = open(context, name)?;
     let info = info(database.as_ref(), &label)?;
     context.report_progress(
         &format!("checking {label}"),
@@ -58,9 +57,9 @@ fn damaged(label: &str, findings: &[String]) -> String {
 }
 
 /// Tables, rows and sizes.
-pub fn inspect(context: &Context, config: Config) -> Result<Report, Failure> {
-    let label = config.target.label();
-    let database = config.target.open(context)?;
+pub fn inspect(context: &Context, name: &str) -> Result<Report, Failure> {
+    let label = label(name);
+    let database = open(context, name)?;
     let info = info(database.as_ref(), &label)?;
     let tables = database
         .tables()

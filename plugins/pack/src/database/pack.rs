@@ -1,4 +1,4 @@
-//! Packing.
+//! Packing a database.
 
 use mhost_sdk::database::{Database, Info, Packed};
 use mhost_sdk::progress::Unit;
@@ -6,13 +6,22 @@ use mhost_sdk::units::human_bytes;
 use mhost_sdk::{Context, Doing as _, Failure, Optional as _, Report};
 use serde_json::json;
 
-use crate::config::Config;
+/// For messages: the database `site`.
+pub fn label(name: &str) -> String {
+    format!("the database `{name}`")
+}
+
+/// Opens a granted database.
+pub fn open<'h>(context: &'h Context, name: &str) -> Result<Box<dyn Database + 'h>, Failure> {
+    let opened = context.database(name);
+    opened.doing(|| format!("open {}", label(name)))
+}
 
 /// Packs, and says how many bytes that gave back. A dry run asks for the pack too,
 /// which the host withholds, so that it stands on the receipt.
-pub fn pack(context: &Context, config: Config) -> Result<Report, Failure> {
-    let label = config.target.label();
-    let database = config.target.open(context)?;
+pub fn pack(context: &Context, name: &str) -> Result<Report, Failure> {
+    let label = label(name);
+    let database = open(context, name)?;
     let info = info(database.as_ref(), &label)?;
     context.check_cancelled()?;
     context.report_progress(&format!("packing {label}"), 0, Some(info.size), Unit::Bytes);

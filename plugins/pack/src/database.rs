@@ -1,0 +1,5 @@
+//! Databases that the host opens: it does the work, this plugin decides what to ask for and
+//! says what came of it.
+
+pub mod pack;
+pub mod verify;
