@@ -6,6 +6,7 @@ mod files;
 mod http;
 mod resources;
 mod services;
+mod trees;
 
 use crate::bindings::exports::mhost::plugin::plugin as contract;
 use crate::bindings::mhost::plugin::{database, processes, progress, remote, repository, secrets};
@@ -20,6 +21,7 @@ use crate::progress::State as Progress;
 use crate::remote::Remote;
 use crate::repository::Repository;
 use crate::state::State;
+use crate::trees::Trees;
 use crate::{Context, Failure, Host, Plugin, Report, Result};
 
 /// The real host. Everything that it reaches is global to the instance.
@@ -48,6 +50,10 @@ impl Host for Imports {
     }
 
     fn files(&self) -> &dyn Files {
+        self
+    }
+
+    fn trees(&self) -> &dyn Trees {
         self
     }
 

@@ -13,6 +13,7 @@ use crate::progress;
 use crate::remote::Remote;
 use crate::repository::Repository;
 use crate::state::State;
+use crate::trees::Trees;
 
 /// See the module.
 pub trait Host {
@@ -21,6 +22,9 @@ pub trait Host {
 
     /// The granted directories.
     fn files(&self) -> &dyn Files;
+
+    /// Whole trees beneath the granted directories.
+    fn trees(&self) -> &dyn Trees;
 
     /// Opens a granted database; `busy` where another process holds it.
     fn database(&self, name: &str) -> Result<Box<dyn Database + '_>>;

@@ -29,6 +29,7 @@ pub mod repository;
 pub mod state;
 #[cfg(all(feature = "testing", not(target_family = "wasm")))]
 pub mod testing;
+pub mod trees;
 pub mod units;
 
 pub use context::{Context, Told};

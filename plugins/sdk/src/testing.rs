@@ -12,6 +12,7 @@ mod files;
 mod remote;
 mod repository;
 mod services;
+mod trees;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
@@ -36,6 +37,7 @@ use crate::progress::State as Progress;
 use crate::remote::Remote;
 use crate::repository::Repository;
 use crate::state::State;
+use crate::trees::Trees;
 use crate::{Context, Error, Failure, Host, Plugin, Report, Result, Told};
 
 type Answer = Box<dyn Fn(&Request) -> Result<Response>>;
@@ -63,6 +65,7 @@ pub struct NativeHost {
     processes: RefCell<Vec<String>>,
     changed: RefCell<HashMap<u64, u64>>,
     attempt: Cell<u32>,
+    waited: trees::Waited,
 }
 
 impl Default for NativeHost {
@@ -97,6 +100,7 @@ impl NativeHost {
             processes: RefCell::default(),
             changed: RefCell::default(),
             attempt: Cell::new(1),
+            waited: trees::Waited::default(),
         }
     }
 
@@ -212,6 +216,12 @@ impl NativeHost {
         outcome
     }
 
+    /// Sets a value of the task's state, as an earlier run left it.
+    pub fn set_state(&self, key: &str, value: &[u8]) {
+        let mut committed = self.committed.borrow_mut();
+        committed.insert(key.to_owned(), value.to_vec());
+    }
+
     /// What was logged so far.
     pub fn logged(&self) -> Vec<(Level, String)> {
         self.log.borrow().clone()
@@ -257,6 +267,10 @@ impl Host for NativeHost {
     }
 
     fn files(&self) -> &dyn Files {
+        self
+    }
+
+    fn trees(&self) -> &dyn Trees {
         self
     }
 

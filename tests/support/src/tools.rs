@@ -20,6 +20,7 @@ use thiserror::Error;
 pub enum Tool {
     Restic,
     Logrotate,
+    Rsync,
     /// A Python with these distributions, named as pip does.
     Python(&'static [&'static str]),
 }
@@ -42,6 +43,11 @@ pub fn logrotate() -> Result<PathBuf, Unavailable> {
     Tool::Logrotate.path()
 }
 
+/// rsync.
+pub fn rsync() -> Result<PathBuf, Unavailable> {
+    Tool::Rsync.path()
+}
+
 /// A Python interpreter that can import these distributions.
 pub fn python_with(distributions: &'static [&'static str]) -> Result<PathBuf, Unavailable> {
     Tool::Python(distributions).path()
@@ -62,6 +68,7 @@ impl Tool {
         let found = match self {
             Self::Restic => on_path("restic").map_or_else(|| debian::RESTIC.get(), Ok),
             Self::Logrotate => on_path("logrotate").map_or_else(|| debian::LOGROTATE.get(), Ok),
+            Self::Rsync => on_path("rsync").map_or_else(|| debian::RSYNC.get(), Ok),
             Self::Python(wanted) => python::interpreter(wanted),
         };
         found.map_err(|reason| Unavailable {
@@ -74,6 +81,7 @@ impl Tool {
         match self {
             Self::Restic => "restic".to_owned(),
             Self::Logrotate => "logrotate".to_owned(),
+            Self::Rsync => "rsync".to_owned(),
             Self::Python(wanted) => format!("python3 with {}", wanted.join(", ")),
         }
     }

@@ -15,6 +15,7 @@ pub mod remote;
 pub mod repository;
 pub mod secrets;
 pub mod state;
+pub mod trees;
 pub mod wasi;
 
 use mhost_model::{Fault, FaultResult};
@@ -31,6 +32,7 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<RunSt
     wasi::add_to_linker(add)?;
     http::add_to_linker(add)?;
     files::add_to_linker(add)?;
+    trees::add_to_linker(add)?;
     database::add_to_linker(add)?;
     repository::add_to_linker(add)?;
     remote::add_to_linker(add)?;

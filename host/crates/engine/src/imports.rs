@@ -40,7 +40,7 @@ const WASI_INTERFACES: [&str; 28] = [
     "wasi:sockets/udp",
 ];
 const WASI_LATE: &str = "wasi:sockets/udp-create-socket";
-const OURS: [&str; 12] = [
+const OURS: [&str; 13] = [
     "mhost:plugin/database@0.1.1",
     "mhost:plugin/faults@0.1.1",
     "mhost:plugin/files@0.1.1",
@@ -50,6 +50,7 @@ const OURS: [&str; 12] = [
     "mhost:plugin/remote@0.1.1",
     "mhost:plugin/repository@0.1.1",
     "mhost:plugin/secrets@0.1.1",
+    "mhost:plugin/trees@0.1.1",
     "wasi:config/store@0.2.0-rc.1",
     "wasi:keyvalue/store@0.2.0-draft2",
     "wasi:logging/logging@0.1.0-draft",
