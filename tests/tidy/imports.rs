@@ -6,12 +6,13 @@ use std::fs;
 use super::root;
 
 /// The crates below `host/crates`, and which of each other they may import.
-const CRATES: [(&str, &[&str]); 8] = [
+const CRATES: [(&str, &[&str]); 9] = [
     ("channels", &["model"]),
     ("model", &[]),
     ("sched", &["model"]),
     ("store", &["model"]),
-    ("engine", &["model"]),
+    ("trees", &["model"]),
+    ("engine", &["model", "trees"]),
     ("databases", &["model"]),
     ("repositories", &["model"]),
     ("remotes", &["model"]),

@@ -6,6 +6,7 @@ mod files;
 mod http;
 mod resources;
 mod services;
+mod trees;
 
 use crate::bindings::exports::mhost::plugin::plugin as contract;
 use crate::bindings::mhost::plugin::{
@@ -24,6 +25,7 @@ use crate::repository::Repository;
 use crate::state::State;
 use crate::tasks::Tasks;
 use crate::watch::Watch;
+use crate::trees::Trees;
 use crate::{Context, Failure, Host, Plugin, Report, Result};
 
 /// The real host. Everything that it reaches is global to the instance.
@@ -52,6 +54,10 @@ impl Host for Imports {
     }
 
     fn files(&self) -> &dyn Files {
+        self
+    }
+
+    fn trees(&self) -> &dyn Trees {
         self
     }
 

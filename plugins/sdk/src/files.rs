@@ -84,6 +84,8 @@ pub trait Files {
     fn create_open(&self, path: &str) -> Result<Box<dyn Writing + '_>>;
     /// A whole small file; `limit` where it holds more than `most` bytes.
     fn read(&self, path: &str, most: u64) -> Result<Vec<u8>>;
+    /// At most `most` bytes from `offset`; fewer only at the end.
+    fn read_range(&self, path: &str, offset: u64, most: u64) -> Result<Vec<u8>>;
     /// Makes a file, which must not exist.
     fn create(&self, path: &str, content: &[u8]) -> Result<()>;
     /// Makes a directory, which must not exist, below one that does.
@@ -98,6 +100,11 @@ impl dyn Files + '_ {
     /// The metadata, `None` where there is nothing.
     pub fn stat_optional(&self, path: &str) -> Result<Option<Metadata>> {
         self.stat(path).optional()
+    }
+
+    /// The first bytes of a file, at most `most`.
+    pub fn read_start(&self, path: &str, most: u64) -> Result<Vec<u8>> {
+        self.read_range(path, 0, most)
     }
 
     /// The whole walk. What cannot be read stands among the errors.

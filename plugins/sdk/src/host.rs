@@ -16,6 +16,7 @@ use crate::repository::Repository;
 use crate::state::State;
 use crate::tasks::Tasks;
 use crate::watch::Watch;
+use crate::trees::Trees;
 
 /// See the module.
 pub trait Host {
@@ -24,6 +25,9 @@ pub trait Host {
 
     /// The granted directories.
     fn files(&self) -> &dyn Files;
+
+    /// Whole trees beneath the granted directories.
+    fn trees(&self) -> &dyn Trees;
 
     /// Opens a granted database; `busy` where another process holds it.
     fn database(&self, name: &str) -> Result<Box<dyn Database + '_>>;

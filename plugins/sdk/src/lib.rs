@@ -31,6 +31,7 @@ pub mod state;
 pub mod tasks;
 #[cfg(all(feature = "testing", not(target_family = "wasm")))]
 pub mod testing;
+pub mod trees;
 pub mod units;
 pub mod watch;
 

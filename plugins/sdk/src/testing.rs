@@ -14,6 +14,7 @@ mod remote;
 mod repository;
 mod services;
 mod watch;
+mod trees;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
@@ -42,6 +43,7 @@ use crate::repository::Repository;
 use crate::state::State;
 use crate::tasks::Tasks;
 use crate::watch::{Observation, Summary, Watch};
+use crate::trees::Trees;
 use crate::{Context, Error, Failure, Host, Plugin, Report, Result, Told};
 
 type Answer = Box<dyn Fn(&Request) -> Result<Response>>;
@@ -77,6 +79,7 @@ pub struct NativeHost {
     around: around::Around,
     changed: RefCell<HashMap<u64, u64>>,
     attempt: Cell<u32>,
+    waited: trees::Waited,
 }
 
 impl Default for NativeHost {
@@ -118,6 +121,7 @@ impl NativeHost {
             around: around::Around::default(),
             changed: RefCell::default(),
             attempt: Cell::new(1),
+            waited: trees::Waited::default(),
         }
     }
 
@@ -263,6 +267,12 @@ impl NativeHost {
         outcome
     }
 
+    /// Sets a value of the task's state, as an earlier run left it.
+    pub fn set_state(&self, key: &str, value: &[u8]) {
+        let mut committed = self.committed.borrow_mut();
+        committed.insert(key.to_owned(), value.to_vec());
+    }
+
     /// What was logged so far.
     pub fn logged(&self) -> Vec<(Level, String)> {
         self.log.borrow().clone()
@@ -308,6 +318,10 @@ impl Host for NativeHost {
     }
 
     fn files(&self) -> &dyn Files {
+        self
+    }
+
+    fn trees(&self) -> &dyn Trees {
         self
     }
 

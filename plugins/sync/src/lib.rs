@@ -1,17 +1,10 @@
-//! The sync plugin: makes one tree equal to another.
+//! The sync plugin: makes trees equal.
 //!
-//! `filter` says which paths count, `plan` compares two listings and says what to do,
-//! `apply` does it and counts, `brake` refuses deletions that nobody can have meant.
+//! `mirror` makes one directory equal to another; `queue` carries changes to other ends
+//! that need not be up at the same time.
 
-mod apply;
-mod brake;
-mod config;
-mod filter;
-mod listing;
 mod mirror;
-mod plan;
-#[cfg(test)]
-mod tests;
+mod queue;
 
 use mhost_sdk::{Access, Action, Capability, Plugin};
 
@@ -33,6 +26,97 @@ pub fn plugin() -> Plugin {
             Access::Changes,
             "reads the source tree and changes the target tree",
         ),
+    )
+    .action(queues(Action::new(
+        "create-queue",
+        "Makes the folders of queues",
+        queue::create_queue,
+    )))
+    .action(
+        queues(Action::new(
+            "export",
+            "Turns what changed into items, in one queue for each target",
+            queue::export,
+        ))
+        .may_use(
+            Capability::Databases,
+            Access::Looks,
+            "reads the rows that are exported",
+        )
+        .may_use(
+            Capability::Network,
+            Access::Looks,
+            "asks a Zope for the objects that are exported",
+        )
+        .may_use(
+            Capability::Secrets,
+            Access::Looks,
+            "reads the Zope's user and password",
+        ),
+    )
+    .action(
+        queues(Action::new(
+            "transfer",
+            "Carries items to the other ends, and hears what became of them",
+            queue::transfer,
+        ))
+        .may_use(
+            Capability::Remotes,
+            Access::Changes,
+            "writes items to a remote",
+        )
+        .may_use(
+            Capability::Processes,
+            Access::Changes,
+            "runs the granted sftp command",
+        ),
+    )
+    .action(
+        queues(Action::new(
+            "import",
+            "Applies the items that arrived",
+            queue::import,
+        ))
+        .may_use(
+            Capability::Databases,
+            Access::Changes,
+            "writes the rows that arrived",
+        )
+        .may_use(
+            Capability::Network,
+            Access::Changes,
+            "imports objects into a Zope",
+        )
+        .may_use(
+            Capability::Secrets,
+            Access::Looks,
+            "reads the Zope's user and password",
+        ),
+    )
+    .action(
+        Action::new(
+            "status",
+            "Says how deep the queues are, how old their oldest item is, and what failed",
+            queue::status,
+        )
+        .requires(
+            Capability::Directories,
+            Access::Looks,
+            "looks at the queues' folders",
+        ),
+    )
+    .action(queues(Action::new(
+        "retry",
+        "Sends and applies again what is an error",
+        queue::retry,
+    )))
+}
+
+fn queues(action: Action) -> Action {
+    action.requires(
+        Capability::Directories,
+        Access::Changes,
+        "moves items between the queues' folders",
     )
 }
 

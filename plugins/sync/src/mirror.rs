@@ -1,185 +1,202 @@
-//! The action `mirror`.
+//! The action `mirror`: makes one tree equal to another.
+//!
+//! `filter` says which paths count, `plan` merges two listings and says what to do,
+//! `brake` refuses deletions that nobody can have meant, `apply` does the rest and counts.
 
-use mhost_sdk::files::{HashAlgorithm, Kind, Metadata, join};
-use mhost_sdk::units::human_bytes;
-use mhost_sdk::{Capped, Context, Doing as _, Failure, Optional as _, Report};
-use serde::Serialize;
+mod apply;
+mod both;
+mod brake;
+mod config;
+mod ends;
+mod filter;
+mod plan;
+mod renames;
+mod report;
+mod stream;
+#[cfg(test)]
+mod tests;
+pub mod wild;
 
-use crate::apply::{Apply, Done, Refused};
-use crate::brake;
-use crate::config::Mirror;
-use crate::filter::Filter;
-use crate::listing::{Listing, Thing};
-use crate::plan::{self, Plan, Step};
+use mhost_sdk::trees::ListOptions;
+use mhost_sdk::{Context, Doing as _, Failure, Report};
 
-/// What does not fit into figures.
-#[derive(Serialize)]
-struct Details {
-    steps: Capped<Step>,
-    left_out: Capped<String>,
-    errors: Capped<Refused>,
-    /// What could not be listed.
-    unlisted: Capped<String>,
+pub use config::Mirror;
+
+use apply::{Apply, Tally};
+use brake::Ends;
+use config::Verify;
+use ends::Pair;
+use filter::Filter;
+use plan::{Plan, Rules, Survey, Trees};
+use report::Seen;
+use stream::Stream;
+
+/// One pair of ends, looked at.
+struct Surveyed {
+    pair: Pair,
+    plan: Plan,
+    rules: Rules,
 }
 
 /// Makes `to` equal to `from`.
 pub fn mirror(context: &Context<'_>, config: Mirror) -> Result<Report, Failure> {
-    let filter = Filter::new(&config.exclude)?;
-    let there = check_ends(context, &config)?;
-    let files = context.files();
-    let source =
-        Listing::read(files, &config.from, &filter).doing(|| format!("list {}", config.from))?;
-    let target = match there {
-        true => {
-            Listing::read(files, &config.to, &filter).doing(|| format!("list {}", config.to))?
+    let filter = Filter::new(&config)?;
+    let mut pairs = ends::pairs(context, &config)?;
+    let _locks = ends::lock(context, &pairs)?;
+    if config.both_ways {
+        let Some(pair) = pairs.pop().filter(|_| config.map.is_empty()) else {
+            return Err(Failure::permanent(
+                "`both_ways` and `map` do not go together: make a task for each pair",
+            ));
+        };
+        return both::run(context, &config, &filter, pair);
+    }
+    let mut surveyed = Vec::new();
+    for pair in pairs {
+        surveyed.push(look(context, &config, &filter, pair)?);
+    }
+    let mut tally = Tally::default();
+    let mut seen = Seen::default();
+    let total = surveyed.iter().map(|one| one.plan.counts.bytes).sum();
+    let mut outcome = Ok(());
+    let mut mounts = Vec::new();
+    for one in surveyed {
+        seen.add(&one.plan);
+        mounts.push((one.pair.key(), one.plan.mounts.clone()));
+        if outcome.is_ok() {
+            outcome = carry_out(context, &config, &filter, one, total, &mut tally);
         }
-        false => Listing::default(),
-    };
-    let plan = compare(context, &config, &source, &target)?;
-    brake::check(&config, &source, &target, &plan)?;
-    if !there {
-        files
-            .create_directory(&config.to)
-            .unless_dry_run()
-            .doing(|| format!("make {}", config.to))?;
     }
-    let mut apply = Apply {
-        context,
-        from: &config.from,
-        to: &config.to,
-        source: &source,
-        total: plan.bytes,
-        done: Done::default(),
-    };
-    let outcome = apply.all(&plan);
-    conclude(context, outcome, apply.done, &plan, &source, &target)
+    let report = report::conclude(context, outcome, tally, seen)?;
+    for (key, mounts) in mounts {
+        ends::remember(context, &key, &mounts)?;
+    }
+    Ok(report)
 }
 
-/// Refuses ends that make no sense; answers whether the target is there.
-fn check_ends(context: &Context<'_>, config: &Mirror) -> Result<bool, Failure> {
-    let files = context.files();
-    let from = files
-        .stat(&config.from)
-        .doing(|| format!("look at the source {}", config.from))?;
-    if from.kind != Kind::Directory {
-        return Err(Failure::permanent(format!(
-            "the source {} is not a directory",
-            config.from
-        )));
-    }
-    let to = files
-        .stat_optional(&config.to)
-        .doing(|| format!("look at the target {}", config.to))?;
-    let Some(to) = to else {
-        return Ok(false);
-    };
-    if to.kind != Kind::Directory {
-        return Err(Failure::permanent(format!(
-            "the target {} is not a directory",
-            config.to
-        )));
-    }
-    let same = |a: &Metadata, b: &Metadata| (a.device, a.inode) == (b.device, b.inode);
-    let inside = |outer: &str, inner: &str| join(inner, "").starts_with(&join(outer, ""));
-    if same(&from, &to) || inside(&config.from, &config.to) || inside(&config.to, &config.from) {
-        return Err(Failure::permanent(format!(
-            "{} and {} are the same directory, or one lies in the other",
-            config.from, config.to
-        )));
-    }
-    Ok(true)
-}
-
-fn compare(
+/// Merges the listings of one pair, and holds the brake against the result.
+fn look(
     context: &Context<'_>,
     config: &Mirror,
-    source: &Listing,
-    target: &Listing,
-) -> Result<Plan, Failure> {
-    let mut refused = None;
-    let mut same = |path: &str, a: &Thing, b: &Thing| {
-        if !config.checksum {
-            return plan::quick(&a.metadata, &b.metadata);
-        }
-        let hash = |top: &str| {
-            context
-                .files()
-                .hash(&join(top, path), HashAlgorithm::Blake3, 0, None)
-        };
-        match (hash(&config.from), hash(&config.to)) {
-            (Ok(a), Ok(b)) => a == b,
-            // Copying it meets the same error, and puts it on the list.
-            (Err(error), _) | (_, Err(error)) => {
-                refused.get_or_insert(error);
-                false
-            }
-        }
+    filter: &Filter,
+    pair: Pair,
+) -> Result<Surveyed, Failure> {
+    let expected = ends::remembered(context, &pair.key())?;
+    let rules = ends::rules(context, config, &pair)?;
+    let mut plan = survey(context, config, filter, &pair, rules, &expected)?;
+    let words = Ends {
+        from: &pair.from,
+        to: &pair.to,
     };
-    let plan = plan::compare(source, target, config.links, config.delete, &mut same);
-    if let Some(error) = refused {
-        context.warn(format!("cannot compare by hash: {error}"));
+    if config.renames && config.delete {
+        renames::find(context, &words, &mut plan).doing(|| "look for renamed files".to_owned())?;
     }
-    Ok(plan)
+    brake::check(config, &words, &plan, &expected)?;
+    Ok(Surveyed { pair, plan, rules })
 }
 
-fn conclude(
+fn survey(
     context: &Context<'_>,
-    outcome: Result<(), Failure>,
-    done: Done,
-    plan: &Plan,
-    source: &Listing,
-    target: &Listing,
-) -> Result<Report, Failure> {
-    let failures = done.errors.len() + (source.errors.len() + target.errors.len()) as u64;
-    let cause = done
-        .cause
-        .clone()
-        .or_else(|| source.errors.iter().chain(&target.errors).next().cloned());
-    let report = report(context.dry_run(), done, plan, source, target);
-    if let Err(failure) = outcome {
-        return Err(failure.with_partial(report));
+    config: &Mirror,
+    filter: &Filter,
+    pair: &Pair,
+    rules: Rules,
+    expected: &[Vec<u8>],
+) -> Result<Plan, Failure> {
+    let options = ListOptions {
+        one_file_system: config.one_file_system,
+        attributes: rules.attributes,
+    };
+    let open =
+        |root: &str| Stream::open(context.trees(), root, options).doing(|| format!("list {root}"));
+    let mut copies = Vec::new();
+    for copy in &pair.copies {
+        copies.push(open(copy)?);
     }
-    let Some(cause) = cause else {
-        return Ok(report);
+    let trees = Trees {
+        source: open(&pair.from)?,
+        target: match pair.there {
+            true => open(&pair.to)?,
+            false => Stream::none(),
+        },
+        copies,
     };
-    let failure = Failure {
-        message: format!("{failures} of the entries could not be mirrored; the first: {cause}"),
-        ..Failure::from(cause)
+    let mut same = |path: &[u8]| {
+        let pairs = [(path.to_vec(), path.to_vec())];
+        let answers = context.trees().same(&pair.from, &pair.to, &pairs)?;
+        answers.into_iter().next().unwrap_or(Ok(false))
     };
-    Err(failure.with_partial(report))
+    Survey::new(config, rules, filter, (&pair.apart, expected), &mut same)
+        .run(trees)
+        .doing(|| format!("compare {} with {}", pair.from, pair.to))
 }
 
-fn report(dry_run: bool, done: Done, plan: &Plan, source: &Listing, target: &Listing) -> Report {
-    let word = if dry_run { "would copy" } else { "copied" };
-    let summary = format!(
-        "{word} {} files ({}), {} deleted, {} unchanged",
-        done.copied,
-        human_bytes(done.bytes),
-        done.deleted,
-        plan.unchanged
-    );
-    let mut left_out = Capped::default();
-    plan.left_out
-        .iter()
-        .for_each(|path| left_out.push(path.clone()));
-    let mut unlisted = Capped::default();
-    source
-        .errors
-        .iter()
-        .chain(&target.errors)
-        .for_each(|error| unlisted.push(error.to_string()));
-    Report::new(summary)
-        .metric("files_copied", done.copied)
-        .metric("bytes_copied", done.bytes)
-        .metric("files_deleted", done.deleted)
-        .metric("files_unchanged", plan.unchanged)
-        .metric("dirs_created", done.created)
-        .metric("links_made", done.linked)
-        .metric("metadata_changed", done.metadata)
-        .details(&Details {
-            steps: done.steps,
-            left_out,
-            errors: done.errors,
-            unlisted,
-        })
+fn carry_out(
+    context: &Context<'_>,
+    config: &Mirror,
+    filter: &Filter,
+    one: Surveyed,
+    total: u64,
+    tally: &mut Tally,
+) -> Result<(), Failure> {
+    let Surveyed { pair, plan, rules } = one;
+    ends::make(context, &pair)?;
+    // A dry run has no directory there to ask.
+    if !pair.there && context.dry_run() {
+        return report::pretend(plan, tally);
+    }
+    let ends = (pair.from.as_str(), pair.to.as_str());
+    let keeps = (rules.owners, rules.attributes);
+    Apply::new(context, config, ends, keeps, &pair.copies, total, tally).all(plan)?;
+    if config.durable && !context.dry_run() {
+        context
+            .trees()
+            .flush(&pair.to)
+            .doing(|| format!("make {} durable", pair.to))?;
+    }
+    verify(context, config, filter, &pair, rules, tally)
+}
+
+/// Compares once more, as far as is wanted.
+fn verify(
+    context: &Context<'_>,
+    config: &Mirror,
+    filter: &Filter,
+    pair: &Pair,
+    rules: Rules,
+    tally: &mut Tally,
+) -> Result<(), Failure> {
+    if context.dry_run() || config.verify == Verify::Off {
+        return Ok(());
+    }
+    let copied = std::mem::take(&mut tally.to_verify);
+    for paths in copied.chunks(1024) {
+        let pairs: Vec<_> = paths
+            .iter()
+            .map(|path| (path.clone(), path.clone()))
+            .collect();
+        let answers = context.trees().same(&pair.from, &pair.to, &pairs)?;
+        for (path, answer) in paths.iter().zip(answers) {
+            report::verified(context, tally, path, answer);
+        }
+    }
+    if config.verify == Verify::All {
+        let thorough = Mirror {
+            checksum: true,
+            ..config.clone()
+        };
+        let left = survey(
+            context,
+            &thorough,
+            filter,
+            &Pair {
+                there: true,
+                ..pair.clone()
+            },
+            rules,
+            &[],
+        )?;
+        report::left(context, tally, &left);
+    }
+    Ok(())
 }

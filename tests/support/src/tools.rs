@@ -21,6 +21,7 @@ pub enum Tool {
     Restic,
     Logrotate,
     Blackbox,
+    Rsync,
     /// A Python with these distributions, named as pip does.
     Python(&'static [&'static str]),
 }
@@ -48,6 +49,11 @@ pub fn blackbox() -> Result<PathBuf, Unavailable> {
     Tool::Blackbox.path()
 }
 
+/// rsync.
+pub fn rsync() -> Result<PathBuf, Unavailable> {
+    Tool::Rsync.path()
+}
+
 /// A Python interpreter that can import these distributions.
 pub fn python_with(distributions: &'static [&'static str]) -> Result<PathBuf, Unavailable> {
     Tool::Python(distributions).path()
@@ -71,6 +77,7 @@ impl Tool {
             Self::Blackbox => {
                 on_path(debian::BLACKBOX.name).map_or_else(|| debian::BLACKBOX.get(), Ok)
             }
+            Self::Rsync => on_path("rsync").map_or_else(|| debian::RSYNC.get(), Ok),
             Self::Python(wanted) => python::interpreter(wanted),
         };
         found.map_err(|reason| Unavailable {
@@ -84,6 +91,7 @@ impl Tool {
             Self::Restic => "restic".to_owned(),
             Self::Logrotate => "logrotate".to_owned(),
             Self::Blackbox => debian::BLACKBOX.name.to_owned(),
+            Self::Rsync => "rsync".to_owned(),
             Self::Python(wanted) => format!("python3 with {}", wanted.join(", ")),
         }
     }

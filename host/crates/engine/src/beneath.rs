@@ -9,7 +9,6 @@
 //! Whether the task may do it is the granter's to say ([`Place::new`] takes its
 //! permit); what is done with an opened file is `capabilities::files`'.
 
-mod errors;
 mod guest_path;
 mod place;
 
@@ -20,8 +19,8 @@ use crate::directories::Directories;
 use crate::permits::Granter;
 use crate::state::Shared;
 
-pub(crate) use errors::file_fault;
 pub(crate) use guest_path::GuestPath;
+pub(crate) use mhost_trees::file_fault;
 pub(crate) use place::{Content, Leaf, Pinned, Place};
 
 /// Where a guest path leads, if its grant allows this access now. `verb` is what was

@@ -15,6 +15,7 @@ wasmtime::component::bindgen!({
     exports: { default: async },
     with: {
         "mhost:plugin/files.walk": crate::capabilities::files::Walk,
+        "mhost:plugin/trees.listing": crate::capabilities::trees::Listing,
         "mhost:plugin/files.file-lock": crate::capabilities::files::FileLock,
         "mhost:plugin/database.connection": crate::capabilities::database::Connection,
         "mhost:plugin/database.transaction": crate::capabilities::database::Transaction,

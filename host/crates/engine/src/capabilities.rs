@@ -18,6 +18,7 @@ pub mod repository;
 pub mod secrets;
 pub mod state;
 pub mod tasks;
+pub mod trees;
 pub mod wasi;
 pub mod watch;
 
@@ -35,6 +36,7 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<RunSt
     wasi::add_to_linker(add)?;
     http::add_to_linker(add)?;
     files::add_to_linker(add)?;
+    trees::add_to_linker(add)?;
     database::add_to_linker(add)?;
     repository::add_to_linker(add)?;
     remote::add_to_linker(add)?;

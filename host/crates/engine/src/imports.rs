@@ -40,11 +40,12 @@ const WASI_INTERFACES: [&str; 28] = [
     "wasi:sockets/udp",
 ];
 const WASI_LATE: &str = "wasi:sockets/udp-create-socket";
-const OURS: [&str; 14] = [
+const OURS: [&str; 17] = [
     "mhost:plugin/alerts@0.1.1",
     "mhost:plugin/database@0.1.1",
     "mhost:plugin/faults@0.1.1",
     "mhost:plugin/files@0.1.1",
+    "mhost:plugin/keeping@0.1.1",
     "mhost:plugin/probe@0.1.1",
     "mhost:plugin/processes@0.1.1",
     "mhost:plugin/progress@0.1.1",
@@ -52,6 +53,8 @@ const OURS: [&str; 14] = [
     "mhost:plugin/repository@0.1.1",
     "mhost:plugin/secrets@0.1.1",
     "mhost:plugin/tasks@0.1.1",
+    "mhost:plugin/trees@0.1.1",
+    "mhost:plugin/watch@0.1.1",
     "wasi:config/store@0.2.0-rc.1",
     "wasi:keyvalue/store@0.2.0-draft2",
     "wasi:logging/logging@0.1.0-draft",

@@ -1,7 +1,7 @@
 //! Files: the host's verbs, and std over `wasi:filesystem` for the ordinary ones.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 
 use super::Imports;
 use crate::bindings::mhost::plugin::files;
@@ -150,6 +150,16 @@ impl Files for Imports {
             let text = format!("cannot read `{path}`: it holds more than {most} bytes");
             return Err(Error::Limit(text));
         }
+        Ok(content)
+    }
+
+    fn read_range(&self, path: &str, offset: u64, most: u64) -> Result<Vec<u8>> {
+        let mut content = Vec::new();
+        let read = File::open(path).and_then(|mut file| {
+            file.seek(SeekFrom::Start(offset))?;
+            file.take(most).read_to_end(&mut content)
+        });
+        done(read, || format!("read `{path}`"))?;
         Ok(content)
     }
 

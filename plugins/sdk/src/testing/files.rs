@@ -312,6 +312,16 @@ impl Files for NativeHost {
         Ok(content)
     }
 
+    fn read_range(&self, path: &str, offset: u64, most: u64) -> Result<Vec<u8>> {
+        let mut content = Vec::new();
+        let read = File::open(self.at(path)?).and_then(|mut file| {
+            file.seek(SeekFrom::Start(offset))?;
+            file.take(most).read_to_end(&mut content)
+        });
+        done(read, &format!("read `{path}`"))?;
+        Ok(content)
+    }
+
     fn create(&self, path: &str, content: &[u8]) -> Result<()> {
         self.edit("create", &[path], |local| {
             File::create_new(&local[0])?.write_all(content)

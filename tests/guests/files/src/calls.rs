@@ -4,6 +4,7 @@ mod files;
 mod http;
 mod library;
 mod powers;
+mod trees;
 
 use serde_json::{Value, json};
 
@@ -26,6 +27,7 @@ fn run(call: &Value) -> Answer {
         Some(("std", verb)) => library::run(verb, call),
         _ if verb == "http" => http::run(call),
         Some(("probe", verb)) => powers::probe(verb, call),
+        Some(("tree", verb)) => trees::run(verb, call),
         Some(("process", verb)) => powers::process(verb, call),
         _ => files::run(verb, call),
     }

@@ -40,6 +40,20 @@ pub const BLACKBOX: Package = Package {
     version: "--version",
 };
 
+pub const RSYNC: Package = Package {
+    name: "rsync",
+    program: "usr/bin/rsync",
+    libraries: &[
+        "libpopt0",
+        "libacl1",
+        "liblz4-1",
+        "libxxhash0",
+        "libzstd1",
+        "libssl3",
+    ],
+    version: "--version",
+};
+
 impl Package {
     /// The executable; the second time at once.
     pub fn get(&self) -> Result<PathBuf, String> {

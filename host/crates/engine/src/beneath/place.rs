@@ -10,9 +10,9 @@ use mhost_model::{Denial, Fault, FaultResult};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use super::errors::file_fault;
 use super::guest_path::{GuestPath, shown};
 use crate::permits::{DirectoryUse, Permit};
+use mhost_trees::file_fault;
 
 /// A permitted guest path; resolved anew by each opening.
 #[derive(Debug)]

@@ -32,7 +32,8 @@ use crate::beneath::{Place, locate};
 use crate::bindings::mhost::plugin::files::{self as contract, Host, HostFileLock, HostWalk};
 use crate::refusal::Answer;
 use crate::state::{Call, Calls, RunState, Shared, enter};
-use work::Work;
+pub(super) use metadata::check as check_changes;
+pub(super) use work::Work;
 
 /// The most entries that one call hands out.
 const MOST_ENTRIES: u32 = 4096;
@@ -45,6 +46,15 @@ pub struct Walk {
 /// A lock held; the file's handle is the lock.
 pub struct FileLock {
     _file: std::fs::File,
+}
+
+impl FileLock {
+    /// Holds what `flock` was asked of.
+    pub(super) fn new(handle: impl Into<std::fs::File>) -> Self {
+        Self {
+            _file: handle.into(),
+        }
+    }
 }
 
 pub(crate) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
@@ -206,7 +216,7 @@ impl Host for Call<'_> {
         let file = look(&self.shared, &path, "lock", |work, place| {
             content::lock(work, place, exclusive)
         })?;
-        Ok(self.table.push(FileLock { _file: file })?)
+        Ok(self.table.push(FileLock::new(file))?)
     }
 
     async fn hash(

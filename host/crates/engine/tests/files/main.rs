@@ -11,4 +11,5 @@ mod processes;
 #[allow(dead_code)]
 #[path = "../hostile/support.rs"]
 mod support;
+mod trees;
 mod verbs;

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use mhost_model::{Fault, FaultResult};
 
-use super::copy::transfer;
 use super::work::Work;
 use crate::beneath::{Content, Place};
 
@@ -93,7 +92,9 @@ impl Tail<'_> {
             )));
         };
         let (archive, target) = &self.archive;
-        let moved = transfer(self.work, log, self.at, archive, self.end, new, target)?;
+        let explain = |error| target.fault("copy to", error);
+        let (from, to) = ((log, self.at), (archive, self.end));
+        let moved = mhost_trees::transfer(&self.work, from, to, new, &explain)?;
         self.at += moved;
         self.end += moved;
         Ok(moved)

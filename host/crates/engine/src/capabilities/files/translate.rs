@@ -98,6 +98,7 @@ impl From<contract::WalkOptions> for WalkOptions {
         Self {
             max_depth: options.max_depth,
             one_file_system: options.one_file_system,
+            attributes: false,
         }
     }
 }

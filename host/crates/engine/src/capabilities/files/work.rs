@@ -1,10 +1,11 @@
 //! What a verb needs of its run, on a thread that may outlive it.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mhost_model::{Fault, FaultResult};
+use mhost_trees::Watch;
 
 use crate::budget::WriteBudget;
 use crate::meter::Meter;
@@ -60,5 +61,52 @@ impl<'a> Work<'a> {
     pub(super) fn change(&self) -> FaultResult<()> {
         self.go_on()?;
         self.granter.current()
+    }
+}
+
+impl Watch for Work<'_> {
+    fn go_on(&self) -> FaultResult<()> {
+        Work::go_on(self)
+    }
+
+    fn write(&self, bytes: u64, on: BorrowedFd<'_>) -> FaultResult<()> {
+        Work::write(self, bytes, on)
+    }
+
+    fn share(&self, bytes: u64) -> FaultResult<()> {
+        self.budget.take_unplaced(bytes)
+    }
+
+    fn room(&self, bytes: u64, on: BorrowedFd<'_>) -> FaultResult<()> {
+        self.budget.room(bytes, on)
+    }
+
+    fn change(&self) -> FaultResult<()> {
+        Work::change(self)
+    }
+
+    fn opened(&self) {
+        self.meter.opened();
+    }
+
+    fn read(&self, bytes: u64) {
+        self.meter.read(bytes);
+    }
+
+    fn changed(&self) {
+        self.meter.changed(1);
+    }
+
+    /// In short stretches, as nobody wakes this thread.
+    fn wait(&self, time: Duration) -> FaultResult<()> {
+        let until = Instant::now() + time;
+        loop {
+            Work::go_on(self)?;
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            std::thread::park_timeout(left.min(Duration::from_millis(100)));
+        }
     }
 }

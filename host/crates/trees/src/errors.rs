@@ -5,10 +5,8 @@ use std::io;
 use mhost_model::Fault;
 use rustix::io::Errno;
 
-use super::guest_path::shown;
-
 /// Says which operation on which guest path failed, and why.
-pub(crate) fn file_fault(operation: &str, path: &str, error: impl Into<io::Error>) -> Fault {
+pub fn file_fault(operation: &str, path: &str, error: impl Into<io::Error>) -> Fault {
     let error = error.into();
     let text = format!("cannot {operation} `{}`: {}", shown(path), plain(&error));
     match Errno::from_io_error(&error) {
@@ -27,6 +25,11 @@ pub(crate) fn file_fault(operation: &str, path: &str, error: impl Into<io::Error
         Some(Errno::NOTSUP | Errno::NOSYS | Errno::XDEV | Errno::MLINK) => Fault::Unsupported(text),
         _ => Fault::Failed(text),
     }
+}
+
+/// The beginning of a text, for messages.
+fn shown(text: &str) -> String {
+    text.chars().take(200).collect()
 }
 
 /// The reason without Rust's `(os error 2)`.

@@ -55,5 +55,38 @@ fn things_of_another_kind_in_the_way_count() {
     for n in 0..12 {
         host.write_file(&format!("/b/x/{n}"), "old", T);
     }
-    refused(&host, json!({}), "max_delete_percent");
+    refused(&host, json!({ "delete": true }), "max_delete_percent");
+}
+
+#[test]
+fn a_mount_point_that_is_empty_now_empties_nothing() {
+    let host = host();
+    host.write_file("/a/x", "one", T);
+    std::fs::create_dir(host.path("/a/disk")).unwrap();
+    host.write_file("/b/disk/file", "two", T);
+    mirror(&host, json!({})).unwrap();
+    host.set_state(
+        "mounts /a /b",
+        &serde_json::to_vec(&[b"disk".to_vec()]).unwrap(),
+    );
+    refused(
+        &host,
+        json!({ "delete": true }),
+        "held a mounted file system",
+    );
+    host.write_file("/a/disk/other", "three", T);
+    mirror(&host, json!({ "delete": true })).unwrap();
+    assert!(!host.path("/b/disk/file").exists());
+}
+
+#[test]
+fn what_filters_leave_out_is_no_share_of_the_target() {
+    let host = host();
+    fill(&host, "a", 0..3);
+    for n in 0..40 {
+        host.write_file(&format!("/b/keep/{n}"), "x", T);
+    }
+    fill(&host, "b", 0..20);
+    let config = json!({ "delete": true, "exclude": ["keep/"] });
+    refused(&host, config, "17 of 20 entries");
 }

@@ -1,0 +1,184 @@
+//! One side of a two-way mirror: all that counts below a root.
+
+use std::collections::BTreeMap;
+
+use mhost_sdk::Result;
+use mhost_sdk::files::{Changes, Kind, Moment};
+use mhost_sdk::trees::{ListOptions, Record, Trees};
+
+use super::super::config::Mirror;
+use super::super::filter::Filter;
+use super::super::plan::{Code, Rules, What, is_wanted};
+use super::super::stream::{Path, Stream, below, is_partial};
+
+/// What a path is, as far as the other side should have the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Print {
+    pub kind: Kind,
+    pub mode: u32,
+    pub uid: u32,
+    pub gid: u32,
+    /// Of a file.
+    pub size: u64,
+    /// Of anything but a directory.
+    pub modified: (i64, u32),
+    pub link: Vec<u8>,
+}
+
+impl Print {
+    fn of(record: &Record<'_>, kind: Kind) -> Self {
+        let directory = kind == Kind::Directory;
+        let file = kind == Kind::File;
+        let link = kind == Kind::SymbolicLink;
+        let modified = record.modified();
+        Self {
+            kind,
+            mode: if link { 0 } else { record.mode() },
+            uid: record.uid(),
+            gid: record.gid(),
+            size: if file { record.size() } else { 0 },
+            modified: match directory || link {
+                true => (0, 0),
+                false => (modified.seconds, modified.nanoseconds),
+            },
+            link: if link {
+                record.text().to_vec()
+            } else {
+                Vec::new()
+            },
+        }
+    }
+
+    pub fn is_directory(&self) -> bool {
+        self.kind == Kind::Directory
+    }
+
+    pub fn is_file(&self) -> bool {
+        self.kind == Kind::File
+    }
+
+    /// A number that two different things hardly share. Owners are not in it: not
+    /// every process may set them.
+    pub fn digest(&self) -> u64 {
+        let mut hash = Hash(0xcbf2_9ce4_8422_2325);
+        hash.add(&[self.kind as u8]);
+        hash.add(&self.mode.to_le_bytes());
+        hash.add(&self.size.to_le_bytes());
+        hash.add(&self.modified.0.to_le_bytes());
+        hash.add(&self.modified.1.to_le_bytes());
+        hash.add(&self.link);
+        hash.0
+    }
+
+    /// All metadata that it should have.
+    pub fn changes(&self, rules: &Rules) -> Changes {
+        let timed = !self.is_directory() && self.kind != Kind::SymbolicLink;
+        Changes {
+            mode: (self.kind != Kind::SymbolicLink).then_some(self.mode),
+            uid: rules.owners.then_some(self.uid),
+            gid: rules.owners.then_some(self.gid),
+            modified: timed.then_some(Moment {
+                seconds: self.modified.0,
+                nanoseconds: self.modified.1,
+            }),
+            accessed: None,
+        }
+    }
+
+    /// How it is made, where `there` is of the same kind.
+    pub fn made(&self, rules: &Rules, there: Option<&Self>, replaces: bool) -> (What, Code) {
+        let alike = there.filter(|there| {
+            (there.size, there.modified, &there.link) == (self.size, self.modified, &self.link)
+        });
+        let new = |letter| match there {
+            Some(_) => Code::same(b'>', letter),
+            None => Code::new(b'>', letter),
+        };
+        match self.kind {
+            Kind::Directory => (What::Directory, Code::new(b'c', b'd')),
+            _ if alike.is_some() => {
+                let mut code = Code::same(b'.', b'f');
+                code.0[5] = b'p';
+                let what = What::Metadata {
+                    changes: Box::new(self.changes(rules)),
+                    attributes: false,
+                };
+                (what, code)
+            }
+            Kind::SymbolicLink => {
+                let what = What::Link {
+                    text: self.link.clone(),
+                    changes: Box::new(self.changes(rules)),
+                    replaces,
+                };
+                (what, Code::new(b'c', b'L'))
+            }
+            Kind::File => {
+                let size = self.size;
+                (What::Copy { size, replaces }, new(b'f'))
+            }
+            _ => (What::Node { replaces }, Code::new(b'c', b'S')),
+        }
+    }
+}
+
+/// FNV-1a, of 64 bits.
+struct Hash(u64);
+
+impl Hash {
+    fn add(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Side {
+    pub entries: BTreeMap<Path, Print>,
+    /// What could not be looked at.
+    pub unread: Vec<String>,
+}
+
+impl Side {
+    pub fn list(
+        trees: &dyn Trees,
+        root: &str,
+        options: ListOptions,
+        config: &Mirror,
+        filter: &Filter,
+    ) -> Result<Self> {
+        let mut stream = Stream::open(trees, root, options)?;
+        let mut side = Self::default();
+        let mut hidden: Option<Vec<u8>> = None;
+        while let Some(record) = stream.peek() {
+            let path = record.path();
+            let left_out = hidden.as_ref().is_some_and(|top| below(path, top));
+            if !left_out && !path.is_empty() && !is_partial(path) {
+                hidden = side.take(&record, config, filter).or(hidden);
+            }
+            stream.advance()?;
+        }
+        Ok(side)
+    }
+
+    /// Notes an entry, or answers what is left out with all below it.
+    fn take(&mut self, record: &Record<'_>, config: &Mirror, filter: &Filter) -> Option<Vec<u8>> {
+        let path = record.path();
+        let Some(kind) = record.kind() else {
+            self.unread
+                .push(String::from_utf8_lossy(record.text()).into_owned());
+            return None;
+        };
+        let directory = kind == Kind::Directory;
+        if filter.verdict(path, directory).hidden {
+            return directory.then(|| path.to_vec());
+        }
+        if is_wanted(config, record) {
+            self.entries
+                .insert(Path(path.to_vec()), Print::of(record, kind));
+        }
+        None
+    }
+}

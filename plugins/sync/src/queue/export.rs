@@ -1,0 +1,325 @@
+//! `export`: what changed since it was exported last becomes items, for each target at its
+//! own pace.
+//!
+//! What a target was sent is in its queue's `EXPORT/known`. It is written after the items:
+//! a run that is cut off exports them again, which changes nothing at the other end.
+
+mod known;
+mod objects;
+mod records;
+mod tree;
+
+use mhost_sdk::{Capped, Context, Doing as _, Failure, Optional as _, Report};
+use serde::Serialize;
+
+use super::config::{self, Destination};
+use super::filter::{Facts, Filter};
+use super::item::{self, Header, Kind};
+use super::store::{self, Folder, STATES, State, Way};
+use known::Known;
+
+/// Something that this end has.
+pub struct Thing {
+    pub kind: Kind,
+    pub key: String,
+    pub size: u64,
+    /// Milliseconds; 0 where it has no time.
+    pub modified: u64,
+    /// Changes whenever the content does.
+    pub mark: String,
+    pub payload: Payload,
+    pub mode: Option<u32>,
+    pub time: Option<(i64, u32)>,
+}
+
+/// What an item carries.
+pub enum Payload {
+    /// A guest path.
+    File(String),
+    Bytes(Vec<u8>),
+}
+
+/// What became of one target.
+#[derive(Debug, Default, Serialize)]
+struct Sent {
+    target: String,
+    put: u64,
+    deleted: u64,
+    bytes: u64,
+    filtered: u64,
+}
+
+/// See the module.
+pub fn export(context: &Context<'_>, config: config::Export) -> Result<Report, Failure> {
+    let targets = targets(context, &config)?;
+    let mut things = Vec::new();
+    let mut skipped = Capped::default();
+    for files in &config.files {
+        tree::collect(context, files, &mut things, &mut skipped)?;
+    }
+    for one in &config.records {
+        records::collect(context, one, &mut things)?;
+    }
+    for one in &config.objects {
+        objects::collect(context, one, &mut things)?;
+    }
+    things.sort_by(|a, b| (a.kind, &a.key).cmp(&(b.kind, &b.key)));
+    let mut sent = Vec::new();
+    for (destination, filter, queue) in &targets {
+        context.check_cancelled()?;
+        let mut one = Target::new(context, &config, destination, filter.as_ref(), queue)?;
+        one.run(&things)?;
+        sent.push(one.sent);
+    }
+    Ok(report(&sent, skipped))
+}
+
+fn report(sent: &[Sent], skipped: Capped<String>) -> Report {
+    #[derive(Serialize)]
+    struct Details<'a> {
+        targets: &'a [Sent],
+        skipped: Capped<String>,
+    }
+    let sum = |figure: fn(&Sent) -> u64| sent.iter().map(figure).sum::<u64>();
+    let (put, deleted) = (sum(|one| one.put), sum(|one| one.deleted));
+    Report::new(format!(
+        "{put} items and {deleted} deletions for {} targets",
+        sent.len()
+    ))
+    .metric("items_put", put)
+    .metric("items_deleted", deleted)
+    .metric("bytes_exported", sum(|one| one.bytes))
+    .metric("items_filtered", sum(|one| one.filtered))
+    .details(&Details {
+        targets: sent,
+        skipped,
+    })
+}
+
+type Chosen<'c> = (&'c Destination, Option<Filter>, String);
+
+/// The targets with their filters read and their folders there: all of it before
+/// anything is exported.
+fn targets<'c>(
+    context: &Context<'_>,
+    config: &'c config::Export,
+) -> Result<Vec<Chosen<'c>>, Failure> {
+    config
+        .targets
+        .iter()
+        .map(|destination| {
+            let filter = destination.filter.as_deref().map(Filter::new).transpose()?;
+            let queue = store::queue(&config.queues, &destination.name)?;
+            Folder::new(context.files(), &queue, Way::Export)
+                .make()
+                .doing(|| format!("make the folders of the queue {queue}"))?;
+            Ok((destination, filter, queue))
+        })
+        .collect()
+}
+
+/// One target's export.
+struct Target<'a> {
+    context: &'a Context<'a>,
+    config: &'a config::Export,
+    destination: &'a Destination,
+    filter: Option<&'a Filter>,
+    folder: Folder<'a>,
+    known: Known,
+    next: u64,
+    sent: Sent,
+}
+
+impl<'a> Target<'a> {
+    fn new(
+        context: &'a Context<'a>,
+        config: &'a config::Export,
+        destination: &'a Destination,
+        filter: Option<&'a Filter>,
+        queue: &str,
+    ) -> Result<Self, Failure> {
+        let folder = Folder::new(context.files(), queue, Way::Export);
+        let known = Known::read(context, &folder)?;
+        let sent = Sent {
+            target: destination.name.clone(),
+            ..Sent::default()
+        };
+        Ok(Self {
+            context,
+            config,
+            destination,
+            filter,
+            folder,
+            known,
+            next: 0,
+            sent,
+        })
+    }
+
+    fn run(&mut self, things: &[Thing]) -> Result<(), Failure> {
+        let mut wanted = Vec::new();
+        for thing in things {
+            match self.wants(thing.kind, thing)? {
+                true => wanted.push(thing),
+                false => self.sent.filtered += 1,
+            }
+        }
+        let changed: Vec<_> = wanted
+            .iter()
+            .filter(|thing| !self.known.has(thing.kind, &thing.key, &thing.mark))
+            .collect();
+        let gone = match self.config.delete {
+            true => self.known.gone(&wanted, self.config),
+            false => Vec::new(),
+        };
+        self.brake(&gone, wanted.len())?;
+        if changed.is_empty() && gone.is_empty() {
+            return Ok(());
+        }
+        self.reserve((changed.len() + gone.len()) as u64)?;
+        for (kind, key) in gone {
+            self.delete(kind, &key)?;
+        }
+        for thing in changed {
+            self.context.check_cancelled()?;
+            self.put(thing)?;
+        }
+        if self.context.dry_run() {
+            return Ok(());
+        }
+        self.known.write(&self.folder)
+    }
+
+    fn wants(&self, kind: Kind, thing: &Thing) -> Result<bool, Failure> {
+        self.filter.map_or(Ok(true), |filter| {
+            filter.lets(&Facts {
+                kind: kind.name(),
+                key: &thing.key,
+                size: thing.size,
+                modified: thing.modified,
+                source: &self.config.source,
+                target: &self.destination.name,
+            })
+        })
+    }
+
+    /// An empty or unmounted source never means "delete all" at the other end.
+    fn brake(&self, gone: &[(Kind, String)], left: usize) -> Result<(), Failure> {
+        let there = self.known.len();
+        let share = (gone.len() as u64).saturating_mul(100) / (there as u64).max(1);
+        let most = u64::from(self.config.max_delete_percent);
+        if gone.is_empty() || (left > 0 && (gone.len() <= 10 || share <= most)) {
+            return Ok(());
+        }
+        Err(Failure::permanent(format!(
+            "{} of {there} things that {} has would be deleted there: is the source mounted, or a filter wrong? \
+             nothing was exported for it; raise `max_delete_percent` if that is meant",
+            gone.len(),
+            self.destination.name
+        )))
+    }
+
+    /// Takes sequence numbers, durably, before any item has one.
+    fn reserve(&mut self, count: u64) -> Result<(), Failure> {
+        let path = self.folder.file("sequence");
+        let doing = || format!("take numbers for items in {path}");
+        let files = self.context.files();
+        let text = files.read(&path, 64).optional().doing(doing)?;
+        let mut last = text
+            .and_then(|text| String::from_utf8(text).ok()?.trim().parse::<u64>().ok())
+            .unwrap_or(0);
+        for state in STATES {
+            let items = self.folder.items(state).doing(doing)?;
+            let newest = items
+                .iter()
+                .filter_map(|entry| store::sequence(&entry.name));
+            last = last.max(newest.max().unwrap_or(0));
+        }
+        self.next = last + 1;
+        if !self.context.dry_run() {
+            let text = (last + count).to_string();
+            self.folder.write(&path, text.as_bytes()).doing(doing)?;
+        }
+        Ok(())
+    }
+
+    fn header(&mut self, kind: Kind, key: &str) -> Header {
+        let sequence = self.next;
+        self.next += 1;
+        Header {
+            source: self.config.source.clone(),
+            sequence,
+            kind,
+            key: key.to_owned(),
+            created: self.context.now(),
+            size: 0,
+            sha256: item::digest(b""),
+            mode: None,
+            modified: None,
+        }
+    }
+
+    fn delete(&mut self, kind: Kind, key: &str) -> Result<(), Failure> {
+        let header = self.header(deletion(kind), key);
+        self.place(&header, &Payload::Bytes(Vec::new()))?;
+        self.known.remove(kind, key);
+        self.sent.deleted += 1;
+        Ok(())
+    }
+
+    fn put(&mut self, thing: &Thing) -> Result<(), Failure> {
+        let mut header = self.header(thing.kind, &thing.key);
+        (header.mode, header.modified) = (thing.mode, thing.time);
+        match &thing.payload {
+            Payload::Bytes(bytes) => {
+                header.size = bytes.len() as u64;
+                header.sha256 = item::digest(bytes);
+            }
+            Payload::File(path) => {
+                let files = self.context.files();
+                let algorithm = mhost_sdk::files::HashAlgorithm::Sha256;
+                let digest = files.hash(path, algorithm, 0, None).optional();
+                // Gone meanwhile: the next run sends its deletion.
+                let Some(digest) = digest.doing(|| format!("read {path}"))? else {
+                    return Ok(());
+                };
+                header.size = files.stat(path)?.size;
+                header.sha256 = hex::encode(digest);
+            }
+        }
+        self.place(&header, &thing.payload)?;
+        self.known.add(thing.kind, &thing.key, &thing.mark);
+        self.sent.put += 1;
+        self.sent.bytes += header.size;
+        Ok(())
+    }
+
+    /// Writes an item aside and gives it its place.
+    fn place(&self, header: &Header, payload: &Payload) -> Result<(), Failure> {
+        let name = header.file_name();
+        let aside = self.folder.path(State::ToProcess, &format!(".new-{name}"));
+        let path = self.folder.path(State::ToProcess, &name);
+        let doing = || format!("write the item {path}");
+        let files = self.context.files();
+        if self.context.dry_run() {
+            files.create(&aside, &[]).unless_dry_run().doing(doing)?;
+            return Ok(());
+        }
+        files.remove_file(&aside).optional().doing(doing)?;
+        match payload {
+            Payload::Bytes(bytes) => item::write(files, &aside, header, bytes),
+            Payload::File(from) => item::write_file(files, &aside, header, from),
+        }
+        .and_then(|()| files.sync(&aside))
+        .and_then(|()| files.replace(&aside, &path))
+        .doing(doing)
+    }
+}
+
+fn deletion(kind: Kind) -> Kind {
+    match kind {
+        Kind::PutFile | Kind::DeleteFile => Kind::DeleteFile,
+        Kind::PutRecord | Kind::DeleteRecord => Kind::DeleteRecord,
+        Kind::PutObject | Kind::DeleteObject => Kind::DeleteObject,
+    }
+}

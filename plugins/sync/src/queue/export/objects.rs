@@ -1,0 +1,35 @@
+//! Objects of a Zope, as it exports them.
+
+use mhost_sdk::{Context, Doing as _, Failure};
+
+use super::super::config;
+use super::super::import::zope;
+use super::super::item::{self, Kind};
+use super::{Payload, Thing};
+
+pub fn collect(
+    context: &Context<'_>,
+    config: &config::Objects,
+    things: &mut Vec<Thing>,
+) -> Result<(), Failure> {
+    for path in &config.paths {
+        let end = zope::End::new(context, &config.zope, &config.secret)?;
+        let exported = end
+            .export(path)
+            .doing(|| format!("export the object {path} of {}", config.zope))?;
+        let Some(payload) = exported else {
+            continue;
+        };
+        things.push(Thing {
+            kind: Kind::PutObject,
+            key: path.trim_start_matches('/').to_owned(),
+            size: payload.len() as u64,
+            modified: 0,
+            mark: item::digest(&payload),
+            payload: Payload::Bytes(payload),
+            mode: None,
+            time: None,
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,161 @@
+//! One item: a file with a line that vouches for the header, the header as a line of
+//! JSON, and the payload. An operator reads it with `head -n 2`.
+
+use mhost_sdk::files::{Files, HashAlgorithm};
+use mhost_sdk::{Error, Result};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+/// What the first line begins with.
+const MARK: &str = "mhost-item 1 ";
+/// A header is no longer.
+const MOST_HEADER: u64 = 256 << 10;
+
+/// What an item asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    PutFile,
+    PutRecord,
+    PutObject,
+    DeleteFile,
+    DeleteRecord,
+    DeleteObject,
+}
+
+impl Kind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PutFile => "put-file",
+            Self::PutRecord => "put-record",
+            Self::PutObject => "put-object",
+            Self::DeleteFile => "delete-file",
+            Self::DeleteRecord => "delete-record",
+            Self::DeleteObject => "delete-object",
+        }
+    }
+}
+
+/// What an item says of itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Header {
+    /// The end that it comes from.
+    pub source: String,
+    /// Grows within a source and queue: of two items for one key the greater is newer.
+    pub sequence: u64,
+    pub kind: Kind,
+    /// What it is about: a path, `TABLE/KEY`, an object's path.
+    pub key: String,
+    /// Milliseconds.
+    pub created: u64,
+    /// Bytes of the payload, and their SHA-256.
+    pub size: u64,
+    pub sha256: String,
+    /// Of a file: permission bits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<u32>,
+    /// Of a file: seconds and nanoseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified: Option<(i64, u32)>,
+}
+
+impl Header {
+    /// The file's name: items sort by their sequence.
+    pub fn file_name(&self) -> String {
+        let key = hex::encode(&Sha256::digest(self.key.as_bytes())[..6]);
+        format!("{:020}-{}-{key}.item", self.sequence, self.kind.name())
+    }
+
+    /// The two lines before the payload.
+    pub fn lines(&self) -> Result<Vec<u8>> {
+        let header = serde_json::to_string(self)
+            .map_err(|error| Error::Invalid(format!("cannot write an item's header: {error}")))?;
+        let sum = hex::encode(Sha256::digest(header.as_bytes()));
+        Ok(format!("{MARK}{sum}\n{header}\n").into_bytes())
+    }
+}
+
+/// An item that was opened: what it says, and where its payload begins.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    pub header: Header,
+    pub payload: u64,
+}
+
+/// Writes an item with a small payload.
+pub fn write(files: &dyn Files, path: &str, header: &Header, payload: &[u8]) -> Result<()> {
+    let mut content = header.lines()?;
+    content.extend_from_slice(payload);
+    files.create(path, &content)
+}
+
+/// Writes an item whose payload is a file.
+pub fn write_file(files: &dyn Files, path: &str, header: &Header, payload: &str) -> Result<()> {
+    let lines = header.lines()?;
+    files.create(path, &lines)?;
+    files.copy_range(payload, 0, None, path, lines.len() as u64)?;
+    check(files, path, &open(files, path)?)
+}
+
+/// Reads the header; `damaged` where it does not vouch for itself.
+pub fn open(files: &dyn Files, path: &str) -> Result<Opened> {
+    let start = beginning(files, path)?;
+    parse(&start).ok_or_else(|| {
+        Error::Damaged(format!(
+            "`{path}` is no whole item: its header is cut or was changed"
+        ))
+    })
+}
+
+/// The first bytes of an item, at least the header.
+fn beginning(files: &dyn Files, path: &str) -> Result<Vec<u8>> {
+    let size = files.stat(path)?.size;
+    if size <= MOST_HEADER {
+        return files.read(path, MOST_HEADER);
+    }
+    files.read_start(path, MOST_HEADER)
+}
+
+fn parse(start: &[u8]) -> Option<Opened> {
+    let first = start.iter().position(|byte| *byte == b'\n')?;
+    let second = first + 1 + start[first + 1..].iter().position(|byte| *byte == b'\n')?;
+    let sum = start[..first].strip_prefix(MARK.as_bytes())?;
+    let header = &start[first + 1..second];
+    (sum == hex::encode(Sha256::digest(header)).as_bytes()).then_some(())?;
+    Some(Opened {
+        header: serde_json::from_slice(header).ok()?,
+        payload: second as u64 + 1,
+    })
+}
+
+/// Checks the payload: its size and its digest.
+pub fn check(files: &dyn Files, path: &str, opened: &Opened) -> Result<()> {
+    let size = files.stat(path)?.size;
+    if size != opened.payload + opened.header.size {
+        return Err(Error::Damaged(format!(
+            "`{path}` is no whole item: it has {size} bytes and should have {}",
+            opened.payload + opened.header.size
+        )));
+    }
+    let found = files.hash(path, HashAlgorithm::Sha256, opened.payload, None)?;
+    if hex::encode(found) != opened.header.sha256 {
+        return Err(Error::Damaged(format!(
+            "`{path}` is no whole item: its payload was changed"
+        )));
+    }
+    Ok(())
+}
+
+/// A payload that is small enough to be held.
+pub fn payload(files: &dyn Files, path: &str, opened: &Opened, most: u64) -> Result<Vec<u8>> {
+    let content = files.read(path, opened.payload + most)?;
+    Ok(content
+        .get(opened.payload as usize..)
+        .unwrap_or_default()
+        .to_vec())
+}
+
+/// The digest of something in memory, as headers have it.
+pub fn digest(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
