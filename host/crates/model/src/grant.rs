@@ -105,6 +105,8 @@ pub enum RepositoryVerb {
     Prune,
     /// Check structure and data.
     Check,
+    /// List, add and remove the keys of passwords.
+    Keys,
 }
 
 /// Verbs on a backup repository.

@@ -57,6 +57,7 @@ pub fn repository_verb(verb: RepositoryVerb) -> &'static str {
         RepositoryVerb::Forget => "forget",
         RepositoryVerb::Prune => "prune",
         RepositoryVerb::Check => "check",
+        RepositoryVerb::Keys => "keys",
     }
 }
 
