@@ -1,5 +1,7 @@
 //! Tasks: listed, shown, switched, removed, approved, and when they are due.
 
+mod drills;
+
 use std::sync::Arc;
 
 use mhost_model::plan::Progress;
@@ -11,6 +13,7 @@ use mhost_sched::preview::Coming;
 use mhost_store::{Edit, TaskStatus};
 use serde::{Deserialize, Serialize};
 
+use self::drills::Drilled;
 use super::Call;
 use crate::app::App;
 use crate::exit::{Outcomes, Problem};
@@ -33,6 +36,9 @@ pub struct TaskRow {
     pub failures: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quarantine: Option<String>,
+    /// Of a backup: whether each of its repositories was ever restored from for a try.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drilled: Option<bool>,
 }
 
 impl From<TaskStatus> for TaskRow {
@@ -53,6 +59,7 @@ impl From<TaskStatus> for TaskRow {
             last_success: progress.last_success,
             failures: progress.failures,
             quarantine: task.quarantine,
+            drilled: None,
         }
     }
 }
@@ -70,7 +77,16 @@ impl Call for ListTasks {
 
     async fn answer(self, app: &Arc<App>) -> Outcomes<Self::Answer> {
         let tasks = app.store.tasks(self.after, self.limit).await?;
-        Ok(tasks.into_iter().map(TaskRow::from).collect())
+        let backups = |status: &TaskStatus| status.task.spec.plugin.name.as_str() == "backup";
+        let drilled = match tasks.iter().any(backups) {
+            true => Drilled::among(&app.all_tasks().await?),
+            false => Drilled::among(&[]),
+        };
+        let row = |status: TaskStatus| TaskRow {
+            drilled: drilled.judge(&status),
+            ..TaskRow::from(status)
+        };
+        Ok(tasks.into_iter().map(row).collect())
     }
 }
 

@@ -132,7 +132,16 @@ fn list(rows: &[TaskRow]) -> String {
         )
 }
 
+/// A backup that was never restored from for a try says so.
 fn state(row: &TaskRow) -> String {
+    let state = condition(row);
+    match row.drilled {
+        Some(false) => format!("{state}, never drilled"),
+        Some(true) | None => state,
+    }
+}
+
+fn condition(row: &TaskRow) -> String {
     match row {
         TaskRow {
             quarantine: Some(_),

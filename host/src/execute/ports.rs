@@ -31,13 +31,15 @@ pub struct Powers {
 
 impl Powers {
     pub fn new(definitions: &Definitions) -> Self {
+        let remotes: Arc<dyn Remotes> = Arc::new(NamedRemotes::new(definitions.remotes.clone()));
         Self {
             databases: Arc::new(ManagedDatabases::new(definitions.databases.clone())),
             repositories: Arc::new(ManagedRepositories::new(
                 definitions.repositories.clone(),
                 None,
+                Arc::clone(&remotes),
             )),
-            remotes: Arc::new(NamedRemotes::new(definitions.remotes.clone())),
+            remotes,
         }
     }
 }

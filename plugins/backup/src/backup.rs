@@ -2,31 +2,160 @@
 
 use mhost_sdk::files::{Kind, WalkOptions};
 use mhost_sdk::progress::Unit;
-use mhost_sdk::repository::{BackupOptions, BackupSummary, Repository, Source};
+use mhost_sdk::repository::{
+    BackupOptions, BackupResult, BackupRules, Repository, Source, StoragePair,
+};
 use mhost_sdk::units::human_bytes;
-use mhost_sdk::{Capped, Context, Doing as _, Failure, Optional as _, Report};
-use serde_json::json;
+use mhost_sdk::{Capped, Context, Doing as _, Error, Failure, Optional as _, Report};
+use serde_json::{Value, json};
 
+use crate::commands;
 use crate::config::Backup;
+use crate::lists;
 
 /// Backs up. A dry run asks the host as well, which withholds the snapshot, and
 /// reports what the sources hold.
 pub fn backup(context: &Context, config: Backup) -> Result<Report, Failure> {
+    let (config, sources) = complete(context, config)?;
+    if context.dry_run() {
+        return store(context, &config, &sources);
+    }
+    commands::before(context, &config.before)?;
+    let done = store(context, &config, &sources);
+    match commands::after(context, &config.after) {
+        Ok(()) => done,
+        // What went wrong with the backup itself is the more important.
+        Err(failure) => Err(match done {
+            Ok(report) => failure.with_partial(report),
+            Err(first) => first,
+        }),
+    }
+}
+
+/// With what stands in files of patterns and sources.
+fn complete(context: &Context, mut config: Backup) -> Result<(Backup, Vec<Source>), Failure> {
+    for file in &config.exclude_file {
+        config.exclude.extend(lists::read(context, file)?);
+    }
+    for file in &config.iexclude_file {
+        config.iexclude.extend(lists::read(context, file)?);
+    }
+    for file in &config.files_from {
+        config.sources.extend(lists::read(context, file)?);
+    }
     let sources = sources(&config)?;
-    let repository = open_or_create(context, &config)?;
+    Ok((config, sources))
+}
+
+fn store(context: &Context, config: &Backup, sources: &[Source]) -> Result<Report, Failure> {
+    let mut targets = Targets::open(context, config);
     context.check_cancelled()?;
-    let label = labels(&config).join(", ");
+    let label = labels(config).join(", ");
     context.report_progress(&format!("backing up {label}"), 0, None, Unit::Files);
-    let done = match &repository {
-        Some(repository) => repository
-            .backup(&sources, &options(&config))
-            .unless_dry_run()
-            .doing(|| format!("back up {label} into `{}`", config.repository))?,
-        None => None,
+    if targets.missing > 0 {
+        return planned(context, config, targets.missing);
+    }
+    let Some((first, others)) = targets.open.split_first() else {
+        return Err(targets.failed());
     };
-    match done {
-        Some(summary) => judge(context, &config, &summary),
-        None => planned(context, &config, repository.is_none()),
+    let others: Vec<&dyn Repository> = others.iter().map(|(_, other)| other.as_ref()).collect();
+    let (options, rules) = (options(config), rules(config));
+    let done = first
+        .1
+        .backup_with(&others, sources, &options, &rules)
+        .unless_dry_run()
+        .doing(|| format!("back up {label}"))?;
+    let Some(done) = done else {
+        return planned(context, config, 0);
+    };
+    let names: Vec<_> = targets.open.iter().map(|(name, _)| name.clone()).collect();
+    for (name, one) in names.iter().zip(done) {
+        match one {
+            Ok(result) => targets.done.push((name.clone(), result)),
+            Err(error) => targets
+                .faults
+                .push((format!("back up into `{name}`"), error)),
+        }
+    }
+    targets.judge(context, config)
+}
+
+/// The repositories of one backup, and what became of it in each.
+struct Targets<'h> {
+    open: Vec<(String, Box<dyn Repository + 'h>)>,
+    /// Repositories that there are not yet, in a dry run.
+    missing: usize,
+    done: Vec<(String, BackupResult)>,
+    /// What could not be done, and why.
+    faults: Vec<(String, Error)>,
+}
+
+impl<'h> Targets<'h> {
+    fn open(context: &'h Context, config: &Backup) -> Self {
+        let mut targets = Self {
+            open: Vec::new(),
+            missing: 0,
+            done: Vec::new(),
+            faults: Vec::new(),
+        };
+        for name in names(config) {
+            match open_or_create(context, name, config.create) {
+                Ok(Some(open)) => targets.open.push((name.clone(), open)),
+                Ok(None) => targets.missing += 1,
+                Err(error) => targets
+                    .faults
+                    .push((format!("open the repository `{name}`"), error)),
+            }
+        }
+        targets
+    }
+
+    /// The failure of the first that failed.
+    fn failed(&self) -> Failure {
+        let all = self.faults.iter();
+        let told: Vec<_> = all
+            .map(|(doing, error)| format!("cannot {doing}: {error}"))
+            .collect();
+        let first = self.faults.first().map(|(_, error)| error.clone());
+        let mut failure = Failure::retryable(told.join("; "));
+        failure.retryable = self.faults.iter().any(|(_, error)| error.retryable());
+        failure.cause = first.map(Box::new);
+        failure
+    }
+
+    /// A snapshot with gaps is kept, but is no success unless the operator said so.
+    fn judge(&self, context: &Context, config: &Backup) -> Result<Report, Failure> {
+        let Some((_, first)) = self.done.first() else {
+            return Err(self.failed());
+        };
+        let report = report(&self.done);
+        for remark in &first.remarks {
+            context.warn(remark);
+        }
+        if !self.faults.is_empty() {
+            return Err(self.failed().with_partial(report));
+        }
+        let unread = &first.summary.unread;
+        for gap in unread {
+            context.warn(format!("not in the snapshot: {gap}"));
+        }
+        match unread.first() {
+            Some(gap) if !config.tolerate_unread => Err(Failure::retryable(format!(
+                "the snapshot {} was kept, but lacks what could not be read: {gap} ({} in all); \
+                 make that readable, `exclude` it, or set `tolerate_unread`",
+                short(&first.summary.snapshot.id),
+                unread.len(),
+            ))
+            .with_partial(report)),
+            _ => Ok(report),
+        }
+    }
+}
+
+fn names(config: &Backup) -> &[String] {
+    match &config.repositories[..] {
+        [] => std::slice::from_ref(&config.repository),
+        several => several,
     }
 }
 
@@ -53,21 +182,17 @@ fn labels(config: &Backup) -> Vec<String> {
 /// `None` where there is no repository yet, and a dry run creates none.
 fn open_or_create<'h>(
     context: &'h Context,
-    config: &Backup,
-) -> Result<Option<Box<dyn Repository + 'h>>, Failure> {
-    let name = &config.repository;
+    name: &str,
+    create: bool,
+) -> mhost_sdk::Result<Option<Box<dyn Repository + 'h>>> {
     let opened = context.repository(name);
-    if !config.create {
-        return opened
-            .map(Some)
-            .doing(|| format!("open the repository `{name}`"));
+    if !create {
+        return opened.map(Some);
     }
-    let opened = opened.optional();
-    if let Some(found) = opened.doing(|| format!("open the repository `{name}`"))? {
+    if let Some(found) = opened.optional()? {
         return Ok(Some(found));
     }
-    let created = context.create_repository(name).unless_dry_run();
-    let created = created.doing(|| format!("create the repository `{name}`"))?;
+    let created = context.create_repository(name).unless_dry_run()?;
     if created.is_some() {
         context.info(format!("created the repository `{name}`"));
     }
@@ -80,53 +205,82 @@ fn options(config: &Backup) -> BackupOptions {
         hostname: config.host.clone(),
         exclude: config.exclude.clone(),
         one_file_system: config.one_file_system,
-        parent: None,
+        parent: config.parent.clone(),
     }
 }
 
-/// A snapshot with gaps is kept, but is no success unless the operator said so.
-fn judge(context: &Context, config: &Backup, summary: &BackupSummary) -> Result<Report, Failure> {
-    let report = report(summary);
-    let Some(first) = summary.unread.first() else {
-        return Ok(report);
-    };
-    for gap in &summary.unread {
-        context.warn(format!("not in the snapshot: {gap}"));
+fn rules(config: &Backup) -> BackupRules {
+    let storages = config.storages.iter().map(|storage| StoragePair {
+        file: storage.file.clone(),
+        blobs: storage.blobs.clone(),
+    });
+    BackupRules {
+        iexclude: config.iexclude.clone(),
+        exclude_if_present: config.exclude_if_present.clone(),
+        exclude_caches: config.exclude_caches,
+        exclude_larger_than: config.exclude_larger_than.map(|size| size.bytes()),
+        force: config.force,
+        ignore_inode: config.ignore_inode,
+        ignore_ctime: config.ignore_ctime,
+        skip_if_unchanged: config.skip_if_unchanged,
+        storages: storages.collect(),
     }
-    if config.tolerate_unread {
-        return Ok(report);
-    }
-    let message = format!(
-        "the snapshot {} was kept, but lacks what could not be read: {first} ({} in all); \
-         make that readable, `exclude` it, or set `tolerate_unread`",
-        short(&summary.snapshot.id),
-        summary.unread.len(),
-    );
-    Err(Failure::retryable(message).with_partial(report))
 }
 
-fn report(summary: &BackupSummary) -> Report {
-    let snapshot = &summary.snapshot;
+fn report(done: &[(String, BackupResult)]) -> Report {
+    let told: Vec<_> = done
+        .iter()
+        .map(|(name, one)| sentence(name, one, done.len() > 1))
+        .collect();
+    let first = &done[0].1.summary;
+    let added: u64 = done.iter().map(|(_, one)| one.summary.bytes_added).sum();
     let mut unread = Capped::default();
-    summary.unread.iter().for_each(|gap| unread.push(gap));
-    let text = format!(
-        "snapshot {} of {} files, {}: {} new, {} changed, {} added",
-        short(&snapshot.id),
-        snapshot.files,
-        human_bytes(snapshot.size),
+    first.unread.iter().for_each(|gap| unread.push(gap));
+    let each = |(name, one): &(String, BackupResult)| -> Value {
+        json!({
+            "repository": name, "snapshot": one.summary.snapshot, "made": one.made,
+            "parent": one.parent, "bytes_added": one.summary.bytes_added,
+        })
+    };
+    let mut report = Report::new(told.join("; "))
+        .metric("files_new", first.files_new)
+        .metric("files_changed", first.files_changed)
+        .metric("files_unmodified", first.files_unmodified)
+        .metric("files_unread", first.unread.len())
+        .metric("bytes_processed", first.bytes_processed)
+        .metric("bytes_added", added);
+    for (_, one) in done {
+        let snapshot = &one.summary.snapshot;
+        report = report.artifact("snapshot", &snapshot.id, Some(snapshot.size));
+    }
+    report.details(&json!({
+        "snapshot": first.snapshot, "unread": unread, "remarks": done[0].1.remarks,
+        "repositories": done.iter().map(each).collect::<Vec<_>>(),
+    }))
+}
+
+fn sentence(name: &str, one: &BackupResult, several: bool) -> String {
+    let summary = &one.summary;
+    let place = if several {
+        format!("`{name}`: ")
+    } else {
+        String::new()
+    };
+    if !one.made {
+        return format!(
+            "{place}nothing changed since snapshot {}",
+            short(&summary.snapshot.id)
+        );
+    }
+    format!(
+        "{place}snapshot {} of {} files, {}: {} new, {} changed, {} added",
+        short(&summary.snapshot.id),
+        summary.snapshot.files,
+        human_bytes(summary.snapshot.size),
         summary.files_new,
         summary.files_changed,
         human_bytes(summary.bytes_added),
-    );
-    Report::new(text)
-        .metric("files_new", summary.files_new)
-        .metric("files_changed", summary.files_changed)
-        .metric("files_unmodified", summary.files_unmodified)
-        .metric("files_unread", summary.unread.len())
-        .metric("bytes_processed", summary.bytes_processed)
-        .metric("bytes_added", summary.bytes_added)
-        .artifact("snapshot", &snapshot.id, Some(snapshot.size))
-        .details(&json!({ "snapshot": snapshot, "unread": unread }))
+    )
 }
 
 /// The first eight digits, as restic shows ids.
@@ -134,7 +288,7 @@ pub fn short(id: &str) -> &str {
     id.get(..8).unwrap_or(id)
 }
 
-fn planned(context: &Context, config: &Backup, creates: bool) -> Result<Report, Failure> {
+fn planned(context: &Context, config: &Backup, creates: usize) -> Result<Report, Failure> {
     let (mut files, mut bytes) = (0, 0);
     for source in &config.sources {
         let (more_files, more_bytes) = weigh(context, source, config.one_file_system)?;
@@ -143,13 +297,13 @@ fn planned(context: &Context, config: &Backup, creates: bool) -> Result<Report, 
     }
     let text = format!(
         "would {}add a snapshot of {} to `{}`: {files} files, {} before exclusions",
-        if creates {
-            "create the repository and "
-        } else {
-            ""
+        match creates {
+            0 => "",
+            1 => "create the repository and ",
+            _ => "create the repositories and ",
         },
         labels(config).join(", "),
-        config.repository,
+        names(config).join("`, `"),
         human_bytes(bytes),
     );
     Ok(Report::new(text)

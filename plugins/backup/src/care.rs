@@ -1,7 +1,7 @@
 //! Keeping a repository sound and small: check, forget, prune.
 
 use mhost_sdk::progress::Unit;
-use mhost_sdk::repository::{Judged, Keep, Repository};
+use mhost_sdk::repository::{Judged, Keep, Repository, Share};
 use mhost_sdk::units::human_bytes;
 use mhost_sdk::{Capped, Context, Doing as _, Failure, Optional as _, Report};
 use serde_json::{Value, json};
@@ -13,8 +13,9 @@ pub fn check(context: &Context, config: Check) -> Result<Report, Failure> {
     let name = &config.repository;
     let repository = crate::open(context, name)?;
     context.report_progress(&format!("checking `{name}`"), 0, None, Unit::Bytes);
+    let share = share(context, &config)?;
     let verdict = repository
-        .check(config.data_percent)
+        .check_share(share)
         .doing(|| format!("check the repository `{name}`"))?;
     let text = if verdict.sound {
         let read = human_bytes(verdict.bytes_read);
@@ -51,6 +52,24 @@ pub fn check(context: &Context, config: Check) -> Result<Report, Failure> {
         verdict.findings.len()
     );
     Err(Failure::permanent(message).with_partial(report))
+}
+
+/// Which part comes next; the state is kept only with the run's success, so a part
+/// that was found damaged is read again.
+fn share(context: &Context, config: &Check) -> Result<Share, Failure> {
+    if config.rotate == 0 {
+        return Ok(Share::Percent(config.data_percent));
+    }
+    let key = format!("checked-part/{}", config.repository);
+    let last: Option<u32> = context
+        .state()
+        .get_json(&key)
+        .doing(|| "read the task's state".to_owned())?;
+    let part = last.map_or(0, |last| last % config.rotate) + 1;
+    let kept = context.state().set_json(&key, &part);
+    kept.doing(|| "keep the task's state".to_owned())?;
+    context.info(format!("reading part {part} of {}", config.rotate));
+    Ok(Share::Part((part, config.rotate)))
 }
 
 /// Removes what the policy does not keep; a dry run only judges.

@@ -2,9 +2,14 @@
 //! restores them, and keeps the repository sound and small. The host reads,
 //! encrypts and stores; this plugin chooses what to ask for, and judges the answer.
 
+mod access;
+mod answers;
 mod backup;
 mod care;
+mod commands;
 mod config;
+mod drill;
+mod lists;
 mod restore;
 mod snapshots;
 
@@ -21,47 +26,78 @@ const SUMMARY: &str = "Backs up into restic repositories, restores, checks and p
 pub fn plugin() -> Plugin {
     Plugin::new(NAME, env!("CARGO_PKG_VERSION"), SUMMARY)
         .action(backup_action())
-        .action(
-            Action::new("snapshots", "Lists the snapshots", snapshots::list)
-                .requires(REPOSITORIES, Access::Looks, "to list it (verb `read`)")
-                .requires(Capability::Secrets, Access::Looks, PASSWORD),
-        )
+        .action(looks(
+            Action::new("snapshots", "Lists the snapshots", snapshots::list),
+            "to list it (verb `read`)",
+        ))
         .action(restore_action())
-        .action(
+        .action(drill_action())
+        .action(looks(
             Action::new(
                 "check",
                 "Checks the repository's structure and data",
                 care::check,
-            )
-            .requires(REPOSITORIES, Access::Looks, "to check it (verb `check`)")
-            .requires(Capability::Secrets, Access::Looks, PASSWORD),
-        )
-        .action(
+            ),
+            "to check it (verb `check`)",
+        ))
+        .action(looks(
+            Action::new(
+                "diff",
+                "Shows what changed between two snapshots",
+                answers::diff,
+            ),
+            "to read both (verb `read`)",
+        ))
+        .action(looks(
+            Action::new("find", "Finds files in the snapshots", answers::find),
+            "to search it (verb `read`)",
+        ))
+        .action(changes(
             Action::new(
                 "forget",
                 "Removes snapshots by a policy of what to keep",
                 care::forget,
-            )
-            .requires(
-                REPOSITORIES,
-                Access::Changes,
-                "to remove snapshots (verb `forget`, with `prune = true` also `prune`)",
-            )
-            .requires(Capability::Secrets, Access::Looks, PASSWORD),
-        )
-        .action(
+            ),
+            "to remove snapshots (verb `forget`, with `prune = true` also `prune`)",
+        ))
+        .action(changes(
             Action::new(
                 "prune",
                 "Removes data that no snapshot refers to",
                 care::prune,
-            )
-            .requires(
-                REPOSITORIES,
-                Access::Changes,
-                "to remove data (verb `prune`)",
-            )
-            .requires(Capability::Secrets, Access::Looks, PASSWORD),
-        )
+            ),
+            "to remove data (verb `prune`)",
+        ))
+        .action(changes(
+            Action::new(
+                "keys",
+                "Lists, adds and removes the keys of passwords",
+                access::keys,
+            ),
+            "to change who can open it (verb `keys`)",
+        ))
+        .action(looks(
+            Action::new(
+                "locks",
+                "Lists the locks, and says which are stale",
+                access::locks,
+            ),
+            "to list its locks (any verb)",
+        ))
+        .action(changes(
+            Action::new("unlock", "Removes stale locks", access::unlock),
+            "to remove stale locks (verb `append`), or all (verb `prune`)",
+        ))
+}
+
+fn looks(action: Action, why: &str) -> Action {
+    let action = action.requires(REPOSITORIES, Access::Looks, why);
+    action.requires(Capability::Secrets, Access::Looks, PASSWORD)
+}
+
+fn changes(action: Action, why: &str) -> Action {
+    let action = action.requires(REPOSITORIES, Access::Changes, why);
+    action.requires(Capability::Secrets, Access::Looks, PASSWORD)
 }
 
 mhost_sdk::export!(plugin);
@@ -91,6 +127,24 @@ fn backup_action() -> Action {
         Access::Looks,
         "the databases to back up, as a consistent copy (verb `snapshot`)",
     )
+    .may_use(
+        Capability::Processes,
+        Access::Changes,
+        "the commands in `before` and `after`",
+    )
+}
+
+fn drill_action() -> Action {
+    let action = Action::new(
+        "drill",
+        "Restores a snapshot for a try, and proves it",
+        drill::drill,
+    );
+    looks(action, "to read the snapshot (verb `read`)").requires(
+        Capability::Directories,
+        Access::Changes,
+        "the scratch directory; read-only for `sources` to compare with",
+    )
 }
 
 fn restore_action() -> Action {
@@ -109,6 +163,11 @@ fn restore_action() -> Action {
         Capability::Directories,
         Access::Changes,
         "the directory to restore into",
+    )
+    .may_use(
+        Capability::Databases,
+        Access::Changes,
+        "the databases to put restored files into the place of (verb `restore`)",
     )
 }
 

@@ -5,7 +5,7 @@ use mhost_sdk::repository::{Repository, Snapshot};
 use mhost_sdk::units::human_bytes;
 use mhost_sdk::{Capped, Context, Doing as _, Failure, Report};
 
-use crate::config::{Restore, Snapshots};
+use crate::config::Snapshots;
 
 /// Lists, newest first.
 pub fn list(context: &Context, config: Snapshots) -> Result<Report, Failure> {
@@ -50,9 +50,19 @@ fn matching(
     Ok(snapshots)
 }
 
-/// The id that the configuration means.
-pub fn choose(repository: &dyn Repository, config: &Restore) -> Result<String, Failure> {
-    let before = match &config.at {
+/// Which snapshot is meant.
+pub struct Choice<'a> {
+    /// The repository's name, for messages.
+    pub repository: &'a str,
+    pub snapshot: &'a str,
+    pub at: Option<&'a str>,
+    pub host: Option<&'a str>,
+    pub tags: &'a [String],
+}
+
+/// The id that is meant.
+pub fn choose(repository: &dyn Repository, config: &Choice) -> Result<String, Failure> {
+    let before = match config.at {
         Some(text) => Some(parse(text)?),
         None => None,
     };
@@ -63,9 +73,9 @@ pub fn choose(repository: &dyn Repository, config: &Restore) -> Result<String, F
                 config.snapshot
             )));
         }
-        return Ok(config.snapshot.clone());
+        return Ok(config.snapshot.to_owned());
     }
-    let candidates = matching(repository, config.host.as_deref(), &config.tags)?;
+    let candidates = matching(repository, config.host, config.tags)?;
     let chosen = candidates
         .iter()
         .rfind(|snapshot| before.is_none_or(|before| snapshot.time <= before));
@@ -75,8 +85,8 @@ pub fn choose(repository: &dyn Repository, config: &Restore) -> Result<String, F
         .ok_or_else(|| none(config, oldest))
 }
 
-fn none(config: &Restore, oldest: Option<&Snapshot>) -> Failure {
-    let message = match (&config.at, oldest) {
+fn none(config: &Choice, oldest: Option<&Snapshot>) -> Failure {
+    let message = match (config.at, oldest) {
         (Some(at), Some(oldest)) => format!(
             "there is no snapshot at or before {at}: the oldest is of {}",
             instant(oldest.time)
@@ -101,7 +111,7 @@ fn parse(text: &str) -> Result<u64, Failure> {
         })
 }
 
-fn instant(millis: u64) -> String {
+pub fn instant(millis: u64) -> String {
     let seconds = i64::try_from(millis / 1000).unwrap_or(i64::MAX);
     DateTime::from_timestamp(seconds, 0).map_or_else(
         || millis.to_string(),

@@ -177,3 +177,172 @@ fn a_snapshot_with_gaps_is_kept_but_fails_the_run() {
     let report = run(&host, "backup", config).unwrap();
     assert_eq!(report.figure("files_unread"), Some(1.0));
 }
+
+fn both() -> NativeHost {
+    NativeHost::new()
+        .with_directory("src")
+        .with_directory("scratch")
+        .with_repository("main", FakeRepository::default())
+        .with_repository("far", FakeRepository::default())
+}
+
+#[test]
+fn several_repositories_get_the_same() {
+    let host = both();
+    host.write_file("/src/one.txt", "one", START);
+    let config = json!({ "sources": ["/src"], "repositories": ["main", "far"] });
+    let report = run(&host, "backup", config).unwrap();
+    assert_eq!(report.artifacts.len(), 2);
+    for repository in ["main", "far"] {
+        let listed = run(&host, "snapshots", json!({ "repository": repository })).unwrap();
+        assert_eq!(listed.figure("snapshots"), Some(1.0), "{repository}");
+    }
+}
+
+/// One that cannot be reached fails the run, and the other has its snapshot.
+#[test]
+fn one_repository_that_fails_does_not_stop_the_other() {
+    let host = both();
+    host.write_file("/src/one.txt", "one", START);
+    let config = json!({ "sources": ["/src"], "repositories": ["main", "nowhere"] });
+    let failure = run(&host, "backup", config).unwrap_err();
+    assert!(failure.message.contains("`nowhere`"), "{}", failure.message);
+    assert_eq!(failure.partial.unwrap().artifacts.len(), 1);
+    let listed = run(&host, "snapshots", json!({})).unwrap();
+    assert_eq!(listed.figure("snapshots"), Some(1.0));
+}
+
+#[test]
+fn lists_of_patterns_and_sources() {
+    let host = both();
+    host.write_file("/src/deep/one.txt", "one", START);
+    host.write_file("/src/list", "# sources\n\n  /src/deep \n", START);
+    let config = json!({ "files_from": ["/src/list"], "exclude_file": ["/src/list"] });
+    let report = run(&host, "backup", config).unwrap();
+    let details = report.details.unwrap();
+    assert_eq!(details["snapshot"]["paths"], json!(["/src/deep"]));
+    let failure = run(&host, "backup", json!({ "files_from": ["/src/none"] })).unwrap_err();
+    assert!(failure.message.contains("/src/none"), "{}", failure.message);
+}
+
+fn ends(code: i32) -> mhost_sdk::processes::Outcome {
+    mhost_sdk::processes::Outcome {
+        code,
+        stdout: String::new(),
+        stderr: "no lock".to_owned(),
+    }
+}
+
+#[test]
+fn a_command_that_fails_before_stops_the_backup() {
+    let host = both()
+        .with_command("stop", ends(3))
+        .with_command("start", ends(0));
+    host.write_file("/src/one.txt", "one", START);
+    let config =
+        |before: &str| json!({ "sources": ["/src"], "before": [before], "after": ["start"] });
+    let failure = run(&host, "backup", config("stop")).unwrap_err();
+    assert!(failure.message.contains("no lock"), "{}", failure.message);
+    assert!(
+        run(&host, "snapshots", json!({})).is_err(),
+        "nothing was made"
+    );
+    assert_eq!(host.processed(), ["run stop"]);
+    run(&host, "backup", config("start")).unwrap();
+    assert_eq!(host.processed(), ["run stop", "run start", "run start"]);
+}
+
+/// What failed afterwards fails the run, which has its snapshot all the same.
+#[test]
+fn a_command_that_fails_after_is_told_with_the_snapshot() {
+    let host = both().with_command("start", ends(1));
+    host.write_file("/src/one.txt", "one", START);
+    let config = json!({ "sources": ["/src"], "after": ["start"] });
+    let failure = run(&host, "backup", config).unwrap_err();
+    assert_eq!(failure.partial.unwrap().artifacts.len(), 1);
+    let config = json!({ "sources": ["/src/none"], "after": ["start"], "create": false });
+    run(&host, "backup", config).unwrap_err();
+    assert_eq!(host.processed().len(), 2, "it runs after a failure, too");
+}
+
+#[test]
+fn parts_of_the_data_are_checked_in_turn() {
+    let host = both();
+    host.write_file("/src/one.txt", "one", START);
+    run(&host, "backup", json!({ "sources": ["/src"] })).unwrap();
+    for part in ["1", "2", "3", "1"] {
+        run(&host, "check", json!({ "rotate": 3 })).unwrap();
+        let told = host.logged().pop().unwrap().1;
+        assert!(told.contains(&format!("part {part} of 3")), "{told}");
+    }
+}
+
+#[test]
+fn a_drill_restores_compares_and_tidies_up() {
+    let host = both();
+    host.write_file("/src/site.db", "SQLite format", START);
+    run(&host, "backup", json!({ "sources": ["/src"] })).unwrap();
+    let config = json!({ "scratch": "/scratch", "sources": ["/src"] });
+    let planned = host.dry_run(&plugin(), "drill", config.clone()).unwrap();
+    assert!(
+        planned.summary.contains("would restore"),
+        "{}",
+        planned.summary
+    );
+    let report = run(&host, "drill", config.clone()).unwrap();
+    assert_eq!(report.figure("databases_verified"), Some(1.0));
+    assert_eq!(report.details.unwrap()["changed_since"], json!(0));
+    assert_eq!(fs::read_dir(host.path("/scratch")).unwrap().count(), 0);
+    host.write_file("/src/site.db", "SQLite broken", START);
+    let report = run(&host, "drill", config.clone()).unwrap();
+    assert_eq!(report.details.unwrap()["changed_since"], json!(1));
+    run(&host, "backup", json!({ "sources": ["/src"] })).unwrap();
+    let failure = run(&host, "drill", config).unwrap_err();
+    assert!(failure.message.contains("/site.db"), "{}", failure.message);
+    assert_eq!(fs::read_dir(host.path("/scratch")).unwrap().count(), 0);
+}
+
+#[test]
+fn what_changed_and_where_it_is() {
+    let host = both();
+    host.write_file("/src/one.txt", "one", START);
+    run(&host, "backup", json!({ "sources": ["/src"] })).unwrap();
+    let failure = run(&host, "diff", json!({})).unwrap_err();
+    assert!(failure.message.contains("before"), "{}", failure.message);
+    host.set_now(START + DAY);
+    host.write_file("/src/two.txt", "two", START);
+    run(&host, "backup", json!({ "sources": ["/src"] })).unwrap();
+    let report = run(&host, "diff", json!({})).unwrap();
+    assert_eq!(
+        (report.figure("added"), report.figure("removed")),
+        (Some(1.0), Some(0.0))
+    );
+    let report = run(&host, "find", json!({ "patterns": ["*two.txt"] })).unwrap();
+    assert_eq!(report.figure("matches"), Some(1.0));
+}
+
+#[test]
+fn keys_and_locks() {
+    let host = NativeHost::new()
+        .with_secret("second", "more")
+        .with_repository("main", FakeRepository::empty().locked(true).locked(false));
+    let report = run(&host, "keys", json!({ "add": "second" })).unwrap();
+    assert_eq!(report.figure("keys"), Some(2.0));
+    let report = run(&host, "keys", json!({ "remove": "key-of-more" })).unwrap();
+    assert_eq!(report.figure("keys"), Some(1.0));
+    let report = run(&host, "locks", json!({})).unwrap();
+    assert_eq!(
+        (report.figure("locks"), report.figure("locks_stale")),
+        (Some(2.0), Some(1.0))
+    );
+    let would = host.dry_run(&plugin(), "unlock", json!({})).unwrap();
+    assert_eq!(would.figure("locks_removed"), Some(1.0));
+    run(&host, "unlock", json!({})).unwrap();
+    let left = run(&host, "locks", json!({})).unwrap();
+    assert_eq!(left.figure("locks"), Some(1.0));
+    run(&host, "unlock", json!({ "all": true })).unwrap();
+    assert_eq!(
+        run(&host, "locks", json!({})).unwrap().figure("locks"),
+        Some(0.0)
+    );
+}

@@ -21,7 +21,7 @@ use crate::probe::Probe;
 use crate::processes::{Outcome, Process};
 use crate::progress::State as Progress;
 use crate::remote::Remote;
-use crate::repository::Repository;
+use crate::repository::{FileVerdict, Repository, Source};
 use crate::state::State;
 use crate::tasks::Tasks;
 use crate::watch::Watch;
@@ -67,6 +67,14 @@ impl Host for Imports {
 
     fn repository(&self, name: &str) -> Result<Box<dyn Repository + '_>> {
         Ok(Box::new(repository::open(name)?))
+    }
+
+    fn verify_file(&self, path: &str) -> Result<FileVerdict> {
+        repository::verify_file(path)
+    }
+
+    fn stands_at(&self, source: &Source) -> Result<String> {
+        repository::stands_at(source)
     }
 
     fn create_repository(&self, name: &str) -> Result<Box<dyn Repository + '_>> {

@@ -12,7 +12,7 @@ use crate::probe::Probe;
 use crate::processes::{Outcome, Process};
 use crate::progress;
 use crate::remote::Remote;
-use crate::repository::Repository;
+use crate::repository::{FileVerdict, Repository, Source};
 use crate::state::State;
 use crate::tasks::Tasks;
 use crate::watch::Watch;
@@ -34,6 +34,12 @@ pub trait Host {
 
     /// Opens a granted backup repository; `not-found` where there is none yet.
     fn repository(&self, name: &str) -> Result<Box<dyn Repository + '_>>;
+
+    /// Verifies a file as the database that it is.
+    fn verify_file(&self, path: &str) -> Result<FileVerdict>;
+
+    /// Under which path a source stands in a snapshot.
+    fn stands_at(&self, source: &Source) -> Result<String>;
 
     /// Creates a granted backup repository; needs `append`.
     fn create_repository(&self, name: &str) -> Result<Box<dyn Repository + '_>>;

@@ -1,9 +1,11 @@
 //! Backup repositories in restic's format; see `wit/repository.wit`.
 
 use crate::Result;
+use crate::bindings::mhost::plugin::repository::Handle;
 pub use crate::bindings::mhost::plugin::repository::{
-    BackupOptions, BackupSummary, Judged, Keep, Node, PruneSummary, RestoreOptions, RestoreSummary,
-    Snapshot, Source, Verdict,
+    BackupOptions, BackupResult, BackupRules, BackupSummary, Change, Comparison, Difference,
+    Existing, FileVerdict, Found, Judged, Keep, Key, Lock, Node, PruneSummary, RestoreOptions,
+    RestoreResult, RestoreRules, RestoreSummary, Share, Snapshot, Source, StoragePair, Verdict,
 };
 
 /// A granted repository, opened.
@@ -26,4 +28,38 @@ pub trait Repository {
     fn prune(&self) -> Result<PruneSummary>;
     /// Checks the structure, and the data of `percent` of the pack files.
     fn check(&self, percent: u32) -> Result<Verdict>;
+
+    /// A snapshot here and in other repositories, from one reading of the sources: an
+    /// answer for each, this one first.
+    fn backup_with(
+        &self,
+        others: &[&dyn Repository],
+        sources: &[Source],
+        options: &BackupOptions,
+        rules: &BackupRules,
+    ) -> Result<Vec<Result<BackupResult>>>;
+    fn restore_with(
+        &self,
+        snapshot: &str,
+        target: &str,
+        rules: &RestoreRules,
+    ) -> Result<RestoreResult>;
+    /// Compares what lies at `target` with a snapshot.
+    fn compare(&self, snapshot: &str, target: &str, rules: &RestoreRules) -> Result<Comparison>;
+    fn check_share(&self, share: Share) -> Result<Verdict>;
+    fn diff(&self, before: &str, after: &str, limit: u32) -> Result<Difference>;
+    fn find(&self, patterns: &[String], snapshots: &[String], limit: u32) -> Result<Vec<Found>>;
+    fn keys(&self) -> Result<Vec<Key>>;
+    /// Adds a key for the password that a granted secret holds; its id.
+    fn add_key(&self, secret: &str) -> Result<String>;
+    fn remove_key(&self, key: &str) -> Result<String>;
+    fn locks(&self) -> Result<Vec<Lock>>;
+    /// Removes the stale locks, or all.
+    fn unlock(&self, all: bool) -> Result<Vec<Lock>>;
+
+    /// The contract's own handle, where there is one.
+    #[doc(hidden)]
+    fn handle(&self) -> Option<&Handle> {
+        None
+    }
 }

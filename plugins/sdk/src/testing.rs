@@ -39,7 +39,7 @@ use crate::probe::{Ask, Found, Probe};
 use crate::processes::{Outcome, Process};
 use crate::progress::State as Progress;
 use crate::remote::Remote;
-use crate::repository::Repository;
+use crate::repository::{FileVerdict, Repository, Source};
 use crate::state::State;
 use crate::tasks::Tasks;
 use crate::watch::{Observation, Summary, Watch};
@@ -334,6 +334,17 @@ impl Host for NativeHost {
         let fake = granted(&self.repositories, "repository", name)?;
         fake.opened()?;
         Ok(Box::new(repository::Open { fake, host: self }))
+    }
+
+    fn verify_file(&self, path: &str) -> Result<FileVerdict> {
+        repository::verify_file(self, path)
+    }
+
+    fn stands_at(&self, source: &Source) -> Result<String> {
+        Ok(match source {
+            Source::Path(path) => path.clone(),
+            Source::Database(name) => format!("/{name}.db"),
+        })
     }
 
     fn create_repository(&self, name: &str) -> Result<Box<dyn Repository + '_>> {

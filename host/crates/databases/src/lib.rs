@@ -23,9 +23,10 @@ mod testing;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use mhost_model::ports::database::{Database, Databases};
+use mhost_model::ports::database::{Database, Databases, Verdict};
 use mhost_model::resource::{DatabaseDef, Engine};
 use mhost_model::{Fault, FaultResult, Name};
 
@@ -54,16 +55,34 @@ impl ManagedDatabases {
     }
 }
 
-impl Databases for ManagedDatabases {
-    fn open(&self, name: &Name) -> FaultResult<Box<dyn Database>> {
-        let def = self.defs.get(name).ok_or_else(|| {
+impl ManagedDatabases {
+    fn def(&self, name: &Name) -> FaultResult<&DatabaseDef> {
+        self.defs.get(name).ok_or_else(|| {
             Fault::NotFound(format!(
                 "no database `{name}` is configured: add `[databases.{name}]`"
             ))
-        })?;
-        Ok(match def.engine {
-            Engine::Redb => Box::new(redb::RedbDatabase::open(&def.path)?),
-            Engine::Sqlite => Box::new(sqlite::SqliteDatabase::open(&def.path, self.wait)?),
         })
+    }
+
+    fn open_file(&self, engine: Engine, path: &Path) -> FaultResult<Box<dyn Database>> {
+        Ok(match engine {
+            Engine::Redb => Box::new(redb::RedbDatabase::open(path)?),
+            Engine::Sqlite => Box::new(sqlite::SqliteDatabase::open(path, self.wait)?),
+        })
+    }
+}
+
+impl Databases for ManagedDatabases {
+    fn open(&self, name: &Name) -> FaultResult<Box<dyn Database>> {
+        let def = self.def(name)?;
+        self.open_file(def.engine, &def.path)
+    }
+
+    fn path(&self, name: &Name) -> FaultResult<PathBuf> {
+        Ok(self.def(name)?.path.clone())
+    }
+
+    fn verify_file(&self, engine: Engine, path: &Path) -> FaultResult<Verdict> {
+        self.open_file(engine, path)?.verify()
     }
 }

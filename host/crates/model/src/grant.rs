@@ -111,6 +111,8 @@ pub enum RepositoryVerb {
     Prune,
     /// Check structure and data.
     Check,
+    /// List, add and remove the keys of passwords.
+    Keys,
 }
 
 /// Verbs on a backup repository.

@@ -55,7 +55,11 @@ impl Remotes for NamedRemotes {
                 "no remote `{name}` is configured: add `[remotes.{name}]`"
             ))
         })?;
-        Ok(match Location::parse(&def.url)? {
+        self.open_url(&def.url)
+    }
+
+    fn open_url(&self, url: &str) -> FaultResult<Box<dyn Remote>> {
+        Ok(match Location::parse(url)? {
             Location::Folder(path) => Box::new(folder::Folder::open(&path)?),
             Location::Memory(name) => {
                 Box::new(service::Service::memory(&name, self.worker.clone())?)

@@ -4,7 +4,7 @@ mod packs;
 
 use std::error::Error;
 
-use mhost_model::ports::repository::Verdict;
+use mhost_model::ports::repository::{Share, Verdict, Watch};
 use mhost_model::{Fault, FaultResult};
 use rustic_core::{CheckOptions, CheckResults, RusticError};
 
@@ -13,23 +13,36 @@ use crate::fault;
 use crate::place::Place;
 use crate::session::Session;
 
-/// Reads the whole structure, and `percent` of the packs' bytes (a random choice of
-/// packs, at least one unless 0). Damage is a finding, not an error.
-pub fn run(session: &Session, place: &Place, percent: u32) -> FaultResult<Verdict> {
-    if percent > 100 {
-        return Err(Fault::Invalid(format!(
-            "{percent} % of the data cannot be read: give 0 to 100"
-        )));
-    }
+/// Reads the whole structure, and a share of the packs (at least one unless 0 %).
+/// Damage is a finding, not an error.
+pub fn run(
+    session: &Session,
+    place: &Place,
+    share: Share,
+    watch: &dyn Watch,
+) -> FaultResult<Verdict> {
+    sensible(share)?;
     let mut verdict = structure(session)?;
-    if percent > 0 {
+    if share != Share::Percent(0) {
         let sealer = Sealer::new(&session.repo.key());
-        let data = packs::check(&session.repo, &sealer, &place.path, percent)?;
+        let data = packs::check(&session.repo, &sealer, place.medium.as_ref(), share, watch)?;
         verdict.sound &= data.findings.is_empty();
         verdict.bytes_read = data.bytes_read;
         verdict.findings.extend(data.findings);
     }
     Ok(verdict)
+}
+
+fn sensible(share: Share) -> FaultResult<()> {
+    match share {
+        Share::Percent(percent) if percent > 100 => Err(Fault::Invalid(format!(
+            "{percent} % of the data cannot be read: give 0 to 100"
+        ))),
+        Share::Part { part, of } if part == 0 || part > of || of > 256 => Err(Fault::Invalid(
+            format!("part {part} of {of} cannot be read: give parts from 1 on, of at most 256"),
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn structure(session: &Session) -> FaultResult<Verdict> {

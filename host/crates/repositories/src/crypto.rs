@@ -2,17 +2,19 @@
 //! AES-256 in counter mode, and a Poly1305-AES tag of 16 bytes. See "Keys,
 //! Encryption and MAC" in restic's design document.
 //!
-//! For lock files, which `rustic_core` does not know, and for checking packs.
+//! For what this crate writes itself (packs, indexes, snapshots, keys, locks), and for
+//! checking packs.
 
 use std::fmt;
 use std::io::Read;
 
-use aes256ctr_poly1305aes::aead::Aead;
+use aes256ctr_poly1305aes::aead::{Aead, AeadInPlace};
 use aes256ctr_poly1305aes::{Aes256CtrPoly1305Aes, Key, Nonce};
 use rustic_core::Id;
 use rustic_core::repofile::MasterKey;
 
 const NONCE: usize = 16;
+const TAG: usize = 16;
 /// A lock file is a few hundred bytes; what expands to more than this is none.
 const LARGEST: u64 = 1024 * 1024;
 
@@ -26,11 +28,23 @@ impl Sealer {
         Self(Aes256CtrPoly1305Aes::new(Key::from_slice(&parts)))
     }
 
+    /// With what was made of a password.
+    pub fn of_password(made: &[u8; 64]) -> Self {
+        Self(Aes256CtrPoly1305Aes::new(Key::from_slice(made)))
+    }
+
     /// The bytes of the file.
     pub fn seal(&self, text: &[u8]) -> Option<Vec<u8>> {
-        let nonce = random_nonce()?;
-        let sealed = self.0.encrypt(Nonce::from_slice(&nonce), text).ok()?;
-        Some([nonce, sealed].concat())
+        let nonce = random_bytes(NONCE)?;
+        let mut sealed = Vec::with_capacity(text.len() + NONCE + TAG);
+        sealed.extend_from_slice(&nonce);
+        sealed.extend_from_slice(text);
+        let nonce = Nonce::from_slice(&nonce);
+        let tag = self
+            .0
+            .encrypt_in_place_detached(nonce, &[], &mut sealed[NONCE..]);
+        sealed.extend_from_slice(&tag.ok()?);
+        Some(sealed)
     }
 
     /// The bytes under a seal, if it is this key's and unbroken.
@@ -57,9 +71,9 @@ impl fmt::Debug for Sealer {
     }
 }
 
-/// `rustic_core`'s random ids come from the system's secure generator.
-fn random_nonce() -> Option<Vec<u8>> {
-    hex::decode(&Id::random().to_hex().as_str()[..2 * NONCE]).ok()
+/// At most 32; `rustic_core`'s random ids come from the system's secure generator.
+pub fn random_bytes(count: usize) -> Option<Vec<u8>> {
+    hex::decode(Id::random().to_hex().as_str().get(..2 * count)?).ok()
 }
 
 fn expand(packed: &[u8]) -> Option<Vec<u8>> {

@@ -1,17 +1,19 @@
-//! A look at key files before a password is tried on them.
+//! Key files: the repository's key under a password. Making and removing them, and a
+//! look at them before a password is tried.
 //!
 //! They are the only files that are read before anything is authenticated, and say
 //! themselves how much memory and time trying a password takes: whoever can write
 //! into the repository could exhaust the machine.
 
-use std::fs;
+mod make;
+
+pub use make::{add, all, remove};
+
 use std::io;
-use std::path::Path;
 
 use mhost_model::{Fault, FaultResult};
 use rustic_core::repofile::KeyFile;
 
-use crate::fault;
 use crate::place::Place;
 
 /// Sixteen times what restic chooses.
@@ -23,23 +25,16 @@ const MOST_KEYS: usize = 64;
 
 /// Fails where a key file asks for more than a key of restic or rustic ever would.
 pub fn are_reasonable(place: &Place) -> FaultResult<()> {
-    let folder = place.path.join("keys");
-    let failed = |error: &io::Error| {
-        fault::system(
-            format!("opening {place}: reading the keys in"),
-            &folder,
-            error,
-        )
-    };
-    let entries = fs::read_dir(&folder).map_err(|error| failed(&error))?;
-    for (index, entry) in entries.enumerate() {
-        let entry = entry.map_err(|error| failed(&error))?;
+    let failed =
+        |error: &io::Error| Fault::Failed(format!("opening {place}: reading its keys: {error}"));
+    let files = place.medium.list("keys").map_err(|error| failed(&error))?;
+    for (index, (name, size)) in files.into_iter().enumerate() {
         let reason = match index {
             MOST_KEYS.. => Some("there are too many keys".to_owned()),
-            _ => unreasonable(&entry.path()).map_err(|error| failed(&error))?,
+            _ if size > MOST_BYTES => Some("it is too large".to_owned()),
+            _ => unreasonable(place, &name).map_err(|error| failed(&error))?,
         };
         if let Some(reason) = reason {
-            let name = entry.file_name().to_string_lossy().into_owned();
             return Err(Fault::Damaged(format!(
                 "opening {place}: the key file keys/{name} is not to be trusted: {reason}"
             )));
@@ -48,11 +43,9 @@ pub fn are_reasonable(place: &Place) -> FaultResult<()> {
     Ok(())
 }
 
-fn unreasonable(path: &Path) -> io::Result<Option<String>> {
-    if path.metadata()?.len() > MOST_BYTES {
-        return Ok(Some("it is too large".to_owned()));
-    }
-    let Ok(key) = serde_json::from_slice::<KeyFile>(&fs::read(path)?) else {
+fn unreasonable(place: &Place, name: &str) -> io::Result<Option<String>> {
+    let text = place.medium.read(&format!("keys/{name}"))?;
+    let Ok(key) = serde_json::from_slice::<KeyFile>(&text) else {
         // The library says what is wrong with it.
         return Ok(None);
     };
@@ -75,6 +68,7 @@ fn too_costly(n: u32, r: u32, p: u32) -> Option<String> {
 mod tests {
     use super::*;
     use mhost_test_support::scratch;
+    use std::fs;
 
     #[test]
     fn costs() {
@@ -96,7 +90,7 @@ mod tests {
     #[test]
     fn a_greedy_key_file_is_named() {
         let dir = scratch("keys");
-        let place = Place::new("x".parse().unwrap(), dir.path().to_str().unwrap()).unwrap();
+        let place = Place::at("x".parse().unwrap(), dir.path().to_path_buf());
         fs::create_dir(dir.path().join("keys")).unwrap();
         let write = |n: u32| {
             let text = format!(r#"{{"kdf":"scrypt","N":{n},"r":8,"p":1,"data":"","salt":""}}"#);

@@ -4,21 +4,27 @@
 //! Beyond `rustic_core` this crate adds what a machine shared with restic needs:
 //! restic's locks ([`lock`]), sources that stand elsewhere than they are read
 //! ([`backup`]), a restore that checks everything before it changes anything and
-//! never follows a symbolic link ([`restore`]), and listings that fail instead
-//! of overlooking ([`store`]).
+//! never follows a symbolic link ([`restore`]), and files that are listed
+//! as a whole or not at all ([`medium`]).
 //!
 //! Who may do what is decided before; taking a database's snapshot is the
 //! caller's, who hands it in as a source.
 
+mod archive;
 mod backup;
 mod check;
 mod crypto;
+mod difference;
 mod fault;
+mod filestorage;
+mod find;
 mod folder;
 mod forget;
 mod keys;
 mod listing;
 mod lock;
+mod medium;
+mod pace;
 mod place;
 mod prune;
 mod repository;
@@ -29,27 +35,41 @@ mod store;
 mod trees;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use mhost_model::ports::repository::{Repositories, Repository};
+use mhost_model::ports::remote::Remotes;
+use mhost_model::ports::repository::{
+    BackupOptions, BackupSummary, Repositories, Repository, Source, StorageState, Watch,
+};
 use mhost_model::resource::RepositoryDef;
-use mhost_model::{Fault, FaultResult, Name};
+use mhost_model::{Fault, FaultResult, Instant, Name};
 
 use crate::place::Place;
 use crate::repository::ManagedRepository;
 
 /// The repositories of the configuration, opened by their names.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ManagedRepositories {
     defs: BTreeMap<Name, RepositoryDef>,
     cache: Option<PathBuf>,
+    remotes: Arc<dyn Remotes>,
 }
 
 impl ManagedRepositories {
     /// `cache` is a folder for what is often read of remote repositories; none
     /// keeps nothing.
-    pub fn new(defs: BTreeMap<Name, RepositoryDef>, cache: Option<PathBuf>) -> Self {
-        Self { defs, cache }
+    /// Those that are not folders are reached through `remotes`.
+    pub fn new(
+        defs: BTreeMap<Name, RepositoryDef>,
+        cache: Option<PathBuf>,
+        remotes: Arc<dyn Remotes>,
+    ) -> Self {
+        Self {
+            defs,
+            cache,
+            remotes,
+        }
     }
 
     fn place(&self, name: &Name) -> FaultResult<Place> {
@@ -58,7 +78,7 @@ impl ManagedRepositories {
                 "there is no repository `{name}`: add [repositories.{name}] with its `url` to the configuration"
             ))
         })?;
-        Place::new(name.clone(), &def.url)
+        Place::new(name.clone(), &def.url, self.remotes.as_ref())
     }
 }
 
@@ -73,5 +93,24 @@ impl Repositories for ManagedRepositories {
         let place = self.place(name)?;
         let created = ManagedRepository::create(place, self.cache.clone(), password)?;
         Ok(Box::new(created))
+    }
+
+    fn backup_all(
+        &self,
+        repositories: &[&dyn Repository],
+        sources: &[Source],
+        options: &BackupOptions,
+        now: Instant,
+        watch: &dyn Watch,
+    ) -> FaultResult<Vec<FaultResult<BackupSummary>>> {
+        let ours = repositories.iter().map(|one| one.as_any()?.downcast_ref());
+        let ours: Option<Vec<&ManagedRepository>> = ours.collect();
+        let ours =
+            ours.ok_or_else(|| Fault::Invalid("not a repository of this host".to_owned()))?;
+        repository::back_up(&ours, sources, options, now, watch)
+    }
+
+    fn look_at_storage(&self, file: &Path) -> FaultResult<StorageState> {
+        filestorage::state(file).map_err(|error| fault::system("looking at", file, &error))
     }
 }

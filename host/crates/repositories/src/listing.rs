@@ -28,7 +28,7 @@ pub fn run(session: Session, snapshot: &str, path: &str, limit: u32) -> FaultRes
         Some(_) => None,
     };
     let mut found: Vec<_> = first.into_iter().collect();
-    let wanted = Wanted::default();
+    let wanted = Wanted::everything();
     let walk = tree
         .map(|tree| Walk::new(&repo, tree, &path, &wanted))
         .transpose()?;
@@ -45,7 +45,7 @@ pub fn run(session: Session, snapshot: &str, path: &str, limit: u32) -> FaultRes
     Ok(found)
 }
 
-fn listed(path: &Path, node: &Node) -> Listed {
+pub fn listed(path: &Path, node: &Node) -> Listed {
     Listed {
         path: path.to_string_lossy().into_owned(),
         kind: kind(&node.node_type).to_owned(),
@@ -55,7 +55,7 @@ fn listed(path: &Path, node: &Node) -> Listed {
 }
 
 /// As restic calls them.
-fn kind(kind: &NodeType) -> &'static str {
+pub fn kind(kind: &NodeType) -> &'static str {
     match kind {
         NodeType::File => "file",
         NodeType::Dir => "dir",

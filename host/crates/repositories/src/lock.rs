@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use mhost_model::ports::repository::LockInfo;
 use mhost_model::{Clock, Fault, FaultResult, Instant, SystemClock};
 
 pub use self::folder::LockFolder;
@@ -208,6 +209,46 @@ fn stand_in_the_way(
     Ok(())
 }
 
+/// All locks, with what is known of their holders.
+pub fn all(folder: &LockFolder) -> FaultResult<Vec<LockInfo>> {
+    let ours = Owner::this_process(false);
+    let mut found = Vec::new();
+    for lock in folder.read_all()? {
+        found.push(match lock.record {
+            Ok(record) => record.explained(lock.id, now(), &ours.hostname, record::process_lives),
+            Err(_) => unreadable(lock.id),
+        });
+    }
+    found.sort_by(|a, b| a.time.cmp(&b.time).then(a.id.cmp(&b.id)));
+    Ok(found)
+}
+
+/// Removes the stale ones, or every one; what was removed.
+pub fn remove(folder: &LockFolder, every: bool) -> FaultResult<Vec<LockInfo>> {
+    let mut found = all(folder)?;
+    found.retain(|lock| every || lock.stale);
+    found.retain(|lock| {
+        folder.remove(&lock.id);
+        !folder.holds(&lock.id)
+    });
+    Ok(found)
+}
+
+fn unreadable(id: String) -> LockInfo {
+    LockInfo {
+        id,
+        exclusive: false,
+        hostname: String::new(),
+        username: String::new(),
+        pid: 0,
+        time: Instant::default(),
+        stale: false,
+        explanation:
+            "it cannot be read, so it counts: it is being written, or is not of this repository"
+                .to_owned(),
+    }
+}
+
 fn busy(folder: &LockFolder, ours: &Owner, record: &Record) -> Fault {
     let how = if record.exclusive {
         "exclusively"
@@ -223,7 +264,7 @@ fn busy(folder: &LockFolder, ours: &Owner, record: &Record) -> Fault {
         "{} is locked {how} by {record}{why}: try again later; if that process is gone, remove its \
          lock with `restic -r {} unlock`",
         folder.label(),
-        folder.repository().display()
+        folder.repository()
     ))
 }
 

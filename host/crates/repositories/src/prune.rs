@@ -14,7 +14,7 @@ use crate::session::Session;
 
 /// What is unused goes at once, and at most a twentieth of the rest may stay
 /// unused, as with restic. The exclusive lock is what makes that safe.
-pub fn run(session: Session, root: &Path) -> FaultResult<PruneSummary> {
+pub fn run(session: Session, root: Option<&Path>) -> FaultResult<PruneSummary> {
     let failed = |error: Box<_>| fault::rustic("pruning", &error);
     let options = options();
     let plan = session.repo.prune_plan(&options).map_err(failed)?;
@@ -30,7 +30,8 @@ pub fn run(session: Session, root: &Path) -> FaultResult<PruneSummary> {
         bytes_unused_left: sizes.unused_after_prune(),
     };
     session.repo.prune(&options, plan).map_err(failed)?;
-    let removed = remove_leftovers(root, SystemClock.now());
+    let now = SystemClock.now();
+    let removed = root.map_or(0, |root| remove_leftovers(root, now));
     Ok(PruneSummary {
         bytes_removed: summary.bytes_removed + removed,
         ..summary

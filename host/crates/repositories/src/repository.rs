@@ -1,27 +1,30 @@
 //! An open repository: each call of the port under the lock that it needs.
 
-use std::fs;
-use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::any::Any;
 use std::path::{Path, PathBuf};
 
 use mhost_model::ports::repository::{
-    BackupOptions, BackupSummary, Judged, Keep, Node, PruneSummary, Repository, RestoreOptions,
-    RestoreSummary, Snapshot, Source, Verdict,
+    BackupOptions, BackupSummary, Comparison, Difference, Found, Judged, Keep, KeyInfo, LockInfo,
+    Node, PruneSummary, Repository, RestoreOptions, RestoreSummary, Share, Snapshot, Source,
+    Unwatched, Verdict, Watch,
 };
-use mhost_model::{Fault, FaultResult, Instant};
+use mhost_model::{Clock, Fault, FaultResult, Instant, SystemClock};
+use rustic_core::repofile::MasterKey;
 use rustic_core::{ConfigOptions, Credentials, KeyOptions, OpenStatus, RusticError};
 
 use crate::fault::{self, guarded};
-use crate::lock::Need;
+use crate::lock::{self, Need};
 use crate::place::Place;
 use crate::session::{Access, connect};
-use crate::{backup, check, forget, keys, listing, prune, restore, snapshots};
+use crate::store::Store;
+use crate::{backup, check, difference, find, forget, keys, listing, prune, restore, snapshots};
 
 /// See the module.
 pub struct ManagedRepository {
     access: Access,
     id: String,
+    /// The key that the password opened.
+    key_id: Option<String>,
 }
 
 impl ManagedRepository {
@@ -29,12 +32,12 @@ impl ManagedRepository {
         if !exists(&place)? {
             return Err(Fault::NotFound(format!(
                 "there is no {place} yet: let a task that may append create it, or run `restic -r {} init`",
-                place.path.display()
+                place.shown()
             )));
         }
         keys::are_reasonable(&place)?;
         guarded("opening a repository", || {
-            let opened = connect(&place, cache.as_ref(), None)
+            let opened = connect(&place, cache.as_ref())
                 .and_then(|repo| repo.open(&Credentials::password(password)))
                 .map_err(|error| unopened(&place, &error))?;
             Ok(Self::new(place.clone(), cache.clone(), &opened))
@@ -51,18 +54,24 @@ impl ManagedRepository {
                 "{place} needs a password that is not empty"
             )));
         }
-        make_folder(&place)?;
-        let created = connect(&place, cache.as_ref(), None)
+        prepare(&place)?;
+        let failed = |error: Box<_>| fault::rustic(format!("creating {place}"), &error);
+        let key = MasterKey::new();
+        let store = Store::new(&place, None);
+        let key_id = keys::add(&store, &key, password, SystemClock.now())?;
+        let created = connect(&place, cache.as_ref())
             .and_then(|repo| {
-                let credentials = Credentials::password(password);
+                let credentials = Credentials::Masterkey(key);
                 repo.init(
                     &credentials,
                     &KeyOptions::default(),
                     &ConfigOptions::default(),
                 )
             })
-            .map_err(|error| fault::rustic(format!("creating {place}"), &error))?;
-        Ok(Self::new(place, cache, &created))
+            .map_err(failed)?;
+        let mut created = Self::new(place, cache, &created);
+        created.key_id = Some(key_id.to_hex().as_str().to_owned());
+        Ok(created)
     }
 
     fn new(
@@ -72,8 +81,9 @@ impl ManagedRepository {
     ) -> Self {
         let id = repo.config().id.to_hex().as_str().to_owned();
         let key = repo.key();
+        let key_id = repo.key_id().map(|id| id.to_hex().as_str().to_owned());
         let access = Access { place, cache, key };
-        Self { access, id }
+        Self { access, id, key_id }
     }
 }
 
@@ -94,10 +104,23 @@ impl Repository for ManagedRepository {
         options: &BackupOptions,
         now: Instant,
     ) -> FaultResult<BackupSummary> {
-        guarded("backing up", || {
-            let request = backup::Request::new(sources, options, now)?;
-            backup::run(self.access.locked(Need::Shared)?, request)
-        })
+        self.backup_watched(sources, options, now, &Unwatched)
+    }
+
+    fn backup_watched(
+        &self,
+        sources: &[Source],
+        options: &BackupOptions,
+        now: Instant,
+        watch: &dyn Watch,
+    ) -> FaultResult<BackupSummary> {
+        let mut done = back_up(&[self], sources, options, now, watch)?;
+        done.pop()
+            .unwrap_or_else(|| Err(Fault::Failed("backing up: nothing was done".to_owned())))
+    }
+
+    fn as_any(&self) -> Option<&dyn Any> {
+        Some(self)
     }
 
     fn restore(
@@ -106,14 +129,78 @@ impl Repository for ManagedRepository {
         target: &Path,
         options: &RestoreOptions,
     ) -> FaultResult<RestoreSummary> {
+        self.restore_watched(snapshot, target, options, &Unwatched)
+    }
+
+    fn restore_watched(
+        &self,
+        snapshot: &str,
+        target: &Path,
+        options: &RestoreOptions,
+        watch: &dyn Watch,
+    ) -> FaultResult<RestoreSummary> {
         guarded("restoring", || {
-            restore::run(
+            let session = self.access.locked(Need::Reading)?;
+            restore::run(session, snapshot, target, options, watch)
+        })
+    }
+
+    fn compare(
+        &self,
+        snapshot: &str,
+        target: &Path,
+        options: &RestoreOptions,
+        watch: &dyn Watch,
+    ) -> FaultResult<Comparison> {
+        guarded("comparing", || {
+            let session = self.access.locked(Need::Reading)?;
+            restore::compare(session, snapshot, target, options, watch)
+        })
+    }
+
+    fn diff(&self, before: &str, after: &str, limit: u32) -> FaultResult<Difference> {
+        guarded("comparing two snapshots", || {
+            difference::run(self.access.locked(Need::Reading)?, before, after, limit)
+        })
+    }
+
+    fn find(
+        &self,
+        patterns: &[String],
+        snapshots: &[String],
+        limit: u32,
+    ) -> FaultResult<Vec<Found>> {
+        guarded("searching", || {
+            find::run(
                 self.access.locked(Need::Reading)?,
-                snapshot,
-                target,
-                options,
+                patterns,
+                snapshots,
+                limit,
             )
         })
+    }
+
+    fn keys(&self) -> FaultResult<Vec<KeyInfo>> {
+        keys::all(&self.access.store(), self.key_id.as_deref())
+    }
+
+    fn add_key(&self, password: &str, now: Instant) -> FaultResult<String> {
+        let session = self.access.locked(Need::Shared)?;
+        let id = keys::add(&session.store, &self.access.key, password, now)?;
+        Ok(id.to_hex().as_str().to_owned())
+    }
+
+    fn remove_key(&self, key: &str) -> FaultResult<String> {
+        let session = self.access.locked(Need::Exclusive)?;
+        keys::remove(&session.store, key, self.key_id.as_deref())
+    }
+
+    fn locks(&self) -> FaultResult<Vec<LockInfo>> {
+        lock::all(&self.access.lock_folder())
+    }
+
+    fn unlock(&self, all: bool) -> FaultResult<Vec<LockInfo>> {
+        lock::remove(&self.access.lock_folder(), all)
     }
 
     fn listing(&self, snapshot: &str, path: &str, limit: u32) -> FaultResult<Vec<Node>> {
@@ -134,40 +221,46 @@ impl Repository for ManagedRepository {
 
     fn prune(&self) -> FaultResult<PruneSummary> {
         guarded("pruning", || {
-            prune::run(
-                self.access.locked(Need::Exclusive)?,
-                &self.access.place.path,
-            )
+            let folder = self.access.place.medium.folder();
+            prune::run(self.access.locked(Need::Exclusive)?, folder)
         })
     }
 
     fn check(&self, percent: u32) -> FaultResult<Verdict> {
+        self.check_share(Share::Percent(percent), &Unwatched)
+    }
+
+    fn check_share(&self, share: Share, watch: &dyn Watch) -> FaultResult<Verdict> {
         guarded("checking", || {
             let session = self.access.locked(Need::Reading)?;
-            check::run(&session, &self.access.place, percent)
+            check::run(&session, &self.access.place, share, watch)
         })
     }
 }
 
-/// Whether the repository's `config` file is there.
-fn exists(place: &Place) -> FaultResult<bool> {
-    let config = place.path.join("config");
-    match config.symlink_metadata() {
-        Ok(_) => Ok(true),
-        Err(error) if is_absence(&error) => Ok(false),
-        Err(error) => Err(fault::system(
-            format!("opening {place}: looking at"),
-            &config,
-            &error,
-        )),
-    }
+/// One snapshot in each of several repositories, of one reading of the sources.
+pub fn back_up(
+    repositories: &[&ManagedRepository],
+    sources: &[Source],
+    options: &BackupOptions,
+    now: Instant,
+    watch: &dyn Watch,
+) -> FaultResult<Vec<FaultResult<BackupSummary>>> {
+    guarded("backing up", || {
+        let request = backup::Request::new(sources, options, now)?;
+        let sessions = repositories
+            .iter()
+            .map(|repository| repository.access.locked(Need::Shared));
+        backup::run(sessions.collect(), &request, watch)
+    })
 }
 
-fn is_absence(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
+/// Whether the repository's `config` file is there.
+fn exists(place: &Place) -> FaultResult<bool> {
+    place
+        .medium
+        .exists("config")
+        .map_err(|error| Fault::Failed(format!("opening {place}: {error}")))
 }
 
 fn unopened(place: &Place, error: &RusticError) -> Fault {
@@ -180,44 +273,15 @@ fn unopened(place: &Place, error: &RusticError) -> Fault {
     fault::rustic(format!("opening {place}"), error)
 }
 
-/// What lies there must be nothing, or what an interrupted creation left: never
-/// another's files, and never a repository that lost its `config`.
-fn make_folder(place: &Place) -> FaultResult<()> {
-    let failed =
-        |error: &io::Error| fault::system(format!("creating {place}: making"), &place.path, error);
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true).mode(0o700);
-    builder
-        .create(&place.path)
-        .map_err(|error| failed(&error))?;
-    let foreign = first_file(&place.path, 0).map_err(|error| failed(&error))?;
-    if let Some(file) = foreign {
-        return Err(Fault::Invalid(format!(
-            "creating {place}: the folder holds something already ({}): name an empty one",
-            file.display()
-        )));
-    }
-    let locks = place.path.join("locks");
-    builder.create(&locks).map_err(|error| failed(&error))
-}
-
-/// The first file below, but for keys: a creation that was cut short left them.
-fn first_file(folder: &Path, depth: u32) -> io::Result<Option<PathBuf>> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let (path, name) = (entry.path(), entry.file_name());
-        let known = ["data", "index", "snapshots", "locks"]
-            .iter()
-            .any(|dir| name == *dir);
-        if depth == 0 && name == "keys" {
-            continue;
-        }
-        if !entry.file_type()?.is_dir() || depth > 1 || (depth == 0 && !known) {
-            return Ok(Some(path));
-        }
-        if let Some(file) = first_file(&path, depth + 1)? {
-            return Ok(Some(file));
-        }
-    }
-    Ok(None)
+/// Never another's files, and never a repository that lost its `config`.
+fn prepare(place: &Place) -> FaultResult<()> {
+    let foreign = place
+        .medium
+        .prepare()
+        .map_err(|error| Fault::Failed(format!("creating {place}: {error}")))?;
+    foreign.map_or(Ok(()), |file| {
+        Err(Fault::Invalid(format!(
+            "creating {place}: the folder holds something already ({file}): name an empty one"
+        )))
+    })
 }

@@ -7,6 +7,7 @@
 //! only logs what went wrong. Each file is made whole under another name and then
 //! takes its place at once.
 
+mod compare;
 mod content;
 mod finish;
 mod metadata;
@@ -19,17 +20,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use mhost_model::ports::repository::{RestoreOptions, RestoreSummary};
+use mhost_model::ports::repository::{Comparison, RestoreOptions, RestoreSummary, Watch};
 use mhost_model::{Fault, FaultResult};
 use rustic_core::repofile::Node;
 use rustic_core::{IndexedFullStatus, Repository, TreeId};
 
 use self::survey::Survey;
+use crate::backup::exclude::Excludes;
 use crate::fault;
 use crate::folder::Folder;
+use crate::pace::Pace;
 use crate::session::Session;
 use crate::snapshots::{self, Reference};
-use crate::trees::{self, Walk, Wanted};
+use crate::trees::{self, StepKind, Walk, Wanted};
 
 type Repo = Repository<IndexedFullStatus>;
 
@@ -54,6 +57,11 @@ impl Job {
     fn takes_target(&self) -> bool {
         self.wanted.is_everything()
     }
+
+    /// Where something of the snapshot comes to lie below the target.
+    fn below<'p>(&self, path: &'p Path) -> &'p Path {
+        path.strip_prefix(&self.base).unwrap_or(path)
+    }
 }
 
 /// See the module.
@@ -62,6 +70,7 @@ pub fn run(
     snapshot: &str,
     target: &Path,
     options: &RestoreOptions,
+    watch: &dyn Watch,
 ) -> FaultResult<RestoreSummary> {
     let job = plan(session.repo, snapshot, options)?;
     if options.delete && job.wanted.is_everything() && target == Path::new("/") {
@@ -73,16 +82,40 @@ pub fn run(
     let existing = open_target(target)?;
     let survey = survey::run(&job, existing.as_ref())?;
     enough_space(target, &survey)?;
+    let pace = Pace::new(
+        watch,
+        "restoring",
+        survey.summary.files,
+        survey.summary.bytes,
+    );
     let folder = match existing {
         Some(folder) => folder,
         None => make_target(target)?,
     };
     let problems = Problems::default();
-    write::run(&job, &folder, &survey, &problems)?;
+    write::run(&job, &folder, &survey, &problems, &pace)?;
     finish::run(&job, &folder, &survey, &problems)?;
     make_durable(&folder, target)?;
     drop(session.lock);
     problems.into_result(survey.summary)
+}
+
+/// How what lies at the target compares with the snapshot; changes nothing.
+pub fn compare(
+    session: Session,
+    snapshot: &str,
+    target: &Path,
+    options: &RestoreOptions,
+    watch: &dyn Watch,
+) -> FaultResult<Comparison> {
+    let job = plan(session.repo, snapshot, options)?;
+    let folder = open_target(target)?.ok_or_else(|| {
+        Fault::NotFound(format!(
+            "there is no folder {} to compare with",
+            target.display()
+        ))
+    })?;
+    compare::run(&job, &folder, watch)
 }
 
 fn plan(
@@ -123,14 +156,58 @@ fn plan(
         }
         wanted.push(path);
     }
+    let mut wanted = match wanted[..] {
+        [] => Wanted::everything(),
+        _ => Wanted::only(wanted),
+    };
+    if !options.include.is_empty() {
+        wanted = included(&repo, tree, &base, &wanted, &options.include)?;
+    }
+    if !options.exclude.is_empty() {
+        wanted = wanted.but(Excludes::new(&options.exclude, false)?);
+    }
     Ok(Job {
         repo,
         tree,
         base,
         base_node,
-        wanted: Wanted::new(wanted),
+        wanted,
         options: options.clone(),
     })
+}
+
+/// What the patterns match, as paths: a folder that only leads to something that does
+/// not match must not be made.
+fn included(
+    repo: &Repo,
+    tree: TreeId,
+    base: &Path,
+    among: &Wanted,
+    patterns: &[String],
+) -> FaultResult<Wanted> {
+    let patterns = Excludes::new(patterns, false)?;
+    let mut paths = Vec::new();
+    let mut below: Option<PathBuf> = None;
+    for step in Walk::new(repo, tree, base, among)? {
+        let step = step?;
+        let covered = below
+            .as_ref()
+            .is_some_and(|below| step.path.starts_with(below));
+        if step.wanted
+            && !covered
+            && !matches!(step.kind, StepKind::Leave(_))
+            && patterns.matches(&step.path)
+        {
+            below = Some(step.path.clone());
+            paths.push(step.path);
+        }
+    }
+    if paths.is_empty() {
+        return Err(Fault::NotFound(
+            "the snapshot holds nothing that `include` matches".to_owned(),
+        ));
+    }
+    Ok(Wanted::only(paths))
 }
 
 /// None where there is nothing yet.

@@ -12,7 +12,7 @@ use rustic_core::{
 
 use crate::crypto::Sealer;
 use crate::fault;
-use crate::lock::{self, Lease, Lock, LockFolder, Need};
+use crate::lock::{self, Lock, LockFolder, Need};
 use crate::place::Place;
 use crate::store::Store;
 
@@ -27,6 +27,8 @@ pub struct Access {
 /// The repository during one operation.
 pub struct Session {
     pub repo: Repository<OpenStatus>,
+    /// The same files, for what this crate writes itself.
+    pub store: Arc<Store>,
     /// Held to the operation's end.
     pub lock: Option<Lock>,
 }
@@ -38,27 +40,36 @@ impl Access {
     }
 
     pub fn locked(&self, need: Need) -> FaultResult<Session> {
-        let folder = LockFolder::new(self.place.clone(), Sealer::new(&self.key));
-        self.session(lock::acquire(folder, need)?)
+        self.session(lock::acquire(self.lock_folder(), need)?)
+    }
+
+    pub fn lock_folder(&self) -> LockFolder {
+        LockFolder::new(self.place.clone(), Sealer::new(&self.key))
+    }
+
+    /// The files, without a lock.
+    pub fn store(&self) -> Store {
+        Store::new(&self.place, None)
     }
 
     fn session(&self, lock: Option<Lock>) -> FaultResult<Session> {
         let lease = lock.as_ref().map(Lock::lease);
-        let repo = connect(&self.place, self.cache.as_ref(), lease)
+        let store = Arc::new(Store::new(&self.place, lease));
+        let repo = connect_to(&store, self.cache.as_ref())
             .and_then(|repo| repo.open(&Credentials::Masterkey(self.key.clone())))
             .map_err(|error| fault::rustic(format!("opening {}", self.place), &error))?;
-        Ok(Session { repo, lock })
+        Ok(Session { repo, store, lock })
     }
 }
 
 /// The repository before a key is known.
-pub fn connect(
-    place: &Place,
-    cache: Option<&PathBuf>,
-    lease: Option<Arc<Lease>>,
-) -> RusticResult<Repository<()>> {
+pub fn connect(place: &Place, cache: Option<&PathBuf>) -> RusticResult<Repository<()>> {
+    connect_to(&Arc::new(Store::new(place, None)), cache)
+}
+
+fn connect_to(store: &Arc<Store>, cache: Option<&PathBuf>) -> RusticResult<Repository<()>> {
     let mut options = RepositoryOptions::default().no_cache(cache.is_none());
     options.cache_dir = cache.cloned();
-    let backends = RepositoryBackends::new(Arc::new(Store::new(place, lease)?), None);
+    let backends = RepositoryBackends::new(Arc::clone(store) as Arc<_>, None);
     Repository::new(&options, &backends)
 }

@@ -1,37 +1,35 @@
-//! The repository's folder as `rustic_core` sees it: rustic's local backend, with
-//! two changes. A listing that cannot be whole is an error: to overlook a snapshot
-//! would make `prune` remove its data. And nothing is written or removed once the
-//! lock is lost.
+//! The repository's files as `rustic_core` sees them. Nothing is written or removed
+//! once the lock is lost.
 
-use std::fs::{self, DirEntry};
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rustic_backend::local::LocalBackend;
 use rustic_core::{
     BytesList, ErrorKind, FileType, Id, ReadBackend, RusticError, RusticResult, WriteBackend,
 };
 
 use crate::lock::Lease;
+use crate::medium::{Medium, name_of};
 use crate::place::Place;
 
 /// See the module.
 #[derive(Debug)]
 pub struct Store {
-    inner: LocalBackend,
-    root: PathBuf,
+    medium: Arc<dyn Medium>,
+    shown: String,
     lease: Option<Arc<Lease>>,
 }
 
 impl Store {
     /// Writes only while the lease holds; without one, nothing can be written but a
     /// new repository.
-    pub fn new(place: &Place, lease: Option<Arc<Lease>>) -> RusticResult<Self> {
-        let inner = LocalBackend::new(place.path.to_string_lossy(), [])?;
-        let root = place.path.clone();
-        Ok(Self { inner, root, lease })
+    pub fn new(place: &Place, lease: Option<Arc<Lease>>) -> Self {
+        Self {
+            medium: Arc::clone(&place.medium),
+            shown: place.shown().to_owned(),
+            lease,
+        }
     }
 
     fn may_write(&self) -> RusticResult<()> {
@@ -42,103 +40,86 @@ impl Store {
             None => Ok(()),
         }
     }
-
-    fn files(&self, kind: FileType) -> io::Result<Vec<(Id, u32)>> {
-        let folder = self.root.join(kind.dirname());
-        let mut found = Vec::new();
-        for entry in fs::read_dir(&folder).map_err(|error| named(&folder, &error))? {
-            let entry = entry?;
-            if entry.file_type()?.is_dir() {
-                collect(&entry.path(), kind, &mut found)?;
-            } else {
-                found.extend(identify(&entry, kind)?);
-            }
-        }
-        Ok(found)
-    }
 }
 
-fn collect(folder: &Path, kind: FileType, found: &mut Vec<(Id, u32)>) -> io::Result<()> {
-    for entry in fs::read_dir(folder).map_err(|error| named(folder, &error))? {
-        found.extend(identify(&entry?, kind)?);
-    }
-    Ok(())
-}
-
-/// Nothing for other files, such as those that a killed writer left, and for one
-/// that was removed meanwhile.
-fn identify(entry: &DirEntry, kind: FileType) -> io::Result<Option<(Id, u32)>> {
-    let name = entry.file_name();
-    let Some(id) = Id::parse_some(&name.to_string_lossy(), kind) else {
+/// Other files, such as those that a killed writer left, are none.
+fn identified(kind: FileType, (name, size): (String, u64)) -> io::Result<Option<(Id, u32)>> {
+    let Some(id) = Id::parse_some(&name, kind) else {
         return Ok(None);
-    };
-    let size = match entry.metadata() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        metadata => metadata
-            .map_err(|error| named(&entry.path(), &error))?
-            .len(),
     };
     let size = u32::try_from(size).map_err(io::Error::other)?;
     Ok(Some((id, size)))
 }
 
-fn named(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+fn failed(what: &'static str) -> impl Fn(io::Error) -> Box<RusticError> {
+    move |error| RusticError::with_source(ErrorKind::Backend, what, error)
 }
 
 impl ReadBackend for Store {
     fn location(&self) -> String {
-        self.inner.location()
+        self.shown.clone()
     }
 
     fn list_with_size(&self, kind: FileType) -> RusticResult<Vec<(Id, u32)>> {
+        let failed = failed("Listing the repository failed.");
         if kind == FileType::Config {
-            return self.inner.list_with_size(kind);
+            let there = self.medium.exists("config").map_err(failed)?;
+            return Ok(there.then(|| (Id::default(), 0)).into_iter().collect());
         }
-        self.files(kind).map_err(|error| {
-            RusticError::with_source(ErrorKind::Backend, "Listing the repository failed.", error)
-        })
+        let listed = self.medium.list(kind.dirname()).map_err(&failed)?;
+        let found = listed
+            .into_iter()
+            .filter_map(|file| identified(kind, file).transpose());
+        found.collect::<io::Result<_>>().map_err(failed)
     }
 
     fn read_full(&self, kind: FileType, id: &Id) -> RusticResult<Bytes> {
-        self.inner.read_full(kind, id)
+        self.medium
+            .read(&name_of(kind, id))
+            .map_err(failed("Reading a file of the repository failed."))
     }
 
     fn read_partial(
         &self,
         kind: FileType,
         id: &Id,
-        cacheable: bool,
+        _cacheable: bool,
         offset: u32,
         length: u32,
     ) -> RusticResult<Bytes> {
-        self.inner.read_partial(kind, id, cacheable, offset, length)
+        self.medium
+            .read_range(&name_of(kind, id), offset.into(), length.into())
+            .map_err(failed("Reading a part of a file of the repository failed."))
     }
 
     fn warmup_path(&self, kind: FileType, id: &Id) -> String {
-        self.inner.warmup_path(kind, id)
+        name_of(kind, id)
     }
 }
 
 impl WriteBackend for Store {
     fn create(&self) -> RusticResult<()> {
-        self.inner.create()
+        Ok(())
     }
 
     fn write_bytes(
         &self,
         kind: FileType,
         id: &Id,
-        cacheable: bool,
+        _cacheable: bool,
         content: BytesList,
     ) -> RusticResult<()> {
         self.may_write()?;
-        self.inner.write_bytes(kind, id, cacheable, content)
+        self.medium
+            .write(&name_of(kind, id), content.slice())
+            .map_err(failed("Writing a file of the repository failed."))
     }
 
-    fn remove(&self, kind: FileType, id: &Id, cacheable: bool) -> RusticResult<()> {
+    fn remove(&self, kind: FileType, id: &Id, _cacheable: bool) -> RusticResult<()> {
         self.may_write()?;
-        self.inner.remove(kind, id, cacheable)
+        self.medium
+            .remove(&name_of(kind, id))
+            .map_err(failed("Removing a file of the repository failed."))
     }
 }
 
@@ -149,13 +130,15 @@ mod tests {
     use crate::lock::{self, LockFolder, Need};
     use mhost_test_support::scratch;
     use rustic_core::repofile::MasterKey;
+    use std::fs;
+    use std::path::Path;
 
     fn place(path: &Path) -> Place {
-        Place::new("x".parse().unwrap(), path.to_str().unwrap()).unwrap()
+        Place::at("x".parse().unwrap(), path.to_path_buf())
     }
 
     fn store(path: &Path) -> Store {
-        Store::new(&place(path), None).unwrap()
+        Store::new(&place(path), None)
     }
 
     #[test]
@@ -164,7 +147,7 @@ mod tests {
         let sealer = Sealer::new(&MasterKey::new());
         let folder = LockFolder::new(place(dir.path()), sealer);
         let lock = lock::acquire(folder, Need::Shared).unwrap().unwrap();
-        let store = Store::new(&place(dir.path()), Some(lock.lease())).unwrap();
+        let store = Store::new(&place(dir.path()), Some(lock.lease()));
         let (id, kind) = (Id::random(), FileType::Snapshot);
         let write = |id| store.write_bytes(kind, id, false, vec![1].into());
         write(&id).unwrap();

@@ -11,6 +11,7 @@ use mhost_model::{Fault, FaultResult};
 use rustic_core::repofile::{Node, Tree};
 use rustic_core::{IndexedTree, Repository, TreeId};
 
+use crate::backup::exclude::Excludes;
 use crate::fault;
 
 /// Deeper than any path that a system call takes.
@@ -35,29 +36,62 @@ pub enum StepKind {
     Leave(HashSet<OsString>),
 }
 
-/// Paths of a snapshot that are wanted, with what lies below them.
-#[derive(Debug, Clone, Default)]
-pub struct Wanted(Vec<PathBuf>);
+/// What of a snapshot is wanted, with what lies below it.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    /// Everything, where there is none.
+    paths: HashSet<PathBuf>,
+    /// All folders on the way to them.
+    leading: HashSet<PathBuf>,
+    all: bool,
+    exclude: Option<Excludes>,
+}
 
 impl Wanted {
-    /// Everything, where there is no path.
-    pub fn new(paths: Vec<PathBuf>) -> Self {
-        Self(paths)
+    pub fn everything() -> Self {
+        Self {
+            all: true,
+            ..Self::default()
+        }
+    }
+
+    pub fn only(paths: Vec<PathBuf>) -> Self {
+        let above = |path: &PathBuf| {
+            path.ancestors()
+                .skip(1)
+                .map(Path::to_path_buf)
+                .collect::<Vec<_>>()
+        };
+        Self {
+            leading: paths.iter().flat_map(above).collect(),
+            paths: paths.into_iter().collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Leaves out what a pattern matches.
+    pub fn but(mut self, exclude: Excludes) -> Self {
+        self.exclude = Some(exclude);
+        self
     }
 
     pub fn is_everything(&self) -> bool {
-        self.0.is_empty()
+        self.all
     }
 
     /// `Some(true)` for what is wanted, `Some(false)` for what leads there.
     fn judge(&self, path: &Path) -> Option<bool> {
-        if self.0.is_empty() || self.0.iter().any(|wanted| path.starts_with(wanted)) {
+        if self
+            .exclude
+            .as_ref()
+            .is_some_and(|exclude| exclude.matches(path))
+        {
+            return None;
+        }
+        if self.all || path.ancestors().any(|path| self.paths.contains(path)) {
             return Some(true);
         }
-        self.0
-            .iter()
-            .any(|wanted| wanted.starts_with(path))
-            .then_some(false)
+        self.leading.contains(path).then_some(false)
     }
 }
 
@@ -220,7 +254,7 @@ pub fn subtree(node: &Node, path: &Path) -> FaultResult<TreeId> {
         .ok_or_else(|| Fault::Damaged(format!("the folder {} has no tree", path.display())))
 }
 
-fn read_tree<S: IndexedTree>(repo: &Repository<S>, tree: TreeId) -> FaultResult<Tree> {
+pub fn read_tree<S: IndexedTree>(repo: &Repository<S>, tree: TreeId) -> FaultResult<Tree> {
     repo.get_tree(&tree)
         .map_err(|error| fault::rustic("reading a folder of the snapshot", &error))
 }
@@ -281,7 +315,7 @@ mod tests {
 
     #[test]
     fn what_is_wanted() {
-        let wanted = Wanted::new(vec![PathBuf::from("/a/b"), PathBuf::from("/c")]);
+        let wanted = Wanted::only(vec![PathBuf::from("/a/b"), PathBuf::from("/c")]);
         let check =
             |path: &str, expected| assert_eq!(wanted.judge(Path::new(path)), expected, "{path}");
         check("/", Some(false));
@@ -291,7 +325,11 @@ mod tests {
         check("/a/bc", None);
         check("/c", Some(true));
         check("/d", None);
-        assert_eq!(Wanted::default().judge(Path::new("/x")), Some(true));
+        assert_eq!(Wanted::everything().judge(Path::new("/x")), Some(true));
+        let exclude = Excludes::new(&["*.log".to_owned()], false).unwrap();
+        let wanted = Wanted::only(vec![PathBuf::from("/a")]).but(exclude);
+        assert_eq!(wanted.judge(Path::new("/a/x.log")), None);
+        assert_eq!(wanted.judge(Path::new("/a/x.txt")), Some(true));
     }
 
     #[test]

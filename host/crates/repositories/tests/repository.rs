@@ -49,7 +49,7 @@ fn opening_what_cannot_be_opened() {
     refused(
         far.open(&name(), PASSWORD).map(|_| ()),
         "Unsupported",
-        &["local:"],
+        &["repository `site`"],
     );
 }
 

@@ -63,7 +63,8 @@ fn what_is_right_is_left_alone() {
         RestoreSummary {
             files: 0,
             bytes: 0,
-            unchanged: 2
+            unchanged: 2,
+            kept: 0,
         }
     );
     assert_eq!(inode("sub/b"), before);

@@ -268,7 +268,7 @@ fn repository(all: &mut ExecGrants, value: &Value) -> Result<(), Wrong> {
     let (name, rest) = value.named(|name| all.repositories.contains_key(name))?;
     let (url, words) = last(&rest, "what may be done with it")?;
     let url = value.scalar(Scalar::Repository, &url)?;
-    let known = ["append", "read", "forget", "prune", "check"];
+    let known = ["append", "read", "forget", "prune", "check", "keys"];
     let grant = RepositoryGrant {
         verbs: verbs(&words, &known)?,
         password: repository_password(),

@@ -146,7 +146,7 @@ fn granted(grants: &Grants, capability: Capability) -> (usize, bool) {
         }
         Capability::Network => (grants.net.len(), true),
         Capability::Repositories => {
-            let changes = |verb: &R| matches!(verb, R::Append | R::Forget | R::Prune);
+            let changes = |verb: &R| matches!(verb, R::Append | R::Forget | R::Prune | R::Keys);
             (
                 grants.repositories.len(),
                 grants

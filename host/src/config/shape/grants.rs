@@ -113,6 +113,7 @@ static REPOSITORY_GRANT: Fixed = fixed(&[
                 ("forget", "remove snapshots"),
                 ("prune", "remove data that nothing refers to"),
                 ("check", "check structure and data"),
+                ("keys", "list, add and remove the keys of passwords"),
             ])),
             Empty::Refused,
         ),

@@ -5,8 +5,9 @@ use crate::bindings::mhost::plugin::{database, remote, repository};
 use crate::database::{Database, Info, Packed, Page, Row, Table, Transaction, Value, Verdict};
 use crate::remote::{Entry, Metadata, Remote, Writer};
 use crate::repository::{
-    BackupOptions, BackupSummary, Judged, Keep, Node, PruneSummary, Repository, RestoreOptions,
-    RestoreSummary, Snapshot, Source, Verdict as CheckVerdict,
+    BackupOptions, BackupResult, BackupRules, BackupSummary, Comparison, Difference, Found, Judged,
+    Keep, Key, Lock, Node, PruneSummary, Repository, RestoreOptions, RestoreResult, RestoreRules,
+    RestoreSummary, Share, Snapshot, Source, Verdict as CheckVerdict,
 };
 
 impl Transaction for database::Transaction {
@@ -101,6 +102,67 @@ impl Repository for repository::Handle {
 
     fn check(&self, percent: u32) -> Result<CheckVerdict> {
         repository::Handle::check(self, percent)
+    }
+
+    fn backup_with(
+        &self,
+        others: &[&dyn Repository],
+        sources: &[Source],
+        options: &BackupOptions,
+        rules: &BackupRules,
+    ) -> Result<Vec<Result<BackupResult>>> {
+        let mut handles = vec![self];
+        handles.extend(others.iter().filter_map(|other| other.handle()));
+        repository::backup_to(&handles, sources, options, rules)
+    }
+
+    fn restore_with(
+        &self,
+        snapshot: &str,
+        target: &str,
+        rules: &RestoreRules,
+    ) -> Result<RestoreResult> {
+        repository::restore_with(self, snapshot, target, rules)
+    }
+
+    fn compare(&self, snapshot: &str, target: &str, rules: &RestoreRules) -> Result<Comparison> {
+        repository::compare(self, snapshot, target, rules)
+    }
+
+    fn check_share(&self, share: Share) -> Result<CheckVerdict> {
+        repository::check_share(self, share)
+    }
+
+    fn diff(&self, before: &str, after: &str, limit: u32) -> Result<Difference> {
+        repository::diff(self, before, after, limit)
+    }
+
+    fn find(&self, patterns: &[String], snapshots: &[String], limit: u32) -> Result<Vec<Found>> {
+        repository::find(self, patterns, snapshots, limit)
+    }
+
+    fn keys(&self) -> Result<Vec<Key>> {
+        repository::keys(self)
+    }
+
+    fn add_key(&self, secret: &str) -> Result<String> {
+        repository::add_key(self, secret)
+    }
+
+    fn remove_key(&self, key: &str) -> Result<String> {
+        repository::remove_key(self, key)
+    }
+
+    fn locks(&self) -> Result<Vec<Lock>> {
+        repository::locks(self)
+    }
+
+    fn unlock(&self, all: bool) -> Result<Vec<Lock>> {
+        repository::unlock(self, all)
+    }
+
+    fn handle(&self) -> Option<&repository::Handle> {
+        Some(self)
     }
 }
 

@@ -12,6 +12,10 @@ use crate::repository::{
     BackupOptions, BackupSummary, Judged, Keep, Node, PruneSummary, Repository, RestoreOptions,
     RestoreSummary, Snapshot, Source, Verdict,
 };
+use crate::repository::{
+    BackupResult, BackupRules, Change, Comparison, Difference, Existing, FileVerdict, Found, Key,
+    Lock, RestoreResult, RestoreRules, Share,
+};
 use crate::{Error, Result};
 
 #[derive(Clone)]
@@ -27,6 +31,9 @@ pub struct FakeRepository {
     kept: RefCell<Vec<Kept>>,
     damage: Option<String>,
     unread: Vec<String>,
+    keys: RefCell<Vec<String>>,
+    locks: RefCell<Vec<Lock>>,
+    shares: RefCell<Vec<Share>>,
 }
 
 impl FakeRepository {
@@ -47,6 +54,27 @@ impl FakeRepository {
     pub fn unread(mut self, gap: &str) -> Self {
         self.unread.push(gap.to_owned());
         self
+    }
+
+    /// One that another program locks, or locked.
+    pub fn locked(self, stale: bool) -> Self {
+        let lock = Lock {
+            id: "10c4".repeat(16),
+            exclusive: true,
+            hostname: "elsewhere".to_owned(),
+            username: "ann".to_owned(),
+            pid: 7,
+            time: 0,
+            stale,
+            explanation: "a test says so".to_owned(),
+        };
+        self.locks.borrow_mut().push(lock);
+        self
+    }
+
+    /// The shares that were checked so far.
+    pub fn checked(&self) -> Vec<Share> {
+        self.shares.borrow().clone()
     }
 
     pub(super) fn opened(&self) -> Result<()> {
@@ -277,4 +305,197 @@ impl Repository for Open<'_> {
             bytes_read: u64::from(percent),
         })
     }
+
+    fn backup_with(
+        &self,
+        others: &[&dyn Repository],
+        sources: &[Source],
+        options: &BackupOptions,
+        _rules: &BackupRules,
+    ) -> Result<Vec<Result<BackupResult>>> {
+        let all = std::iter::once(self as &dyn Repository).chain(others.iter().copied());
+        let each = all.map(|one| {
+            let summary = one.backup(sources, options)?;
+            Ok(BackupResult {
+                summary,
+                made: true,
+                parent: None,
+                remarks: Vec::new(),
+            })
+        });
+        let done: Vec<Result<BackupResult>> = each.collect();
+        match &done[0] {
+            Err(error @ Error::DryRun(_)) => Err(error.clone()),
+            _ => Ok(done),
+        }
+    }
+
+    /// Knows `paths` and `existing` alone.
+    fn restore_with(
+        &self,
+        snapshot: &str,
+        target: &str,
+        rules: &RestoreRules,
+    ) -> Result<RestoreResult> {
+        let options = RestoreOptions {
+            paths: rules.paths.clone(),
+            delete: rules.delete,
+            overwrite: rules.existing == Existing::Replace,
+        };
+        let summary = self.restore(snapshot, target, &options)?;
+        Ok(RestoreResult { summary, kept: 0 })
+    }
+
+    fn compare(&self, snapshot: &str, target: &str, _rules: &RestoreRules) -> Result<Comparison> {
+        let (snapshot, folder) = snapshot.split_once(':').unwrap_or((snapshot, ""));
+        let kept = self.fake.find(snapshot)?;
+        let (mut differences, mut databases) = (Vec::new(), Vec::new());
+        for (path, content) in &kept.files {
+            let Some(below) = path.strip_prefix(folder) else {
+                continue;
+            };
+            let there = format!("{target}{below}");
+            match fs::read(self.host.path(&there)) {
+                Ok(found) if found == *content => {
+                    if content.starts_with(b"SQLite") {
+                        databases.push(there);
+                    }
+                }
+                _ => differences.push(format!("{path}: it differs")),
+            }
+        }
+        Ok(Comparison {
+            files: kept.files.len() as u64,
+            bytes: kept.snapshot.size,
+            differing: differences.len() as u64,
+            differences,
+            databases,
+        })
+    }
+
+    fn check_share(&self, share: Share) -> Result<Verdict> {
+        self.fake.shares.borrow_mut().push(share);
+        match share {
+            Share::Percent(percent) => self.check(percent),
+            Share::Part(_) => self.check(1),
+        }
+    }
+
+    fn diff(&self, before: &str, after: &str, _limit: u32) -> Result<Difference> {
+        let (before, after) = (self.fake.find(before)?.files, self.fake.find(after)?.files);
+        let added = after.keys().filter(|path| !before.contains_key(*path));
+        let changes: Vec<_> = added
+            .map(|path| Change {
+                path: path.clone(),
+                change: "added".to_owned(),
+                size_before: 0,
+                size_after: after[path].len() as u64,
+            })
+            .collect();
+        Ok(Difference {
+            omitted: 0,
+            added: changes.len() as u64,
+            removed: before
+                .keys()
+                .filter(|path| !after.contains_key(*path))
+                .count() as u64,
+            changed: 0,
+            metadata: 0,
+            bytes_added: changes.iter().map(|change| change.size_after).sum(),
+            bytes_removed: 0,
+            changes,
+        })
+    }
+
+    /// Knows the ends of names alone: `*.txt`.
+    fn find(&self, patterns: &[String], _snapshots: &[String], limit: u32) -> Result<Vec<Found>> {
+        let kept = self.fake.kept.borrow();
+        let fits = |path: &String| {
+            patterns
+                .iter()
+                .any(|pattern| path.ends_with(pattern.trim_start_matches('*')))
+        };
+        let all = kept.iter().rev().flat_map(|kept| {
+            let files = kept.files.iter().filter(|(path, _)| fits(path));
+            files.map(|(path, content)| Found {
+                snapshot: kept.snapshot.id.clone(),
+                time: kept.snapshot.time,
+                node: Node {
+                    path: path.clone(),
+                    kind: "file".to_owned(),
+                    size: content.len() as u64,
+                    modified: None,
+                },
+            })
+        });
+        Ok(all.take(limit as usize).collect())
+    }
+
+    fn keys(&self) -> Result<Vec<Key>> {
+        let keys = self.fake.keys.borrow();
+        let names = std::iter::once("first").chain(keys.iter().map(String::as_str));
+        let key = |id: &str| Key {
+            id: id.to_owned(),
+            username: "root".to_owned(),
+            hostname: "test".to_owned(),
+            created: None,
+            current: id == "first",
+        };
+        Ok(names.map(key).collect())
+    }
+
+    fn add_key(&self, secret: &str) -> Result<String> {
+        use crate::Host as _;
+        let id = format!("key-of-{}", self.host.secret(secret)?);
+        self.host.change(
+            || "add a key".to_owned(),
+            || {
+                self.fake.keys.borrow_mut().push(id.clone());
+                Ok(id)
+            },
+        )
+    }
+
+    fn remove_key(&self, key: &str) -> Result<String> {
+        self.host.change(
+            || "remove a key".to_owned(),
+            || {
+                self.fake.keys.borrow_mut().retain(|known| known != key);
+                Ok(key.to_owned())
+            },
+        )
+    }
+
+    fn locks(&self) -> Result<Vec<Lock>> {
+        Ok(self.fake.locks.borrow().clone())
+    }
+
+    fn unlock(&self, all: bool) -> Result<Vec<Lock>> {
+        let remove = |lock: &Lock| all || lock.stale;
+        self.host.change(
+            || "remove locks".to_owned(),
+            || {
+                let mut locks = self.fake.locks.borrow_mut();
+                let removed = locks.iter().filter(|lock| remove(lock)).cloned().collect();
+                locks.retain(|lock| !remove(lock));
+                Ok(removed)
+            },
+        )
+    }
+}
+
+/// A file is sound unless the word `broken` stands in it.
+pub(super) fn verify_file(host: &NativeHost, path: &str) -> Result<FileVerdict> {
+    let content = fs::read(host.path(path))
+        .map_err(|error| Error::from_io(&format!("read `{path}`"), &error))?;
+    let sound = !content.windows(6).any(|word| word == b"broken");
+    Ok(FileVerdict {
+        engine: content.starts_with(b"SQLite").then(|| "sqlite".to_owned()),
+        sound,
+        findings: if sound {
+            Vec::new()
+        } else {
+            vec!["it is broken".to_owned()]
+        },
+    })
 }

@@ -36,7 +36,7 @@ impl Progress {
         }
     }
 
-    fn update(&self, state: ProgressState, now: Moment) {
+    pub(crate) fn update(&self, state: ProgressState, now: Moment) {
         let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
         if pace
             .sent

@@ -11,16 +11,21 @@ use tempfile::TempDir;
 use wasmtime::component::{Linker, Resource};
 
 use crate::beneath::{self, GuestPath, Pinned};
+use crate::bindings::mhost::plugin::faults;
 use crate::bindings::mhost::plugin::repository::{
-    self, BackupOptions, BackupSummary, Host, HostHandle, Judged, Keep, Node, PruneSummary,
-    RestoreOptions, RestoreSummary, Snapshot, Source, Verdict,
+    self, BackupOptions, BackupResult, BackupRules, BackupSummary, Comparison, Difference,
+    FileVerdict, Found, Host, HostHandle, Judged, Keep, Key, Lock, Node, PruneSummary,
+    RestoreOptions, RestoreResult, RestoreRules, RestoreSummary, Share, Snapshot, Source, Verdict,
 };
 use crate::capabilities::{database, secrets};
 use crate::permits::{Permit, RepositoryUse};
 use crate::refusal::Answer;
 use crate::state::{Call, Calls, RunState, Shared, enter};
 
+mod extended;
 mod shapes;
+
+use extended::Watcher;
 
 /// The most nodes of one listing.
 const NODES: u32 = 100_000;
@@ -50,6 +55,88 @@ impl Host for Call<'_> {
         let repository = self.shared.repositories.create(&permit.name, &password)?;
         permit.used();
         Ok(self.table.push(Handle { name, repository })?)
+    }
+
+    async fn backup_to(
+        &mut self,
+        repositories: Vec<Resource<Handle>>,
+        sources: Vec<Source>,
+        options: BackupOptions,
+        rules: BackupRules,
+    ) -> Answer<Vec<Result<BackupResult, faults::Error>>> {
+        self.back_up_to(&repositories, &sources, options, rules)
+    }
+
+    async fn restore_with(
+        &mut self,
+        repository: Resource<Handle>,
+        snapshot: String,
+        target: String,
+        rules: RestoreRules,
+    ) -> Answer<RestoreResult> {
+        self.restore_by(&repository, &snapshot, &target, rules)
+    }
+
+    async fn compare(
+        &mut self,
+        repository: Resource<Handle>,
+        snapshot: String,
+        target: String,
+        rules: RestoreRules,
+    ) -> Answer<Comparison> {
+        self.compare_with(&repository, &snapshot, &target, rules)
+    }
+
+    async fn check_share(&mut self, repository: Resource<Handle>, share: Share) -> Answer<Verdict> {
+        self.check_a_share(&repository, share)
+    }
+
+    async fn diff(
+        &mut self,
+        repository: Resource<Handle>,
+        before: String,
+        after: String,
+        limit: u32,
+    ) -> Answer<Difference> {
+        self.differences(&repository, &before, &after, limit)
+    }
+
+    async fn find(
+        &mut self,
+        repository: Resource<Handle>,
+        patterns: Vec<String>,
+        snapshots: Vec<String>,
+        limit: u32,
+    ) -> Answer<Vec<Found>> {
+        self.search(&repository, &patterns, &snapshots, limit)
+    }
+
+    async fn keys(&mut self, repository: Resource<Handle>) -> Answer<Vec<Key>> {
+        self.all_keys(&repository)
+    }
+
+    async fn add_key(&mut self, repository: Resource<Handle>, secret: String) -> Answer<String> {
+        self.new_key(&repository, &secret)
+    }
+
+    async fn remove_key(&mut self, repository: Resource<Handle>, key: String) -> Answer<String> {
+        self.drop_key(&repository, &key)
+    }
+
+    async fn locks(&mut self, repository: Resource<Handle>) -> Answer<Vec<Lock>> {
+        self.all_locks(&repository)
+    }
+
+    async fn unlock(&mut self, repository: Resource<Handle>, all: bool) -> Answer<Vec<Lock>> {
+        self.remove_locks(&repository, all)
+    }
+
+    async fn verify_file(&mut self, path: String) -> Answer<FileVerdict> {
+        self.verify_a_file(&path)
+    }
+
+    async fn stands_at(&mut self, source: Source) -> Answer<String> {
+        self.place_of(&source)
     }
 }
 
@@ -98,7 +185,11 @@ impl HostHandle for Call<'_> {
         let held = held?;
         let sources: Vec<port::Source> = held.iter().map(|held| held.source.clone()).collect();
         let now = shared.clock.now();
-        let summary = repository.backup(&sources, &shapes::backup_options(options), now)?;
+        let (options, watcher) = (
+            shapes::backup_options(options),
+            Watcher(Arc::clone(&shared)),
+        );
+        let summary = repository.backup_watched(&sources, &options, now, &watcher)?;
         shared.meter.read(summary.bytes_processed);
         shared.meter.wrote(summary.bytes_added);
         permit.used();
@@ -117,8 +208,11 @@ impl HostHandle for Call<'_> {
         let place = beneath::locate(&shared, &target, Access::ReadWrite, "restore")?;
         let pinned = place.pinned("restore")?;
         shared.budget.room(0, place.directory("restore")?)?;
-        let summary =
-            repository.restore(&snapshot, &pinned.path, &shapes::restore_options(options))?;
+        let (options, watcher) = (
+            shapes::restore_options(options),
+            Watcher(Arc::clone(&shared)),
+        );
+        let summary = repository.restore_watched(&snapshot, &pinned.path, &options, &watcher)?;
         shared.meter.wrote(summary.bytes);
         shared.meter.changed(summary.files);
         permit.used();

@@ -65,6 +65,7 @@ pub fn repository_verb(verb: RepositoryVerb) -> &'static str {
         RepositoryVerb::Forget => "forget",
         RepositoryVerb::Prune => "prune",
         RepositoryVerb::Check => "check",
+        RepositoryVerb::Keys => "keys",
     }
 }
 

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{FaultResult, Name};
+use crate::resource::Engine;
+use crate::{Fault, FaultResult, Name};
 
 /// A value of a row.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,6 +65,12 @@ pub trait Databases: Send + Sync {
     /// Where it lies on this machine, absolute: a backup keeps it under this path.
     fn path(&self, name: &Name) -> FaultResult<PathBuf> {
         Ok(Path::new("/databases").join(name.as_str()))
+    }
+    /// Verifies a file that is no managed database, such as a restored copy.
+    fn verify_file(&self, _engine: Engine, _path: &Path) -> FaultResult<Verdict> {
+        Err(Fault::Unsupported(
+            "this driver cannot verify files".to_owned(),
+        ))
     }
 }
 

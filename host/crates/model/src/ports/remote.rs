@@ -1,6 +1,6 @@
 //! Named remote storage; shapes and units are those of `wit/remote.wit`.
 
-use crate::{FaultResult, Instant, Name};
+use crate::{Fault, FaultResult, Instant, Name};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Metadata {
@@ -19,7 +19,17 @@ pub struct Entry {
 /// Opens remotes by the name they have in the configuration.
 pub trait Remotes: Send + Sync {
     fn open(&self, name: &Name) -> FaultResult<Box<dyn Remote>>;
+    /// A remote by its URL, for the host's own use.
+    fn open_url(&self, _url: &str) -> FaultResult<Box<dyn Remote>> {
+        Err(Fault::Unsupported(
+            "this driver opens remotes by name alone".to_owned(),
+        ))
+    }
 }
+
+/// Entries of one page, and bytes of one read, of which longer answers are made.
+const PAGE: u32 = 1000;
+const PART: u32 = 256 << 10;
 
 /// One remote.
 pub trait Remote: Send + Sync {
@@ -36,6 +46,40 @@ pub trait Remote: Send + Sync {
     fn rename(&self, source: &str, target: &str) -> FaultResult<()>;
     fn delete(&self, path: &str) -> FaultResult<()>;
     fn create_directory(&self, path: &str) -> FaultResult<()>;
+
+    /// Everything below a folder, however much it is.
+    fn list_all(&self, path: &str) -> FaultResult<Vec<Entry>> {
+        let mut all: Vec<Entry> = Vec::new();
+        loop {
+            let after = all.last().map(|entry| entry.path.clone());
+            let page = self.list(path, true, after.as_deref(), PAGE)?;
+            let last = page.len() < PAGE as usize;
+            all.extend(page);
+            if last {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// A part of a file, fewer bytes at its end.
+    fn read_range(&self, path: &str, offset: u64, length: u64) -> FaultResult<Vec<u8>> {
+        let mut all = Vec::new();
+        while (all.len() as u64) < length {
+            let left = length - all.len() as u64;
+            let part = u32::try_from(left).unwrap_or(PART).min(PART);
+            let read = self.read(path, offset + all.len() as u64, part)?;
+            if read.is_empty() {
+                break;
+            }
+            all.extend(read);
+        }
+        Ok(all)
+    }
+
+    /// A whole file.
+    fn read_all(&self, path: &str) -> FaultResult<Vec<u8>> {
+        self.read_range(path, 0, u64::MAX)
+    }
 }
 
 /// A file being written; dropping it unfinished leaves the old one.

@@ -1,10 +1,11 @@
 //! Backup repositories; shapes and units are those of `wit/repository.wit`.
 
+use std::any::Any;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{FaultResult, Instant, Name};
+use crate::{Fault, FaultResult, Instant, Name};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
@@ -32,13 +33,40 @@ pub struct BackupOptions {
     pub tags: Vec<String>,
     pub hostname: Option<String>,
     pub exclude: Vec<String>,
+    /// As `exclude`, where small and capital letters are the same.
+    pub iexclude: Vec<String>,
+    /// `NAME` or `NAME:BEGINNING` of a file that marks a folder as left out.
+    pub exclude_if_present: Vec<String>,
+    /// Leave out what lies in folders with a `CACHEDIR.TAG`.
+    pub exclude_caches: bool,
+    /// Bytes.
+    pub exclude_larger_than: Option<u64>,
     pub one_file_system: bool,
     pub parent: Option<String>,
+    /// Read everything again, whatever an earlier snapshot says.
+    pub force: bool,
+    pub ignore_inode: bool,
+    pub ignore_ctime: bool,
+    /// No snapshot where it would be the same as its parent.
+    pub skip_if_unchanged: bool,
+    /// File storages of ZODB that must fit their blobs.
+    pub storages: Vec<StoragePair>,
+}
+
+/// A `Data.fs` and its folder of blobs, as they stand in the snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoragePair {
+    pub file: PathBuf,
+    pub blobs: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupSummary {
+    /// The new one, or the parent where nothing changed and none was wanted.
     pub snapshot: Snapshot,
+    /// Whether the snapshot is new.
+    pub made: bool,
+    pub parent: Option<String>,
     pub files_new: u64,
     pub files_changed: u64,
     pub files_unmodified: u64,
@@ -47,6 +75,117 @@ pub struct BackupSummary {
     /// What is missing from the snapshot because it could not be read, each with
     /// the reason.
     pub unread: Vec<String>,
+    /// What is worth knowing about what is in it.
+    pub remarks: Vec<String>,
+}
+
+/// A password's key of a repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyInfo {
+    pub id: String,
+    pub username: String,
+    pub hostname: String,
+    pub created: Option<Instant>,
+    /// Whether it is the one that opened the repository.
+    pub current: bool,
+}
+
+/// A lock that some program holds or left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockInfo {
+    pub id: String,
+    pub exclusive: bool,
+    pub hostname: String,
+    pub username: String,
+    pub pid: i32,
+    /// When it was renewed last.
+    pub time: Instant,
+    /// Whether its holder is gone.
+    pub stale: bool,
+    /// What that is known from, or why it counts.
+    pub explanation: String,
+}
+
+/// How a part of a repository's data is chosen for a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Share {
+    /// Packs by chance, of so many percent of the bytes.
+    Percent(u32),
+    /// The packs of one of so many parts, which together are all: `part` from 1.
+    Part { part: u32, of: u32 },
+}
+
+/// What became of something between two snapshots.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    pub path: String,
+    /// `added`, `removed`, `changed` (content), `metadata`, `kind`.
+    pub change: String,
+    pub size_before: u64,
+    pub size_after: u64,
+}
+
+/// Changes, and how many of each.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Difference {
+    pub changes: Vec<Change>,
+    /// Changes that are not listed.
+    pub omitted: u64,
+    pub added: u64,
+    pub removed: u64,
+    pub changed: u64,
+    pub metadata: u64,
+    pub bytes_added: u64,
+    pub bytes_removed: u64,
+}
+
+/// Something that a search found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    pub snapshot: String,
+    pub time: Instant,
+    pub node: Node,
+}
+
+/// How a folder compares with a snapshot.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Comparison {
+    pub files: u64,
+    pub bytes: u64,
+    /// What differs, one a line, at most 1,000.
+    pub differences: Vec<String>,
+    /// How many there are.
+    pub differing: u64,
+    /// Files that look like databases, by their beginnings.
+    pub databases: Vec<String>,
+}
+
+/// How far something long is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stage {
+    pub doing: &'static str,
+    pub files: u64,
+    pub files_total: Option<u64>,
+    pub bytes: u64,
+    pub bytes_total: Option<u64>,
+}
+
+/// Sees how far something is, and can ask for its end.
+pub trait Watch: Send + Sync {
+    fn at(&self, stage: &Stage);
+    fn cancelled(&self) -> bool;
+}
+
+/// Nobody looks.
+#[derive(Debug, Clone, Copy)]
+pub struct Unwatched;
+
+impl Watch for Unwatched {
+    fn at(&self, _stage: &Stage) {}
+
+    fn cancelled(&self) -> bool {
+        false
+    }
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -54,6 +193,15 @@ pub struct RestoreOptions {
     pub paths: Vec<String>,
     pub delete: bool,
     pub overwrite: bool,
+    /// Patterns as for a backup; only files that one of them matches, where there is
+    /// any.
+    pub include: Vec<String>,
+    /// What one of them matches is not restored, and not deleted.
+    pub exclude: Vec<String>,
+    /// What exists and is newer than in the snapshot stays.
+    pub keep_newer: bool,
+    /// What exists stays, whatever it is.
+    pub keep_existing: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +209,8 @@ pub struct RestoreSummary {
     pub files: u64,
     pub bytes: u64,
     pub unchanged: u64,
+    /// Files that exist, differ, and were left alone as asked.
+    pub kept: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +258,36 @@ pub struct Verdict {
 pub trait Repositories: Send + Sync {
     fn open(&self, name: &Name, password: &str) -> FaultResult<Box<dyn Repository>>;
     fn create(&self, name: &Name, password: &str) -> FaultResult<Box<dyn Repository>>;
+    /// A snapshot in each of several repositories, from one reading of the sources
+    /// where the driver can: an answer for each.
+    fn backup_all(
+        &self,
+        repositories: &[&dyn Repository],
+        sources: &[Source],
+        options: &BackupOptions,
+        now: Instant,
+        watch: &dyn Watch,
+    ) -> FaultResult<Vec<FaultResult<BackupSummary>>> {
+        let each = repositories
+            .iter()
+            .map(|repository| repository.backup_watched(sources, options, now, watch));
+        Ok(each.collect())
+    }
+    /// Follows the transactions of a file.
+    fn look_at_storage(&self, _file: &Path) -> FaultResult<StorageState> {
+        unsupported()
+    }
+}
+
+/// What a look at a file says that may be a file storage of ZODB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StorageState {
+    /// It is none.
+    No,
+    /// All its transactions are complete.
+    Sound,
+    /// What begins at this position is incomplete or damaged.
+    Broken(u64),
 }
 
 /// One open repository.
@@ -121,6 +301,19 @@ pub trait Repository: Send + Sync {
         options: &BackupOptions,
         now: Instant,
     ) -> FaultResult<BackupSummary>;
+    fn backup_watched(
+        &self,
+        sources: &[Source],
+        options: &BackupOptions,
+        now: Instant,
+        _watch: &dyn Watch,
+    ) -> FaultResult<BackupSummary> {
+        self.backup(sources, options, now)
+    }
+    /// The driver's own type, for what it does with several at once.
+    fn as_any(&self) -> Option<&dyn Any> {
+        None
+    }
     /// `snapshot` may end with `:/PATH`, which puts that folder directly at the target.
     fn restore(
         &self,
@@ -132,4 +325,68 @@ pub trait Repository: Send + Sync {
     fn forget(&self, policy: &Keep, apply: bool, now: Instant) -> FaultResult<Vec<Judged>>;
     fn prune(&self) -> FaultResult<PruneSummary>;
     fn check(&self, percent: u32) -> FaultResult<Verdict>;
+    /// Part of the data, or a share by chance.
+    fn check_share(&self, share: Share, _watch: &dyn Watch) -> FaultResult<Verdict> {
+        match share {
+            Share::Percent(percent) => self.check(percent),
+            Share::Part { .. } => unsupported(),
+        }
+    }
+    fn restore_watched(
+        &self,
+        snapshot: &str,
+        target: &Path,
+        options: &RestoreOptions,
+        _watch: &dyn Watch,
+    ) -> FaultResult<RestoreSummary> {
+        self.restore(snapshot, target, options)
+    }
+    /// Reads everything below `target` that the snapshot holds; changes nothing.
+    fn compare(
+        &self,
+        _snapshot: &str,
+        _target: &Path,
+        _options: &RestoreOptions,
+        _watch: &dyn Watch,
+    ) -> FaultResult<Comparison> {
+        unsupported()
+    }
+    /// At most `limit` changes are listed; all are counted.
+    fn diff(&self, _before: &str, _after: &str, _limit: u32) -> FaultResult<Difference> {
+        unsupported()
+    }
+    /// What patterns match in the snapshots of these ids, or in all; newest snapshots
+    /// first, at most `limit`.
+    fn find(
+        &self,
+        _patterns: &[String],
+        _snapshots: &[String],
+        _limit: u32,
+    ) -> FaultResult<Vec<Found>> {
+        unsupported()
+    }
+    fn keys(&self) -> FaultResult<Vec<KeyInfo>> {
+        unsupported()
+    }
+    /// The new key's id.
+    fn add_key(&self, _password: &str, _now: Instant) -> FaultResult<String> {
+        unsupported()
+    }
+    /// By its id or the start of it; its id.
+    fn remove_key(&self, _key: &str) -> FaultResult<String> {
+        unsupported()
+    }
+    fn locks(&self) -> FaultResult<Vec<LockInfo>> {
+        unsupported()
+    }
+    /// Removes the stale ones, or all; what was removed.
+    fn unlock(&self, _all: bool) -> FaultResult<Vec<LockInfo>> {
+        unsupported()
+    }
+}
+
+fn unsupported<T>() -> FaultResult<T> {
+    Err(Fault::Unsupported(
+        "this driver of repositories cannot do that".to_owned(),
+    ))
 }

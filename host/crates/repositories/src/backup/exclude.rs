@@ -11,21 +11,28 @@ use std::path::Path;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use mhost_model::{Fault, FaultResult};
 
-/// All patterns of a backup.
+/// Patterns, in their order.
 #[derive(Debug)]
 pub struct Excludes {
     set: GlobSet,
+    blind: bool,
     /// For each pattern, whether it excludes or takes back.
     excludes: Vec<bool>,
 }
 
 impl Excludes {
-    pub fn new(patterns: &[String]) -> FaultResult<Self> {
+    /// `blind` takes small and capital letters for the same.
+    pub fn new(patterns: &[String], blind: bool) -> FaultResult<Self> {
         let mut set = GlobSetBuilder::new();
         let mut excludes = Vec::new();
         for pattern in patterns {
             let invalid = |why: &dyn std::fmt::Display| {
                 Fault::Invalid(format!("the exclude pattern `{pattern}` is wrong: {why}"))
+            };
+            let pattern = if blind {
+                pattern.to_lowercase()
+            } else {
+                pattern.clone()
             };
             let (text, excluding) = match pattern.strip_prefix('!') {
                 Some(rest) => (rest, false),
@@ -43,7 +50,11 @@ impl Excludes {
         let set = set.build().map_err(|error| {
             Fault::Invalid(format!("the exclude patterns are too large: {error}"))
         })?;
-        Ok(Self { set, excludes })
+        Ok(Self {
+            set,
+            blind,
+            excludes,
+        })
     }
 
     /// Whether this path is left out; its parents have been asked before.
@@ -51,7 +62,11 @@ impl Excludes {
         if self.excludes.is_empty() {
             return false;
         }
-        let last = self.set.matches(path).into_iter().max();
+        let matching = match self.blind {
+            true => self.set.matches(path.to_string_lossy().to_lowercase()),
+            false => self.set.matches(path),
+        };
+        let last = matching.into_iter().max();
         last.is_some_and(|last| self.excludes[last])
     }
 }
@@ -121,7 +136,7 @@ mod tests {
 
     fn check(patterns: &[&str], path: &str, expected: bool) {
         let patterns: Vec<_> = patterns.iter().map(ToString::to_string).collect();
-        let excludes = Excludes::new(&patterns).unwrap();
+        let excludes = Excludes::new(&patterns, false).unwrap();
         assert_eq!(
             excludes.matches(Path::new(path)),
             expected,
@@ -159,11 +174,20 @@ mod tests {
     }
 
     #[test]
+    fn letters_may_not_matter() {
+        let excludes = Excludes::new(&["*.LOG".to_owned(), "Übung".to_owned()], true).unwrap();
+        assert!(excludes.matches(Path::new("/var/a.log")));
+        assert!(excludes.matches(Path::new("/var/A.Log")));
+        assert!(excludes.matches(Path::new("/übUNG")));
+        assert!(!excludes.matches(Path::new("/var/a.logs")));
+    }
+
+    #[test]
     fn wrong_patterns_are_named() {
         for wrong in [
             "", "/", "!", "a[", "a[]", "a[^]", "[!a]", "[\\]]", "a\\", "a/../b", "[z-a]",
         ] {
-            let Err(Fault::Invalid(text)) = Excludes::new(&[wrong.to_owned()]) else {
+            let Err(Fault::Invalid(text)) = Excludes::new(&[wrong.to_owned()], false) else {
                 panic!("{wrong}")
             };
             assert!(text.contains(&format!("`{wrong}`")), "{text}");
@@ -173,7 +197,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_pattern_panics(pattern: String, path: String) {
-            if let Ok(excludes) = Excludes::new(&[pattern]) {
+            if let Ok(excludes) = Excludes::new(&[pattern], false) {
                 excludes.matches(Path::new(&path));
             }
         }
@@ -181,7 +205,7 @@ mod tests {
         #[test]
         fn a_quoted_name_matches_itself_alone(name in "[a-z*?{}!^-]{1,8}", other in "[a-z*?{}!^-]{1,8}") {
             let quoted: String = name.chars().flat_map(|char| ['\\', char]).collect();
-            let excludes = Excludes::new(&[format!("/{quoted}")]).unwrap();
+            let excludes = Excludes::new(&[format!("/{quoted}")], false).unwrap();
             let matches = |name: &str| excludes.matches(&Path::new("/").join(name));
             proptest::prop_assert!(matches(&name));
             proptest::prop_assert_eq!(matches(&other), name == other);

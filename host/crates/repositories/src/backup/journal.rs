@@ -2,8 +2,7 @@
 
 use std::fmt::Display;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// So many lines are told; of more, only how many.
 const LINES: usize = 1000;
@@ -12,8 +11,7 @@ const LINES: usize = 1000;
 #[derive(Debug, Default)]
 pub struct Journal {
     lines: Mutex<Lines>,
-    found: AtomicU64,
-    given_up: AtomicU64,
+    remarks: Mutex<Lines>,
 }
 
 #[derive(Debug, Default)]
@@ -23,60 +21,53 @@ struct Lines {
 }
 
 impl Journal {
-    /// The walk has handed out something that is no folder.
-    pub fn found(&self) {
-        self.found.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// What was handed out is not stored; a reason to tell stands in [`unread`](Self::note).
-    pub fn given_up(&self) {
-        self.given_up.fetch_add(1, Ordering::Relaxed);
-    }
-
     /// Something is missing from the snapshot.
     pub fn note(&self, path: &Path, error: impl Display) {
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        if lines.first.len() < LINES {
-            lines.first.push(format!("{}: {error}", path.display()));
+        locked(&self.lines).push(path, error);
+    }
+
+    /// Something worth knowing about what is in the snapshot.
+    pub fn remark(&self, path: &Path, what: impl Display) {
+        locked(&self.remarks).push(path, what);
+    }
+
+    pub fn unread(&self) -> Vec<String> {
+        locked(&self.lines).told()
+    }
+
+    pub fn remarks(&self) -> Vec<String> {
+        locked(&self.remarks).told()
+    }
+}
+
+fn locked(lines: &Mutex<Lines>) -> MutexGuard<'_, Lines> {
+    lines.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Lines {
+    fn push(&mut self, path: &Path, what: impl Display) {
+        if self.first.len() < LINES {
+            self.first.push(format!("{}: {what}", path.display()));
         } else {
-            lines.more += 1;
+            self.more += 1;
         }
     }
 
     /// Sorted, since several threads wrote.
-    pub fn unread(&self) -> Vec<String> {
-        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut all = lines.first.clone();
+    fn told(&self) -> Vec<String> {
+        let mut all = self.first.clone();
         all.sort_unstable();
-        if lines.more > 0 {
+        if self.more > 0 {
             all.pop();
-            all.push(format!("and {} more", lines.more + 1));
+            all.push(format!("and {} more", self.more + 1));
         }
         all
-    }
-
-    /// How many of the found files are neither stored nor given up.
-    pub fn unexplained(&self, stored: u64) -> Option<u64> {
-        let found = self.found.load(Ordering::Relaxed);
-        let explained = stored + self.given_up.load(Ordering::Relaxed);
-        found.checked_sub(explained).filter(|lost| *lost > 0)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn accounts() {
-        let journal = Journal::default();
-        for _ in 0..5 {
-            journal.found();
-        }
-        journal.given_up();
-        assert_eq!(journal.unexplained(4), None);
-        assert_eq!(journal.unexplained(2), Some(2));
-    }
 
     #[test]
     fn many_lines_are_cut() {

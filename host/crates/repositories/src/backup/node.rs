@@ -21,6 +21,20 @@ pub fn describe(name: &OsStr, stat: &Stat, spot: &Spot) -> io::Result<Node> {
     Ok(Node::new_node(name, node_type(stat, spot)?, meta))
 }
 
+/// For a first look: whether it is a folder, and the size.
+pub fn sketch(name: &OsStr, stat: &Stat) -> Node {
+    let kind = if stat.is_dir() {
+        NodeType::Dir
+    } else {
+        NodeType::File
+    };
+    let meta = Metadata {
+        size: if stat.is_file() { stat.len() } else { 0 },
+        ..Metadata::default()
+    };
+    Node::new_node(name, kind, meta)
+}
+
 /// A folder that is only there because sources stand below it: as the machine has
 /// it at this path, or plain.
 pub fn ancestor(name: &OsStr, path: &std::path::Path) -> Node {

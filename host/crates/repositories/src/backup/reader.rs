@@ -1,16 +1,13 @@
-//! Reading a file's content when its turn comes, perhaps on another thread and a
-//! while after the walk saw it.
+//! Opening a file when its turn comes, on another thread and a while after the walk
+//! saw it.
 
 use std::fs::{File, Metadata};
-use std::io::{self, Read, Take};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use rustic_core::{ErrorKind, ReadSourceOpen, RusticError, RusticResult};
-
-use super::journal::Journal;
 use super::spot::Spot;
+use crate::filestorage::{self, Storage};
 
 /// A file to be read.
 #[derive(Debug)]
@@ -20,60 +17,50 @@ pub struct Content {
     pub path: PathBuf,
     /// As the walk saw it.
     pub seen: Metadata,
-    pub journal: Arc<Journal>,
+    /// Of a ZODB file storage, where it was complete.
+    pub storage: Option<u64>,
 }
 
-/// The bytes of a file.
+/// An open file, and what of it belongs into the snapshot.
 #[derive(Debug)]
 pub struct Body {
-    inner: Take<File>,
-    path: PathBuf,
-    journal: Arc<Journal>,
-}
-
-impl ReadSourceOpen for Content {
-    type Reader = Body;
-
-    fn open(self) -> RusticResult<Body> {
-        self.body().map_err(|error| {
-            self.journal.given_up();
-            // What is gone is no gap in the snapshot.
-            if error.kind() != io::ErrorKind::NotFound {
-                self.journal.note(&self.path, &error);
-            }
-            RusticError::with_source(ErrorKind::InputOutput, "Opening a file failed.", error)
-        })
-    }
+    pub file: File,
+    /// Bytes from its beginning, if there are as many.
+    pub limit: u64,
+    /// Whether it has holes.
+    pub sparse: bool,
 }
 
 impl Content {
     /// Of a file that grew meanwhile, the part that was there: it fits the size in
     /// the snapshot. Of one that another took the place of, that other as a whole.
-    fn body(&self) -> io::Result<Body> {
+    pub fn open(&self) -> io::Result<Body> {
         let file = self.spot.file()?;
         let now = file.metadata()?;
         if !now.is_file() {
             return Err(io::Error::other("it is no longer a file"));
         }
         let same = (now.dev(), now.ino()) == (self.seen.dev(), self.seen.ino());
-        let limit = if same { self.seen.len() } else { u64::MAX };
+        let limit = match (same, self.storage) {
+            (true, Some(end)) => end,
+            (true, None) => self.seen.len(),
+            (false, Some(_)) => complete(&file, now.len())?,
+            (false, None) => u64::MAX,
+        };
         Ok(Body {
-            inner: file.take(limit),
-            path: self.path.clone(),
-            journal: Arc::clone(&self.journal),
+            file,
+            limit,
+            sparse: now.blocks() * 512 < now.len(),
         })
     }
 }
 
-impl Read for Body {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.inner.read(buffer).inspect_err(|error| {
-            if error.kind() != io::ErrorKind::Interrupted {
-                self.journal.given_up();
-                self.journal.note(&self.path, error);
-            }
-        })
-    }
+/// Of a storage that took another's place, as when it was packed.
+fn complete(file: &File, length: u64) -> io::Result<u64> {
+    Ok(match filestorage::look(file, length)? {
+        Some(Storage::Complete { end, .. }) => end,
+        Some(Storage::Broken { .. }) | None => u64::MAX,
+    })
 }
 
 #[cfg(test)]
@@ -81,20 +68,25 @@ mod tests {
     use super::*;
     use mhost_test_support::scratch;
     use std::fs;
+    use std::io::Read;
 
-    fn content(path: &std::path::Path, journal: &Arc<Journal>) -> Content {
+    fn content(path: &std::path::Path) -> Content {
         let spot = Spot::find(path).unwrap();
         Content {
             seen: spot.metadata().unwrap(),
             spot,
             path: PathBuf::from("/stand"),
-            journal: Arc::clone(journal),
+            storage: None,
         }
     }
 
-    fn read(content: Content) -> String {
+    fn read(content: &Content) -> String {
         let mut text = String::new();
-        content.open().unwrap().read_to_string(&mut text).unwrap();
+        let body = content.open().unwrap();
+        body.file
+            .take(body.limit)
+            .read_to_string(&mut text)
+            .unwrap();
         text
     }
 
@@ -102,12 +94,11 @@ mod tests {
     fn a_file_that_changes_meanwhile() {
         let dir = scratch("reader");
         let path = dir.path().join("file");
-        let journal = Arc::new(Journal::default());
         let check = |change: &dyn Fn(), expected: &str| {
             fs::write(&path, "1234").unwrap();
-            let content = content(&path, &journal);
+            let content = content(&path);
             change();
-            assert_eq!(read(content), expected);
+            assert_eq!(read(&content), expected);
         };
         check(&|| (), "1234");
         check(&|| fs::write(&path, "123456").unwrap(), "1234");
@@ -118,40 +109,17 @@ mod tests {
             fs::rename(&other, &path).unwrap();
         };
         check(&replace, "other content");
-        assert!(journal.unread().is_empty());
-    }
-
-    /// A folder can be opened like a file, but not be read.
-    #[test]
-    fn a_failing_read_is_told() {
-        let journal = Arc::new(Journal::default());
-        let mut body = Body {
-            inner: File::open("/").unwrap().take(10),
-            path: PathBuf::from("/stand"),
-            journal: Arc::clone(&journal),
-        };
-        journal.found();
-        assert!(body.read(&mut [0; 10]).is_err());
-        assert!(journal.unread()[0].starts_with("/stand: "));
-        assert_eq!(journal.unexplained(0), None);
     }
 
     #[test]
-    fn gone_is_silent_and_another_kind_is_told() {
+    fn gone_and_another_kind_are_errors() {
         let dir = scratch("reader");
         let path = dir.path().join("file");
-        let journal = Arc::new(Journal::default());
-        for told in [false, true] {
-            fs::write(&path, "").unwrap();
-            let content = content(&path, &journal);
-            fs::remove_file(&path).unwrap();
-            if told {
-                std::os::unix::fs::symlink("/etc/passwd", &path).unwrap();
-            }
-            journal.found();
-            assert!(content.open().is_err());
-            assert_eq!(journal.unread().len(), usize::from(told));
-            assert_eq!(journal.unexplained(0), None);
-        }
+        fs::write(&path, "").unwrap();
+        let content = content(&path);
+        fs::remove_file(&path).unwrap();
+        assert_eq!(content.open().unwrap_err().kind(), io::ErrorKind::NotFound);
+        std::os::unix::fs::symlink("/etc/passwd", &path).unwrap();
+        assert!(content.open().is_err());
     }
 }

@@ -10,14 +10,14 @@ use std::sync::Arc;
 use std::vec;
 
 use rustic_core::repofile::Node;
-use rustic_core::{ReadSource, ReadSourceEntry, RusticResult};
 
-use super::exclude::Excludes;
 use super::journal::Journal;
 use super::mounts::Mount;
 use super::node;
 use super::reader::Content;
+use super::rules::Rules;
 use super::spot::Spot;
+use super::storages::Storages;
 use crate::folder::Folder;
 
 /// What is walked, and how.
@@ -25,44 +25,18 @@ use crate::folder::Folder;
 pub struct Plan {
     pub mounts: Arc<Mount>,
     /// A source itself is never excluded: it was asked for by name.
-    pub excludes: Excludes,
+    pub rules: Rules,
     /// Other file systems appear as empty folders.
     pub one_file_system: bool,
 }
 
-/// The sources as `rustic_core` takes them.
+/// Something that the walk found.
 #[derive(Debug)]
-pub struct Sources {
-    plan: Arc<Plan>,
-    journal: Arc<Journal>,
-}
-
-impl Sources {
-    pub fn new(plan: Arc<Plan>, journal: Arc<Journal>) -> Self {
-        Self { plan, journal }
-    }
-}
-
-impl ReadSource for Sources {
-    type Open = Content;
-    type Iter = Walk;
-
-    fn size(&self) -> RusticResult<Option<u64>> {
-        Ok(None)
-    }
-
-    fn entries(&self) -> Walk {
-        let mut walk = Walk {
-            plan: Arc::clone(&self.plan),
-            journal: Arc::clone(&self.journal),
-            frames: Vec::new(),
-        };
-        let root = Arc::clone(&self.plan.mounts);
-        let stat = root.source.as_ref().and_then(|spot| spot.metadata().ok());
-        let device = stat.and_then(|stat| walk.device(&stat));
-        walk.enter(Path::new("/"), root.source.as_ref(), Some(&root), device);
-        walk
-    }
+pub struct Entry {
+    pub path: PathBuf,
+    pub node: Node,
+    /// Of a file.
+    pub content: Option<Content>,
 }
 
 /// A walk in progress; it holds one open folder for each level.
@@ -70,10 +44,10 @@ impl ReadSource for Sources {
 pub struct Walk {
     plan: Arc<Plan>,
     journal: Arc<Journal>,
+    /// None for a first look, which describes nothing but kinds and sizes.
+    storages: Option<Arc<Storages>>,
     frames: Vec<Frame>,
 }
-
-type Entry = ReadSourceEntry<Content>;
 
 /// A folder whose entries are being handed out.
 #[derive(Debug)]
@@ -88,7 +62,7 @@ struct Frame {
 }
 
 impl Iterator for Walk {
-    type Item = RusticResult<Entry>;
+    type Item = Entry;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
@@ -98,13 +72,37 @@ impl Iterator for Walk {
                 continue;
             };
             if let Some(entry) = self.visit(&name) {
-                return Some(Ok(entry));
+                return Some(entry);
             }
         }
     }
 }
 
 impl Walk {
+    /// Over everything, in full.
+    pub fn new(plan: Arc<Plan>, journal: Arc<Journal>, storages: Arc<Storages>) -> Self {
+        Self::over(plan, journal, Some(storages))
+    }
+
+    /// A first look.
+    pub fn scout(plan: Arc<Plan>) -> Self {
+        Self::over(plan, Arc::default(), None)
+    }
+
+    fn over(plan: Arc<Plan>, journal: Arc<Journal>, storages: Option<Arc<Storages>>) -> Self {
+        let root = Arc::clone(&plan.mounts);
+        let mut walk = Self {
+            plan,
+            journal,
+            storages,
+            frames: Vec::new(),
+        };
+        let stat = root.source.as_ref().and_then(|spot| spot.metadata().ok());
+        let device = stat.and_then(|stat| walk.device(&stat));
+        walk.enter(Path::new("/"), root.source.as_ref(), Some(&root), device);
+        walk
+    }
+
     fn visit(&mut self, name: &OsStr) -> Option<Entry> {
         let frame = self.frames.last()?;
         let path = frame.path.join(name);
@@ -136,13 +134,19 @@ impl Walk {
     /// file system.
     fn ordinary(&self, frame: &Frame, name: &OsStr, path: &Path) -> Option<(Spot, Metadata)> {
         let folder = frame.folder.as_ref()?;
-        if self.plan.excludes.matches(path) {
+        if self.plan.rules.exclude(path) || self.is_later_blob(path, name) {
             return None;
         }
         let spot = Spot::entry(folder, name);
         let stat = self.noted(path, spot.metadata())?;
         let elsewhere = frame.device.is_some_and(|device| device != stat.dev());
-        (!elsewhere || stat.is_dir()).then_some((spot, stat))
+        let wanted = stat.is_dir() || !(elsewhere || self.plan.rules.is_too_large(&stat));
+        wanted.then_some((spot, stat))
+    }
+
+    fn is_later_blob(&self, path: &Path, name: &OsStr) -> bool {
+        let storages = self.storages.as_ref();
+        storages.is_some_and(|storages| storages.is_later_blob(path, name))
     }
 
     fn found(
@@ -154,22 +158,34 @@ impl Walk {
         mount: Option<&Arc<Mount>>,
         device: Option<u64>,
     ) -> Option<Entry> {
-        let node = self.noted(path, node::describe(name, &stat, spot))?;
+        let mut node = match &self.storages {
+            Some(_) => self.noted(path, node::describe(name, &stat, spot))?,
+            None => node::sketch(name, &stat),
+        };
         if stat.is_dir() {
             let elsewhere = device.is_some_and(|device| device != stat.dev());
             let inside = (!elsewhere).then_some(spot);
             self.enter(path, inside, mount, device);
             return Some(folder_entry(node, path.to_path_buf()));
         }
-        self.journal.found();
-        let open = stat.is_file().then(|| Content {
-            spot: spot.clone(),
-            path: path.to_path_buf(),
-            seen: stat,
-            journal: Arc::clone(&self.journal),
+        let content = stat.is_file().then(|| {
+            let storage = self.storages.as_ref();
+            let storage =
+                storage.and_then(|storages| storages.end(path, name, spot, &stat, &self.journal));
+            node.meta.size = storage.unwrap_or(node.meta.size);
+            Content {
+                spot: spot.clone(),
+                path: path.to_path_buf(),
+                seen: stat,
+                storage,
+            }
         });
         let path = path.to_path_buf();
-        Some(ReadSourceEntry { path, node, open })
+        Some(Entry {
+            path,
+            node,
+            content,
+        })
     }
 
     /// Goes into a folder: its own entries, and the sources that stand in it. One
@@ -186,6 +202,9 @@ impl Walk {
             .as_ref()
             .and_then(|folder| self.noted(path, folder.names()));
         let mut names = listed.unwrap_or_default();
+        if let Some(folder) = &folder {
+            self.plan.rules.retain(folder, &mut names);
+        }
         if let Some(mount) = mount {
             names.extend(mount.children.keys().cloned());
             names.sort_unstable();
@@ -217,10 +236,10 @@ impl Walk {
 }
 
 fn folder_entry(node: Node, path: PathBuf) -> Entry {
-    ReadSourceEntry {
+    Entry {
         path,
         node,
-        open: None,
+        content: None,
     }
 }
 

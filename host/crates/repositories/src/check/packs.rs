@@ -6,16 +6,18 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
-use std::path::{Path, PathBuf};
 
-use mhost_model::FaultResult;
+use mhost_model::ports::repository::{Share, Watch};
+use mhost_model::{Fault, FaultResult};
 use rayon::prelude::*;
 use rustic_core::repofile::{IndexBlob, IndexFile, IndexPack};
-use rustic_core::{Id, Open, Repository};
+use rustic_core::{FileType, Id, Open, Repository};
 use sha2::{Digest, Sha256};
 
 use crate::crypto::Sealer;
 use crate::fault;
+use crate::medium::{Medium, name_of};
+use crate::pace::Pace;
 
 /// What was read, and what was wrong with it.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -24,24 +26,51 @@ pub struct PackReport {
     pub bytes_read: u64,
 }
 
-/// Reads packs of `percent` of all the bytes, at least one.
+/// Reads a share of the packs, at least one.
 pub fn check<S: Open>(
     repo: &Repository<S>,
     sealer: &Sealer,
-    root: &Path,
-    percent: u32,
+    medium: &dyn Medium,
+    share: Share,
+    watch: &dyn Watch,
 ) -> FaultResult<PackReport> {
     let mut packs = Vec::new();
     let indexes = repo.stream_files::<IndexFile>().map_err(unread)?;
     for index in indexes {
         packs.extend(index.map_err(unread)?.1.packs);
     }
-    let chosen = choose(packs, percent, Id::random());
-    let reports = chosen.par_iter().map(|pack| check_pack(pack, sealer, root));
-    Ok(reports.reduce(PackReport::default, merge))
+    let chosen = match share {
+        Share::Percent(percent) => choose(packs, percent, Id::random()),
+        Share::Part { part, of } => part_of(packs, part, of),
+    };
+    let bytes = chosen.iter().map(|pack| u64::from(pack.pack_size())).sum();
+    let pace = Pace::new(watch, "reading packs", chosen.len() as u64, bytes);
+    let read = |pack: &IndexPack| {
+        if !pace.may_go_on() {
+            return Err(Fault::Failed(
+                "checking: the run was asked to end".to_owned(),
+            ));
+        }
+        let report = check_pack(pack, sealer, medium);
+        pace.file();
+        pace.bytes(report.bytes_read);
+        Ok(report)
+    };
+    let reports = chosen.par_iter().map(read);
+    reports.try_reduce(PackReport::default, |left, right| Ok(merge(left, right)))
 }
 
-fn unread(error: Box<rustic_core::RusticError>) -> mhost_model::Fault {
+/// The packs of one of so many parts, the same each time: by the first byte of their
+/// ids, as restic's `--read-data-subset=PART/OF` takes them.
+fn part_of(mut packs: Vec<IndexPack>, part: u32, of: u32) -> Vec<IndexPack> {
+    packs.retain(|pack| {
+        let first = u32::from_str_radix(&pack.id.to_hex().as_str()[..2], 16);
+        first.is_ok_and(|first| first % of == part - 1)
+    });
+    packs
+}
+
+fn unread(error: Box<rustic_core::RusticError>) -> Fault {
     fault::rustic("reading the index", &error)
 }
 
@@ -70,11 +99,14 @@ fn choose(mut packs: Vec<IndexPack>, percent: u32, seed: Id) -> Vec<IndexPack> {
     chosen.collect()
 }
 
-fn check_pack(pack: &IndexPack, sealer: &Sealer, root: &Path) -> PackReport {
+fn check_pack(pack: &IndexPack, sealer: &Sealer, medium: &dyn Medium) -> PackReport {
     let id = pack.id.to_hex();
     let id = id.as_str();
     let mut report = PackReport::default();
-    if let Err(error) = read_pack(pack, sealer, &path_of(root, id), &mut report) {
+    let file = name_of(FileType::Pack, &pack.id);
+    let opened = stream(medium, &file);
+    let read = opened.and_then(|bytes| read_pack(pack, sealer, bytes, &mut report));
+    if let Err(error) = read {
         report.findings.push(format!("reading it failed: {error}"));
     }
     for finding in &mut report.findings {
@@ -83,19 +115,23 @@ fn check_pack(pack: &IndexPack, sealer: &Sealer, root: &Path) -> PackReport {
     report
 }
 
-fn path_of(root: &Path, id: &str) -> PathBuf {
-    root.join("data").join(&id[..2]).join(id)
+/// A file of this machine is read bit by bit, a remote one at once.
+fn stream(medium: &dyn Medium, file: &str) -> io::Result<Box<dyn Read>> {
+    Ok(match medium.folder() {
+        Some(root) => Box::new(File::open(root.join(file))?),
+        None => Box::new(io::Cursor::new(medium.read(file)?)),
+    })
 }
 
 /// One blob in memory at a time.
 fn read_pack(
     pack: &IndexPack,
     sealer: &Sealer,
-    path: &Path,
+    bytes: Box<dyn Read>,
     report: &mut PackReport,
 ) -> io::Result<()> {
     let mut reader = Hashing {
-        inner: BufReader::with_capacity(256 * 1024, File::open(path)?),
+        inner: BufReader::with_capacity(256 * 1024, bytes),
         hasher: Sha256::new(),
         position: 0,
     };
@@ -206,6 +242,14 @@ mod tests {
     fn check(sizes: &[u32], percent: u32, expected: usize) {
         let chosen = choose(packs(sizes), percent, Id::random());
         assert_eq!(chosen.len(), expected, "{percent} % of {sizes:?}");
+    }
+
+    #[test]
+    fn all_parts_together_are_everything() {
+        let all = packs(&[10; 300]);
+        let count = |part| part_of(all.clone(), part, 7).len();
+        assert_eq!((1..=7).map(count).sum::<usize>(), 300);
+        assert!((1..=7).all(|part| count(part) > 10));
     }
 
     #[test]

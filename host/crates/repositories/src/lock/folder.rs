@@ -1,16 +1,14 @@
 //! The `locks` folder of a repository.
 
-use std::fs;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io;
 
+use bytes::Bytes;
 use mhost_model::{Fault, FaultResult};
 use rustic_core::Id;
 use sha2::{Digest, Sha256};
 
 use super::record::Record;
 use crate::crypto::Sealer;
-use crate::fault;
 use crate::place::Place;
 
 /// Reads and writes lock files.
@@ -36,32 +34,25 @@ impl LockFolder {
         self.place.to_string()
     }
 
-    pub fn repository(&self) -> &Path {
-        &self.place.path
-    }
-
-    fn path(&self) -> PathBuf {
-        self.place.path.join("locks")
+    /// As restic takes it after `-r`.
+    pub fn repository(&self) -> &str {
+        self.place.shown()
     }
 
     /// All locks. Files that are empty, have another name, or vanish meanwhile are
     /// none; one that cannot be read may be somebody's, and is told.
     pub fn read_all(&self) -> FaultResult<Vec<Found>> {
-        let entries = match fs::read_dir(self.path()) {
+        let files = match self.place.medium.list("locks") {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries.map_err(|error| self.unlisted(&error))?,
+            files => files.map_err(|error| self.unlisted(&error))?,
         };
-        let mut found = Vec::new();
-        for entry in entries {
-            let entry = entry.map_err(|error| self.unlisted(&error))?;
-            found.extend(self.read(entry.file_name().to_str().unwrap_or_default()));
-        }
-        Ok(found)
+        let names = files.into_iter().map(|(name, _)| name);
+        Ok(names.filter_map(|name| self.read(&name)).collect())
     }
 
     fn read(&self, id: &str) -> Option<Found> {
         id.parse::<Id>().ok()?;
-        let record = match fs::read(self.path().join(id)) {
+        let record = match self.place.medium.read(&file(id)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
             Ok(bytes) if bytes.is_empty() => return None,
             Ok(bytes) => self.decode(&bytes).ok_or_else(|| self.unreadable(id)),
@@ -85,26 +76,20 @@ impl LockFolder {
             .seal(&text)
             .ok_or_else(|| io::Error::other("sealing failed"))?;
         let id = hex::encode(Sha256::digest(&sealed));
-        let folder = self.path();
-        create_private(&folder)?;
-        let temporary = folder.join(format!("{id}-tmp-"));
-        let written = write_synced(&temporary, &sealed)
-            .and_then(|()| fs::rename(&temporary, folder.join(&id)));
-        if written.is_err() {
-            // Nothing more can be done about it: it has no lock's name.
-            let _ = fs::remove_file(&temporary);
-        }
-        written.map(|()| id)
+        self.place
+            .medium
+            .write(&file(&id), &[Bytes::from(sealed)])?;
+        Ok(id)
     }
 
-    /// Whether the lock file is still there.
+    /// Whether the lock file is still there; what cannot be found out counts as gone.
     pub fn holds(&self, id: &str) -> bool {
-        self.path().join(id).exists()
+        self.place.medium.exists(&file(id)).unwrap_or(false)
     }
 
     /// What cannot be removed dies after thirty minutes.
     pub fn remove(&self, id: &str) {
-        let _ = fs::remove_file(self.path().join(id));
+        let _ = self.place.medium.remove(&file(id));
     }
 
     /// The fault, and whether the reason is that nothing can be written there.
@@ -113,20 +98,15 @@ impl LockFolder {
             error.kind(),
             io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied
         );
-        let fault = fault::system(
-            format!("locking {}: writing to", self.place),
-            &self.path(),
-            error,
-        );
-        (fault, readonly)
+        let text = format!("locking {}: writing a lock: {error}", self.place);
+        (Fault::Failed(text), readonly)
     }
 
     fn unlisted(&self, error: &io::Error) -> Fault {
-        fault::system(
-            format!("locking {}: listing", self.place),
-            &self.path(),
-            error,
-        )
+        Fault::Failed(format!(
+            "locking {}: listing its locks: {error}",
+            self.place
+        ))
     }
 
     fn unreadable(&self, id: &str) -> Fault {
@@ -134,21 +114,11 @@ impl LockFolder {
             "{} has a lock that cannot be read (locks/{id}): if no other program uses the \
              repository, remove it with `restic -r {} unlock --remove-all`",
             self.place,
-            self.place.path.display()
+            self.place.shown()
         ))
     }
 }
 
-fn create_private(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    match fs::DirBuilder::new().mode(0o700).create(folder) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        made => made,
-    }
-}
-
-fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = fs::File::create(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+fn file(id: &str) -> String {
+    format!("locks/{id}")
 }

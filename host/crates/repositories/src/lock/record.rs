@@ -4,6 +4,7 @@ use std::fmt;
 
 use chrono::{DateTime, FixedOffset, TimeDelta};
 use mhost_model::Instant;
+use mhost_model::ports::repository::LockInfo;
 use rustix::process::{Pid, getgid, getpid, getuid, test_kill_process};
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +65,38 @@ impl Owner {
 }
 
 impl Record {
+    /// For people, who decide whether it may go.
+    pub fn explained(
+        &self,
+        id: String,
+        now: Instant,
+        hostname: &str,
+        lives: impl Fn(i32) -> bool,
+    ) -> LockInfo {
+        let minutes = now.signed_duration_since(self.time).num_minutes();
+        let explanation = if minutes > stale_after().num_minutes() {
+            format!(
+                "stale: it was not renewed for {minutes} minutes, and its holder would do so every five"
+            )
+        } else if self.hostname != hostname {
+            format!("it counts: it was renewed {minutes} minutes ago, by another machine")
+        } else if lives(self.pid) {
+            format!("it counts: process {} of this machine lives", self.pid)
+        } else {
+            format!("stale: process {} of this machine is gone", self.pid)
+        };
+        LockInfo {
+            id,
+            exclusive: self.exclusive,
+            hostname: self.hostname.clone(),
+            username: self.username.clone(),
+            pid: self.pid,
+            time: self.time.to_utc(),
+            stale: self.is_dead(now, hostname, lives),
+            explanation,
+        }
+    }
+
     /// `lives` tells whether a process of this machine is there.
     pub fn is_dead(&self, now: Instant, hostname: &str, lives: impl Fn(i32) -> bool) -> bool {
         let age = now.signed_duration_since(self.time);

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::Path;
 
 fn folder(path: &Path, key: &MasterKey) -> LockFolder {
-    let place = Place::new("site".parse().unwrap(), path.to_str().unwrap()).unwrap();
+    let place = Place::at("site".parse().unwrap(), path.to_path_buf());
     LockFolder::new(place, Sealer::new(key))
 }
 

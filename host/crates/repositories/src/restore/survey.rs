@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::fs::{self, Metadata};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use mhost_model::ports::repository::RestoreSummary;
@@ -40,6 +40,8 @@ pub enum Leaf {
     ToWrite,
     /// Another name of a file that came before.
     SecondName,
+    /// What exists stays as it is.
+    Kept,
 }
 
 /// Names of the same file: by the numbers they had, and their content, since
@@ -111,11 +113,15 @@ impl Survey {
                 (Some(there), Some(parent)) => is_same(&step.node, there, parent, &name),
                 _ => false,
             };
-            if let (Some(there), false) = (&there, same) {
+            let kept = !same && there.as_ref().is_some_and(|there| stays(job, step, there));
+            if let (Some(there), false, false) = (&there, same, kept) {
                 self.must_give_way(job, step, there);
             }
-            self.leaves
-                .push(if same { Leaf::Right } else { Leaf::ToWrite });
+            self.leaves.push(match (kept, same) {
+                (true, _) => Leaf::Kept,
+                (false, true) => Leaf::Right,
+                (false, false) => Leaf::ToWrite,
+            });
             return Ok(());
         }
         let pieces = content::pieces(&job.repo, &step.node, &step.path)?;
@@ -124,6 +130,11 @@ impl Survey {
             _ => false,
         };
         if let (Some(there), false) = (&there, right) {
+            if stays(job, step, there) {
+                self.leaves.push(Leaf::Kept);
+                self.summary.kept += 1;
+                return Ok(());
+            }
             self.must_give_way(job, step, there);
         }
         self.count(step, &pieces, right);
@@ -188,6 +199,19 @@ impl Survey {
     }
 }
 
+/// What stands in the place is to be left alone.
+fn stays(job: &Job, step: &Step, there: &Metadata) -> bool {
+    let newer = || {
+        let modified = step
+            .node
+            .meta
+            .mtime
+            .map(|time| (time.as_second(), i64::from(time.subsec_nanosecond())));
+        modified.is_some_and(|modified| (there.mtime(), there.mtime_nsec()) > modified)
+    };
+    job.options.keep_existing || (job.options.keep_newer && newer())
+}
+
 fn existing(parent: Option<&Folder>, name: &OsStr, path: &Path) -> FaultResult<Option<Metadata>> {
     match parent.map(|parent| parent.metadata(name)) {
         None => Ok(None),
@@ -206,7 +230,7 @@ fn holds(parent: &Folder, name: &OsStr, there: &Metadata, pieces: &[Piece]) -> b
 }
 
 /// For what has no content.
-fn is_same(node: &Node, there: &Metadata, parent: &Folder, name: &OsStr) -> bool {
+pub fn is_same(node: &Node, there: &Metadata, parent: &Folder, name: &OsStr) -> bool {
     let kind = there.file_type();
     match &node.node_type {
         NodeType::Symlink { .. } => {

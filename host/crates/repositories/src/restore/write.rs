@@ -18,6 +18,7 @@ use super::survey::{Leaf, Survey};
 use super::{Job, Problems, content, metadata, temporary_name};
 use crate::fault;
 use crate::folder::Folder;
+use crate::pace::Pace;
 use crate::trees::{Step, StepKind};
 
 /// A file for one of the writing threads.
@@ -31,12 +32,18 @@ struct Task {
 
 /// The walk makes folders and hands the files to as many threads as there are
 /// processors. The first fault ends it.
-pub fn run(job: &Job, target: &Folder, survey: &Survey, problems: &Problems) -> FaultResult<()> {
+pub fn run(
+    job: &Job,
+    target: &Folder,
+    survey: &Survey,
+    problems: &Problems,
+    pace: &Pace<'_>,
+) -> FaultResult<()> {
     let (sender, receiver) = sync_channel::<Task>(64);
     let receiver = Mutex::new(Some(receiver));
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
     thread::scope(|scope| {
-        let worker = || work(job, &receiver, problems);
+        let worker = || work(job, &receiver, problems, pace);
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
         let walked = walk(job, target, survey, problems, sender);
         let mut done = Ok(());
@@ -58,6 +65,7 @@ fn work(
     job: &Job,
     receiver: &Mutex<Option<Receiver<Task>>>,
     problems: &Problems,
+    pace: &Pace<'_>,
 ) -> FaultResult<()> {
     loop {
         let next = {
@@ -65,7 +73,17 @@ fn work(
             receiver.as_ref().and_then(|receiver| receiver.recv().ok())
         };
         let Some(task) = next else { return Ok(()) };
-        if let Err(fault) = fault::guarded("restoring", || file(job, &task, problems)) {
+        let done = fault::guarded("restoring", || {
+            file(job, &task, problems, pace)?;
+            match pace.may_go_on() {
+                true => Ok(()),
+                false => Err(Fault::Failed(
+                    "restoring: the run was asked to end; what is there is whole, and the same restore goes on from it"
+                        .to_owned(),
+                )),
+            }
+        });
+        if let Err(fault) = done {
             receiver
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
@@ -94,7 +112,7 @@ fn walk(
                 let leaf = *leaves.next().ok_or_else(panicked)?;
                 if !step.node.is_file() {
                     special(folder, &step, leaf, problems)?;
-                } else if leaf != Leaf::SecondName {
+                } else if !matches!(leaf, Leaf::SecondName | Leaf::Kept) {
                     let sent = files.send(task(folder, step, leaf));
                     sent.map_err(|_| Fault::Failed("restoring: stopped".to_owned()))?;
                 }
@@ -131,7 +149,7 @@ fn make_folder(parent: &Folder, step: &Step) -> FaultResult<Folder> {
     parent.child(&name).map_err(failed)
 }
 
-fn file(job: &Job, task: &Task, problems: &Problems) -> FaultResult<()> {
+fn file(job: &Job, task: &Task, problems: &Problems, pace: &Pace<'_>) -> FaultResult<()> {
     if task.leaf == Leaf::Right {
         let opened = task.folder.file(&task.name);
         let file = opened.map_err(|error| fault::system("opening", &task.path, &error))?;
@@ -145,7 +163,10 @@ fn file(job: &Job, task: &Task, problems: &Problems) -> FaultResult<()> {
         &task.node,
         &task.path,
         problems,
-    )
+    )?;
+    pace.file();
+    pace.bytes(task.node.meta.size);
+    Ok(())
 }
 
 /// Makes a file under another name, and lets it take its place.
@@ -194,7 +215,7 @@ pub fn put(folder: &Folder, from: &OsStr, to: &OsStr) -> io::Result<()> {
 /// Symbolic links, pipes, devices. Sockets are made by those who listen.
 fn special(folder: &Folder, step: &Step, leaf: Leaf, problems: &Problems) -> FaultResult<()> {
     let (node, path) = (&step.node, &step.path);
-    if matches!(node.node_type, NodeType::Socket) {
+    if matches!(node.node_type, NodeType::Socket) || leaf == Leaf::Kept {
         return Ok(());
     }
     let name = node.name();

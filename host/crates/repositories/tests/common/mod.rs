@@ -10,12 +10,14 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use mhost_model::ports::remote::{Remote, Remotes};
 use mhost_model::ports::repository::{
     BackupOptions, BackupSummary, Repositories, Repository, Source,
 };
 use mhost_model::resource::RepositoryDef;
-use mhost_model::{FaultResult, Instant, Name};
+use mhost_model::{Fault, FaultResult, Instant, Name};
 use mhost_repositories::ManagedRepositories;
 use mhost_test_support::scratch;
 use rustix::fs::{AtFlags, CWD, Mode, Timespec, Timestamps, XattrFlags};
@@ -107,7 +109,16 @@ pub fn repositories(url: &str) -> ManagedRepositories {
     let def = RepositoryDef {
         url: url.to_owned(),
     };
-    ManagedRepositories::new([(name(), def)].into(), None)
+    ManagedRepositories::new([(name(), def)].into(), None, Arc::new(Nowhere))
+}
+
+/// No remote storage.
+struct Nowhere;
+
+impl Remotes for Nowhere {
+    fn open(&self, name: &Name) -> FaultResult<Box<dyn Remote>> {
+        Err(Fault::NotFound(format!("there is no remote `{name}`")))
+    }
 }
 
 /// Lock files, without one that is just being written.

@@ -3,8 +3,9 @@
 use mhost_model::ports::repository as port;
 
 use crate::bindings::mhost::plugin::repository::{
-    BackupOptions, BackupSummary, Judged, Keep, Node, PruneSummary, RestoreOptions, RestoreSummary,
-    Snapshot, Verdict,
+    BackupOptions, BackupResult, BackupRules, BackupSummary, Change, Comparison, Difference,
+    Existing, Found, Judged, Keep, Key, Lock, Node, PruneSummary, RestoreOptions, RestoreResult,
+    RestoreRules, RestoreSummary, Share, Snapshot, Verdict,
 };
 use crate::capabilities::millis;
 
@@ -27,6 +28,7 @@ pub(super) fn backup_options(options: BackupOptions) -> port::BackupOptions {
         exclude: options.exclude,
         one_file_system: options.one_file_system,
         parent: options.parent,
+        ..port::BackupOptions::default()
     }
 }
 
@@ -47,6 +49,7 @@ pub(super) fn restore_options(options: RestoreOptions) -> port::RestoreOptions {
         paths: options.paths,
         delete: options.delete,
         overwrite: options.overwrite,
+        ..port::RestoreOptions::default()
     }
 }
 
@@ -101,5 +104,122 @@ pub(super) fn verdict(verdict: port::Verdict) -> Verdict {
         sound: verdict.sound,
         findings: verdict.findings,
         bytes_read: verdict.bytes_read,
+    }
+}
+
+pub(super) fn backup_rules(
+    options: BackupOptions,
+    rules: BackupRules,
+    storages: Vec<port::StoragePair>,
+) -> port::BackupOptions {
+    port::BackupOptions {
+        iexclude: rules.iexclude,
+        exclude_if_present: rules.exclude_if_present,
+        exclude_caches: rules.exclude_caches,
+        exclude_larger_than: rules.exclude_larger_than,
+        force: rules.force,
+        ignore_inode: rules.ignore_inode,
+        ignore_ctime: rules.ignore_ctime,
+        skip_if_unchanged: rules.skip_if_unchanged,
+        storages,
+        ..backup_options(options)
+    }
+}
+
+pub(super) fn backup_result(summary: port::BackupSummary) -> BackupResult {
+    BackupResult {
+        made: summary.made,
+        parent: summary.parent.clone(),
+        remarks: summary.remarks.clone(),
+        summary: backup_summary(summary),
+    }
+}
+
+pub(super) fn restore_rules(rules: RestoreRules) -> port::RestoreOptions {
+    port::RestoreOptions {
+        paths: rules.paths,
+        delete: rules.delete,
+        overwrite: matches!(rules.existing, Existing::Replace | Existing::ReplaceOlder),
+        include: rules.include,
+        exclude: rules.exclude,
+        keep_newer: rules.existing == Existing::ReplaceOlder,
+        keep_existing: rules.existing == Existing::Keep,
+    }
+}
+
+pub(super) fn restore_result(summary: port::RestoreSummary) -> RestoreResult {
+    RestoreResult {
+        kept: summary.kept,
+        summary: restore_summary(summary),
+    }
+}
+
+/// `target` is the guest path that was compared.
+pub(super) fn comparison(found: port::Comparison, target: &str) -> Comparison {
+    let target = target.trim_end_matches('/');
+    let below = |path: String| format!("{target}{path}");
+    Comparison {
+        files: found.files,
+        bytes: found.bytes,
+        differences: found.differences,
+        differing: found.differing,
+        databases: found.databases.into_iter().map(below).collect(),
+    }
+}
+
+pub(super) fn share(share: Share) -> port::Share {
+    match share {
+        Share::Percent(percent) => port::Share::Percent(percent),
+        Share::Part((part, of)) => port::Share::Part { part, of },
+    }
+}
+
+pub(super) fn difference(found: port::Difference) -> Difference {
+    let changes = found.changes.into_iter().map(|change| Change {
+        path: change.path,
+        change: change.change,
+        size_before: change.size_before,
+        size_after: change.size_after,
+    });
+    Difference {
+        changes: changes.collect(),
+        omitted: found.omitted,
+        added: found.added,
+        removed: found.removed,
+        changed: found.changed,
+        metadata: found.metadata,
+        bytes_added: found.bytes_added,
+        bytes_removed: found.bytes_removed,
+    }
+}
+
+pub(super) fn found(found: port::Found) -> Found {
+    Found {
+        snapshot: found.snapshot,
+        time: millis(found.time),
+        node: node(found.node),
+    }
+}
+
+pub(super) fn key(key: port::KeyInfo) -> Key {
+    Key {
+        id: key.id,
+        username: key.username,
+        hostname: key.hostname,
+        created: key.created.map(millis),
+        current: key.current,
+    }
+}
+
+pub(super) fn lock(lock: port::LockInfo) -> Lock {
+    Lock {
+        id: lock.id,
+        exclusive: lock.exclusive,
+        hostname: lock.hostname,
+        username: lock.username,
+        pid: u32::try_from(lock.pid).unwrap_or(0),
+        time: millis(lock.time),
+        stale: lock.stale,
+        explanation: lock.explanation,
     }
 }

@@ -329,6 +329,9 @@ impl Repository for FakeRepository {
             bytes_processed: 0,
             bytes_added: 0,
             unread: Vec::new(),
+            remarks: Vec::new(),
+            made: true,
+            parent: None,
         })
     }
 

@@ -1,7 +1,7 @@
 //! Which entries the walk hands out, and in which order.
 
 use super::*;
-use mhost_model::ports::repository::Source;
+use mhost_model::ports::repository::{BackupOptions, Source};
 use mhost_test_support::scratch;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -30,12 +30,16 @@ impl Case<'_> {
         let patterns: Vec<_> = self.exclude.iter().map(ToString::to_string).collect();
         let plan = Plan {
             mounts: Arc::new(Mount::open(&sources).unwrap()),
-            excludes: Excludes::new(&patterns).unwrap(),
+            rules: Rules::new(&BackupOptions {
+                exclude: patterns,
+                ..BackupOptions::default()
+            })
+            .unwrap(),
             one_file_system: self.one_file_system,
         };
         let journal = Arc::new(Journal::default());
-        let entries = Sources::new(Arc::new(plan), Arc::clone(&journal)).entries();
-        let paths = entries.map(|entry| entry.unwrap().path.display().to_string());
+        let walk = Walk::new(Arc::new(plan), Arc::clone(&journal), Arc::default());
+        let paths = walk.map(|entry| entry.path.display().to_string());
         (paths.collect(), journal.unread())
     }
 }
