@@ -13,6 +13,7 @@ mod end;
 mod era;
 mod forget;
 mod held;
+mod known;
 mod lease;
 mod log;
 mod migrate;

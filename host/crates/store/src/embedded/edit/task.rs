@@ -107,7 +107,7 @@ impl Tx<'_> {
             held.task = new;
             self.move_wake(&mut held);
         }
-        self.save_task(Some(&old), &held.task)?;
+        self.save_task(Some(&*old), &held.task)?;
         self.put_back(held)
     }
 
@@ -146,6 +146,7 @@ impl Tx<'_> {
             self.tables.names.remove(old.name.as_str())?;
         }
         self.tables.names.put(task.name.as_str(), task.id.0)?;
+        self.known.forget(task.id.0);
         self.tables.tasks.put(task.id.0, bytes.as_slice())?;
         self.index_watcher(old, Some(task))?;
         self.index_dependency(old, Some(task))
@@ -169,10 +170,11 @@ impl Tx<'_> {
         self.forget_eras(id)?;
         self.tables.marks.remove(id)?;
         self.tables.progress.remove(id)?;
+        self.known.forget(id);
         self.tables.tasks.remove(id)?;
         self.tables.names.remove(name.as_str())?;
-        self.index_watcher(Some(&held.task), None)?;
-        self.index_dependency(Some(&held.task), None)?;
+        self.index_watcher(Some(&*held.task), None)?;
+        self.index_dependency(Some(&*held.task), None)?;
         self.forget_state(id)
     }
 
@@ -218,7 +220,8 @@ impl Tx<'_> {
     }
 
     fn resave(&mut self, held: Held) -> Res<()> {
-        let bytes = encode(&held.task)?;
+        let bytes = encode(&*held.task)?;
+        self.known.forget(held.task.id.0);
         self.tables.tasks.put(held.task.id.0, bytes.as_slice())?;
         self.put_back(held)
     }
