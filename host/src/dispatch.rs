@@ -11,7 +11,7 @@ mod progress;
 mod settle;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use mhost_model::policy::default_pool;
@@ -28,8 +28,12 @@ pub use events::{Event, Handle, Request, channel};
 use live::Live;
 use settle::Patience;
 
-/// A claim that is not renewed for so long is dead.
-pub const LEASE: Span = Span::seconds(60);
+/// A claim that is not renewed for so long is dead; `MHOST_LEASE` sets it, for tests.
+pub static LEASE: LazyLock<Span> = LazyLock::new(|| {
+    let text = std::env::var("MHOST_LEASE").ok();
+    let lease = text.and_then(|text| text.parse::<Span>().ok());
+    lease.unwrap_or(Span::seconds(60)).max(Span::seconds(1))
+});
 /// At most so many runs are claimed in one transaction.
 const BATCH: usize = 1000;
 /// So many events are handled before the loop looks at what they led to: the ends of
@@ -168,7 +172,7 @@ impl Loop {
             .claim_due(ClaimDue {
                 node: self.app.store.node(),
                 slots: self.slots(),
-                lease: LEASE,
+                lease: *LEASE,
                 limit: BATCH,
             })
             .await?;
@@ -468,7 +472,7 @@ impl Loop {
     /// Extends the leases of what is running; a claim that was taken over is cut off.
     async fn renew(&mut self) {
         let keys: Vec<ClaimKey> = self.live.values().map(|live| live.key).collect();
-        match self.app.store.renew(keys.clone(), LEASE).await {
+        match self.app.store.renew(keys.clone(), *LEASE).await {
             Ok(stands) => {
                 let lost = keys.iter().zip(stands).filter(|(_, stands)| !stands);
                 for live in lost.filter_map(|(key, _)| self.live.get(&key.run)) {
