@@ -44,3 +44,16 @@ docs:
 release:
     cargo build --profile dist --locked
     ls -l target/dist/mhost
+
+# the scheduler in a simulated world, for so many steps
+simulate steps="5000000":
+    MHOST_SIMULATION_STEPS={{steps}} cargo test --release -p mhost-simulation -- --nocapture
+
+# the service under kills, stops and full disks, twice for so many minutes
+torture minutes="10":
+    MHOST_TORTURE_MINUTES={{minutes}} cargo test --release -p mhost --test torture -- --nocapture
+
+# many tasks, many fires, beside cron's way and PostgreSQL
+scale *sections:
+    cargo build --release -p mhost
+    cargo bench -p mhost-simulation --profile release -- {{sections}}

@@ -11,7 +11,7 @@ mod progress;
 mod settle;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use mhost_model::policy::default_pool;
@@ -21,17 +21,24 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant as Moment;
 
 use crate::app::App;
-use crate::execute::{self, Attempt, Powers, SecretValues};
+use crate::execute::{self, Attempt, Powers, SecretValues, Work};
 use crate::exit::{Outcomes, Problem};
 use clocks::Clocks;
 pub use events::{Event, Handle, Request, channel};
 use live::Live;
 use settle::Patience;
 
-/// A claim that is not renewed for so long is dead.
-pub const LEASE: Span = Span::seconds(60);
+/// A claim that is not renewed for so long is dead; `MHOST_LEASE` sets it, for tests.
+pub static LEASE: LazyLock<Span> = LazyLock::new(|| {
+    let text = std::env::var("MHOST_LEASE").ok();
+    let lease = text.and_then(|text| text.parse::<Span>().ok());
+    lease.unwrap_or(Span::seconds(60)).max(Span::seconds(1))
+});
 /// At most so many runs are claimed in one transaction.
 const BATCH: usize = 1000;
+/// So many events are handled before the loop looks at what they led to: the ends of
+/// many short runs are one look, not many.
+const EVENTS: usize = 256;
 /// The longest the loop waits without asking the store: a clock that jumped is
 /// noticed by then.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -110,7 +117,7 @@ impl Loop {
             let wait = self.wait();
             tokio::select! {
                 event = events.recv() => match event {
-                    Some(event) => self.handle(event).await,
+                    Some(event) => self.handle_all(event, &mut events).await,
                     None => break,
                 },
                 _ = renew.tick(), if !self.live.is_empty() => self.renew().await,
@@ -165,7 +172,7 @@ impl Loop {
             .claim_due(ClaimDue {
                 node: self.app.store.node(),
                 slots: self.slots(),
-                lease: LEASE,
+                lease: *LEASE,
                 limit: BATCH,
             })
             .await?;
@@ -206,38 +213,26 @@ impl Loop {
 
     fn start_task(&mut self, claim: Claim) {
         if let Some(task) = claim.task.clone() {
-            let spec = Arc::new(task.spec);
-            self.start(
-                claim,
-                spec,
-                task.pin,
-                Arc::clone(&self.powers),
-                SecretValues::default(),
-            );
+            let powers = Arc::clone(&self.powers);
+            self.start(claim, Work::Task(task), powers, SecretValues::default());
         }
     }
 
-    fn start(
-        &mut self,
-        claim: Claim,
-        spec: Arc<mhost_model::task::TaskSpec>,
-        pin: mhost_model::plugin::Digest,
-        powers: Arc<Powers>,
-        secrets: SecretValues,
-    ) {
-        let live = Live::new(&claim, spec.policy.pool.clone());
+    fn start(&mut self, claim: Claim, work: Work, powers: Arc<Powers>, secrets: SecretValues) {
+        let live = Live::new(&claim, work.spec().policy.pool.clone());
         let attempt = Attempt {
-            spec,
-            pin,
+            work,
             powers,
             secrets,
             cancel: live.cancel.clone(),
             stale: live.stale.clone(),
             claim,
         };
-        let run = attempt.claim.run.id;
-        tracing::info!(%run, task = %attempt.claim.run.task_name, attempt = attempt.claim.run.attempt, "run started");
-        self.live.insert(run, live);
+        let key = attempt.claim.key();
+        tracing::info!(run = %key.run, task = %attempt.claim.run.task_name, attempt = attempt.claim.run.attempt, "run started");
+        if let Some(former) = self.live.insert(key.run, live) {
+            former.cut_off();
+        }
         self.app.post.stir();
         let app = Arc::clone(&self.app);
         let (service, patience) = (self.timers, self.patience.clone());
@@ -245,16 +240,28 @@ impl Loop {
             let completion = execute::attempt(&app, attempt).await;
             let completed = settle::complete(&*app.store, completion, service, &patience).await;
             app.runs.send(Event::Ended {
-                run,
+                key,
                 completed: Box::new(completed),
             });
         });
     }
 
+    /// Handles an event, and those that wait behind it: slots are free, dependencies
+    /// may have fired, queued runs may start.
+    async fn handle_all(&mut self, first: Event, events: &mut UnboundedReceiver<Event>) {
+        self.handle(first).await;
+        for _ in 1..EVENTS {
+            match events.try_recv() {
+                Ok(event) => self.handle(event).await,
+                Err(_) => break,
+            }
+        }
+    }
+
     async fn handle(&mut self, event: Event) {
         match event {
             Event::Ask(request) => self.ask(*request).await,
-            Event::Ended { run, completed } => self.ended(run, *completed),
+            Event::Ended { key, completed } => self.ended(key, *completed),
             Event::Tick(reply) => self.tick(reply),
             Event::Cancel { run, reason, reply } => {
                 let answer = self.cancel(run, reason).await;
@@ -323,7 +330,7 @@ impl Loop {
         } = request;
         ask.slots = self.slots_of(&pool);
         let exec = match &ask.what {
-            Asked::Exec { spec, digest } => Some((Arc::new((**spec).clone()), *digest)),
+            Asked::Exec { spec, digest } => Some(Work::Exec(spec.clone(), *digest)),
             Asked::Task(_) => None,
         };
         if self.draining || self.closed.is_some() {
@@ -343,9 +350,9 @@ impl Loop {
             Answer::Start(claim) => {
                 let run = claim.run.clone();
                 match exec {
-                    Some((spec, pin)) => {
+                    Some(work) => {
                         let powers = Arc::new(Powers::new(&definitions));
-                        self.start(*claim, spec, pin, powers, secrets);
+                        self.start(*claim, work, powers, secrets);
                     }
                     None => self.start_task(*claim),
                 }
@@ -364,11 +371,16 @@ impl Loop {
         }
     }
 
-    fn ended(&mut self, run: RunId, completed: Outcomes<Completed>) {
-        self.live.remove(&run);
-        self.app.runs.forget_progress(run);
+    fn ended(&mut self, key: ClaimKey, completed: Outcomes<Completed>) {
+        let run = key.run;
         // A slot is free, a dependency may have fired, a queued run may start.
         self.look = true;
+        if self.live.get(&run).is_none_or(|live| live.key != key) {
+            // The claim was taken over, and the run is on again under another one.
+            return tracing::warn!(%run, "an attempt ended whose claim was taken over");
+        }
+        self.live.remove(&run);
+        self.app.runs.forget_progress(run);
         // People may be told of it.
         self.app.post.stir();
         match completed {
@@ -418,6 +430,9 @@ impl Loop {
     /// A tick is over when nothing that was due when it was asked for is left, nor what
     /// that set off.
     fn answer_ticks(&mut self) {
+        if self.tick_waiters.is_empty() {
+            return;
+        }
         let next = self.next_wake;
         let live: Vec<(Instant, bool)> = self.live.values().map(Live::due).collect();
         let over = |tick: &events::TickWaiter| {
@@ -462,12 +477,11 @@ impl Loop {
     /// Extends the leases of what is running; a claim that was taken over is cut off.
     async fn renew(&mut self) {
         let keys: Vec<ClaimKey> = self.live.values().map(|live| live.key).collect();
-        match self.app.store.renew(keys.clone(), LEASE).await {
+        match self.app.store.renew(keys.clone(), *LEASE).await {
             Ok(stands) => {
                 let lost = keys.iter().zip(stands).filter(|(_, stands)| !stands);
                 for live in lost.filter_map(|(key, _)| self.live.get(&key.run)) {
-                    live.stale.set();
-                    live.cancel.cancel();
+                    live.cut_off();
                 }
             }
             Err(error) => tracing::error!(%error, "cannot renew leases"),

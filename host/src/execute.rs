@@ -16,7 +16,7 @@ use mhost_model::plan::Ended;
 use mhost_model::plugin::Digest;
 use mhost_model::ports::run::FenceCheck;
 use mhost_model::run::{ErrorKind, RunError};
-use mhost_model::task::TaskSpec;
+use mhost_model::task::{Task, TaskSpec};
 use mhost_store::{Claim, Completion};
 
 use crate::app::App;
@@ -44,13 +44,35 @@ impl FenceCheck for Stale {
     }
 }
 
+/// What there is to do.
+pub enum Work {
+    /// A stored task's.
+    Task(Arc<Task>),
+    /// What `exec` brought along, and the component for it.
+    Exec(Box<TaskSpec>, Digest),
+}
+
+impl Work {
+    pub fn spec(&self) -> &TaskSpec {
+        match self {
+            Self::Task(task) => &task.spec,
+            Self::Exec(spec, _) => spec,
+        }
+    }
+
+    /// The component that the task is pinned to.
+    pub fn pin(&self) -> Digest {
+        match self {
+            Self::Task(task) => task.pin,
+            Self::Exec(_, digest) => *digest,
+        }
+    }
+}
+
 /// An attempt that is about to start.
 pub struct Attempt {
     pub claim: Claim,
-    /// The task's, or what `exec` brought along.
-    pub spec: Arc<TaskSpec>,
-    /// The component that the task is pinned to.
-    pub pin: Digest,
+    pub work: Work,
     pub powers: Arc<Powers>,
     /// Values that `exec` brought along, instead of their sources.
     pub secrets: SecretValues,
@@ -63,9 +85,9 @@ pub async fn attempt(app: &App, attempt: Attempt) -> Completion {
     let started_at = app.now();
     let log = RunLog::start(Arc::clone(&app.store), attempt.claim.run.id);
     let key = attempt.claim.key();
-    let finished = match housekeeping::runs(&attempt.spec) {
+    let finished = match housekeeping::runs(attempt.work.spec()) {
         true => housekeeping::run(app, &attempt, log.sink()).await,
-        false => match app.catalog.load(attempt.pin).await {
+        false => match app.catalog.load(attempt.work.pin()).await {
             Ok(plugin) => execute(app, &plugin, attempt, log.sink()).await,
             Err(problem) => setup_failed(problem),
         },
@@ -88,14 +110,14 @@ pub async fn attempt(app: &App, attempt: Attempt) -> Completion {
 async fn execute(app: &App, plugin: &Plugin, attempt: Attempt, log: Arc<log::Sink>) -> Finished {
     let Attempt {
         claim,
-        spec,
+        work,
         powers,
         secrets,
         cancel,
         stale,
         ..
     } = attempt;
-    let run = &claim.run;
+    let (run, spec) = (&claim.run, work.spec());
     let identity = match run.task {
         Some(task) => task.to_string(),
         None => format!("exec-{}", run.id),

@@ -181,7 +181,7 @@ pub async fn run(app: &App, attempt: &Attempt, log: Arc<LogLines>) -> Finished {
         log,
         metrics: Metrics::new(),
     };
-    let limit = attempt.spec.limits.time.0;
+    let limit = attempt.work.spec().limits.time.0;
     let ended = tokio::select! {
         ended = tokio::time::timeout(limit, sweep.all()) => ended,
         () = attempt.cancel.cancelled() => Ok(Ok(Ended::Cancelled)),
@@ -221,14 +221,14 @@ struct Sweep<'a> {
 
 impl Sweep<'_> {
     async fn all(&mut self) -> Outcomes<Ended> {
-        let config = serde_json::Value::Object(self.attempt.spec.config.clone());
+        let config = serde_json::Value::Object(self.attempt.work.spec().config.clone());
         let settings: Settings = serde_json::from_value(config).map_err(|error| {
             Problem::usage(format!(
                 "the configuration of the retention is wrong: {error}"
             ))
         })?;
-        if self.attempt.spec.action != ACTION {
-            let action = &self.attempt.spec.action;
+        if self.attempt.work.spec().action != ACTION {
+            let action = &self.attempt.work.spec().action;
             return Err(Problem::usage(format!(
                 "the plugin `{PLUGIN}` has no action `{action}`: it has `{ACTION}`"
             )));

@@ -8,6 +8,7 @@ pub mod socket;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use mhost_engine::Allocation;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -15,12 +16,17 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::app::App;
 use crate::calls::{Call, apply};
 use crate::dispatch::Event;
-use crate::exit::{Outcomes, Problem};
+use crate::exit::{Kind, Outcomes, Problem};
 use crate::home::Home;
 use crate::watch;
 
 /// Instances that the service's memory pool holds.
 const INSTANCES: u32 = 64;
+
+/// How often the service asks for the store that another process has, and how long it waits
+/// between.
+const TRIES: u32 = 50;
+const BETWEEN: Duration = Duration::from_millis(100);
 
 /// What `mhost serve` was told.
 pub struct Options {
@@ -33,13 +39,7 @@ pub struct Options {
 /// Runs until it is told to stop and the last run has ended.
 pub async fn serve(home: Home, options: Options) -> Outcomes<()> {
     let mut signals = Signals::new()?;
-    let app = App::open(
-        home,
-        Allocation::Pooling {
-            instances: INSTANCES,
-        },
-        true,
-    )?;
+    let app = open(home).await?;
     let config = options
         .config
         .or_else(|| Some(app.default_config()).filter(|path| path.exists()));
@@ -59,6 +59,21 @@ pub async fn serve(home: Home, options: Options) -> Outcomes<()> {
     drain(&app, &mut signals).await?;
     socket::close(&app).await;
     app.close().await
+}
+
+/// Waits for a command that has the store at this moment: nobody should have to start the
+/// service again because of a `mhost tick` that came in between.
+async fn open(home: Home) -> Outcomes<Arc<App>> {
+    let allocation = Allocation::Pooling {
+        instances: INSTANCES,
+    };
+    for _ in 0..TRIES {
+        match App::open(home.clone(), allocation, true) {
+            Err(problem) if problem.kind == Kind::Busy => tokio::time::sleep(BETWEEN).await,
+            opened => return opened,
+        }
+    }
+    App::open(home, allocation, true)
 }
 
 async fn start(app: &Arc<App>, config: Option<&PathBuf>) -> Outcomes<()> {

@@ -154,7 +154,7 @@ async fn obey(app: &Arc<App>, status: TaskStatus, print: Print) -> Outcomes<Look
         dry_run: false,
         force: false,
         slots: 0,
-        lease: LEASE,
+        lease: *LEASE,
         mark: Some(print.mark),
     };
     let (nothing, pool) = (Definitions::default(), policy.pool.clone());

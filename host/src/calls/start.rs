@@ -57,7 +57,7 @@ impl Call for RunTask {
             dry_run: self.dry_run,
             force: self.force,
             slots: 0,
-            lease: LEASE,
+            lease: *LEASE,
             mark: None,
         };
         let pool = task.spec.policy.pool;
@@ -109,7 +109,7 @@ impl Call for Exec {
             dry_run: self.dry_run,
             force: true,
             slots: 0,
-            lease: LEASE,
+            lease: *LEASE,
             mark: None,
         };
         let definitions = Definitions {

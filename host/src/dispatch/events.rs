@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mhost_model::ports::run::{ProgressSink, ProgressState};
 use mhost_model::run::Run;
 use mhost_model::{Instant, Name, RunId};
-use mhost_store::{Ask, Completed, Definitions};
+use mhost_store::{Ask, ClaimKey, Completed, Definitions};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{broadcast, oneshot, watch};
 
@@ -41,7 +41,7 @@ pub enum Event {
     Ask(Box<Request>),
     /// An attempt is over and written down, or could not be.
     Ended {
-        run: RunId,
+        key: ClaimKey,
         completed: Box<Outcomes<Completed>>,
     },
     Tick(TickReply),

@@ -17,6 +17,13 @@ pub struct Live {
 }
 
 impl Live {
+    /// Ends an attempt whose claim is another's by now: nothing it does from here on
+    /// counts, or reaches the outside.
+    pub fn cut_off(&self) {
+        self.stale.set();
+        self.cancel.cancel();
+    }
+
     pub fn new(claim: &Claim, pool: Name) -> Self {
         Self {
             key: claim.key(),

@@ -28,6 +28,24 @@ where
     })
 }
 
+/// A test of something that not every machine has or allows: `need` gets it.
+pub fn trial_with<N, F>(
+    name: &str,
+    need: impl FnOnce() -> Result<N, Unavailable> + Send + 'static,
+    body: F,
+) -> Trial
+where
+    F: FnOnce(N) + Send + 'static,
+{
+    Trial::ignorable_test(name, move || match need() {
+        Ok(found) => {
+            body(found);
+            Ok(Completion::Completed)
+        }
+        Err(missing) => without(&missing, strict()),
+    })
+}
+
 /// The `main` of a test target: takes the usual arguments, runs the trials, and
 /// ends with the usual exit code.
 pub fn main(trials: Vec<Trial>) -> ! {

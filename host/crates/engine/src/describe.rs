@@ -41,7 +41,10 @@ pub(crate) async fn describe(plugin: &Plugin, time: Duration) -> Result<Manifest
     let body: guest::Body<contract::Manifest> = Box::new(|instance, store| {
         Box::pin(async move { instance.mhost_plugin_plugin().call_describe(store).await })
     });
-    let ended = guest::call(plugin, &shared, Duration::ZERO, body).await;
+    let Some(slot) = plugin.core.slots.take(&shared.cancel).await else {
+        return Err(EngineError::BadManifest("it was cancelled".into()));
+    };
+    let ended = guest::call(plugin, &shared, Duration::ZERO, body, slot).await;
     let bad = |why: String| Err(EngineError::BadManifest(why));
     match ended.end {
         End::Returned(manifest) => checked(manifest).map_err(EngineError::BadManifest),

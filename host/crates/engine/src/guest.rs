@@ -18,6 +18,7 @@ use crate::capabilities::wasi;
 use crate::limiter::Limiter;
 use crate::plugin::Plugin;
 use crate::sandbox::Core;
+use crate::slots::Slot;
 use crate::state::{RunState, Shared};
 
 /// What all data of one call from the guest into the host may take, bytes.
@@ -75,6 +76,7 @@ pub(crate) async fn call<T: Send + 'static>(
     shared: &Arc<Shared>,
     grace: Duration,
     body: Body<T>,
+    slot: Slot,
 ) -> Ended<T> {
     // Lives as long as the guest's thread, which may be longer than this call.
     let running = plugin.core.ticker.running();
@@ -88,7 +90,7 @@ pub(crate) async fn call<T: Send + 'static>(
         );
         move || async move {
             let ended = drive(&core, &pre, shared, cut, body).await;
-            drop(running);
+            drop((running, slot));
             // Nobody waits any more when the run was given up.
             let _ = sender.send(ended);
         }

@@ -26,6 +26,7 @@ mod refusal;
 mod report;
 mod run;
 mod sandbox;
+mod slots;
 mod state;
 mod ticker;
 mod worker;

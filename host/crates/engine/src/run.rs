@@ -25,6 +25,9 @@ use crate::{Context, Finished, Job, failure, report};
 type Answer = Result<contract::Report, contract::Failure>;
 
 pub(crate) async fn run(plugin: &Plugin, job: Job) -> Finished {
+    let Some(slot) = plugin.core.slots.take(&job.cancel).await else {
+        return never_began();
+    };
     let begun = Moment::now();
     let grace = job.grace;
     let context = contract_context(&job.context);
@@ -35,9 +38,19 @@ pub(crate) async fn run(plugin: &Plugin, job: Job) -> Finished {
             plugin.call_run(store, &context).await
         })
     });
-    let ended = guest::call(plugin, &shared, grace, body).await;
+    let ended = guest::call(plugin, &shared, grace, body, slot).await;
     let (ended, report) = judge(&shared, ended);
     finish(&shared, begun, ended, report)
+}
+
+/// It was cancelled while it waited for room.
+fn never_began() -> Finished {
+    Finished {
+        ended: Ended::Cancelled,
+        report: None,
+        receipt: Default::default(),
+        state: Default::default(),
+    }
 }
 
 /// What the guest's end means for the run.

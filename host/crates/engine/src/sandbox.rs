@@ -14,6 +14,7 @@ use wasmtime::{
 use crate::cache::Cache;
 use crate::network::Network;
 use crate::plugin::Plugin;
+use crate::slots::Slots;
 use crate::state::RunState;
 use crate::ticker::Ticker;
 use crate::worker::Workers;
@@ -37,6 +38,7 @@ pub(crate) struct Core {
     pub(crate) linker: Linker<RunState>,
     pub(crate) ticker: Ticker,
     pub(crate) workers: Workers,
+    pub(crate) slots: Slots,
     pub(crate) protected: Vec<PathBuf>,
     pub(crate) network: Arc<Network>,
     cache: Option<Cache>,
@@ -127,6 +129,7 @@ impl Core {
             linker: crate::capabilities::linker(&engine)?,
             ticker: Ticker::start(&engine)?,
             workers: Workers::default(),
+            slots: Slots::new(config.allocation),
             protected: config.protected.clone(),
             network: Arc::clone(network),
             cache: config

@@ -14,6 +14,7 @@ mod era;
 mod forget;
 mod held;
 mod holdings;
+mod known;
 mod lease;
 mod log;
 mod migrate;

@@ -1,6 +1,7 @@
 //! The trait that every store implements, and the words it uses.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use mhost_model::alert::AlertChange;
@@ -79,7 +80,7 @@ pub struct ClaimDue {
 pub struct Claim {
     pub run: Run,
     /// Absent for `exec`.
-    pub task: Option<Task>,
+    pub task: Option<Arc<Task>>,
     pub previous_success: Option<Instant>,
 }
 

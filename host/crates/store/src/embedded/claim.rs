@@ -165,7 +165,7 @@ pub fn claim_of(held: &Held, row: Row) -> Claim {
     let last_success = held.progress.last_success;
     Claim {
         run: row.run,
-        task: Some(held.task.clone()),
+        task: Some(held.task.clone().into()),
         previous_success: last_success.and_then(|at| instant(at).ok()),
     }
 }

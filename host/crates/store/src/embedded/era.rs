@@ -44,7 +44,7 @@ impl Tx<'_> {
         if let (Some(next), Overdue::Pass(reason)) = (due, overdue) {
             let number = self.next_era(held.task.id.0)?;
             let arrears = ArrearsRec {
-                task: held.task.clone(),
+                task: (*held.task).clone(),
                 next,
                 until,
                 reason: reason.to_owned(),

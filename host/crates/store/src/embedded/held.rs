@@ -8,12 +8,13 @@ use mhost_model::{Fence, RunId, TaskId};
 use redb::ReadableTable;
 
 use super::agenda::{Place, place};
+use super::known::Shared;
 use super::record::{OpenRec, OpenState, ProgressRec, RunningRec, encode, get, instant, millis};
 use super::trouble::{Res, Trouble};
 use super::tx::Tx;
 
 pub struct Held {
-    pub task: Task,
+    pub task: Shared,
     pub progress: ProgressRec,
     /// Where it stood when it was taken out.
     was: Place,
@@ -25,7 +26,7 @@ impl Held {
     pub fn new(task: Task) -> Self {
         Self {
             pool: task.spec.policy.pool.to_string(),
-            task,
+            task: task.into(),
             progress: ProgressRec::default(),
             was: Place::default(),
         }
@@ -71,7 +72,7 @@ impl Held {
 
 impl Tx<'_> {
     pub fn take(&self, id: TaskId) -> Res<Option<Held>> {
-        let Some(task) = get::<Task, _>(&*self.tables.tasks, id.0)? else {
+        let Some(task) = self.task(id)? else {
             return Ok(None);
         };
         let progress = get(&*self.tables.progress, id.0)?
@@ -82,6 +83,17 @@ impl Tx<'_> {
             task,
             progress,
         }))
+    }
+
+    fn task(&self, id: TaskId) -> Res<Option<Shared>> {
+        if let Some(known) = self.known.get(id.0) {
+            return Ok(Some(known));
+        }
+        let task = get::<Task, _>(&*self.tables.tasks, id.0)?.map(Shared::from);
+        if let Some(task) = &task {
+            self.known.keep(id.0, task);
+        }
+        Ok(task)
     }
 
     /// Takes out a task that an index names.

@@ -9,6 +9,7 @@ use mhost_model::run::{Run, RunState, Trigger};
 use mhost_model::{Instant, NodeId, RunId, Span, TaskId};
 
 use super::notice::Routes;
+use super::known::Known;
 use super::record::{Counters, Row, RunningRec, encode, get, instant, millis};
 use super::tables::Tables;
 use super::trouble::{Res, Trouble};
@@ -43,6 +44,7 @@ pub struct Tx<'t> {
     pub now: Instant,
     pub node: NodeId,
     pub planner: &'t dyn Planner,
+    pub known: &'t Known,
     pub counters: Counters,
     pub memory: Memory,
 }

@@ -108,7 +108,7 @@ impl Tx<'_> {
             held.task = new;
             self.move_wake(&mut held);
         }
-        self.save_task(Some(&old), &held.task)?;
+        self.save_task(Some(&*old), &held.task)?;
         let anew = old.spec.schedule != spec.schedule || old.enabled != enabled;
         self.watch_task(&held, anew)?;
         self.put_back(held)
@@ -149,6 +149,7 @@ impl Tx<'_> {
             self.tables.names.remove(old.name.as_str())?;
         }
         self.tables.names.put(task.name.as_str(), task.id.0)?;
+        self.known.forget(task.id.0);
         self.tables.tasks.put(task.id.0, bytes.as_slice())?;
         self.index_watcher(old, Some(task))?;
         self.index_dependency(old, Some(task))
@@ -172,10 +173,11 @@ impl Tx<'_> {
         self.forget_eras(id)?;
         self.tables.marks.remove(id)?;
         self.tables.progress.remove(id)?;
+        self.known.forget(id);
         self.tables.tasks.remove(id)?;
         self.tables.names.remove(name.as_str())?;
-        self.index_watcher(Some(&held.task), None)?;
-        self.index_dependency(Some(&held.task), None)?;
+        self.index_watcher(Some(&*held.task), None)?;
+        self.index_dependency(Some(&*held.task), None)?;
         self.forget_alerts(held.task.id)?;
         self.forget_watch(held.task.id)?;
         self.forget_observed(id)?;
@@ -225,7 +227,8 @@ impl Tx<'_> {
     }
 
     fn resave(&mut self, held: Held) -> Res<()> {
-        let bytes = encode(&held.task)?;
+        let bytes = encode(&*held.task)?;
+        self.known.forget(held.task.id.0);
         self.tables.tasks.put(held.task.id.0, bytes.as_slice())?;
         self.put_back(held)
     }

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use super::{Shared, guarded};
 use crate::embedded::OpenOptions;
+use crate::embedded::known::Known;
 use crate::embedded::open::{self, Opened};
 use crate::embedded::record::{Counters, encode};
 use crate::embedded::source::Source;
@@ -104,6 +105,7 @@ pub struct Writer {
     planner: Arc<dyn Planner>,
     counters: Counters,
     memory: Memory,
+    known: Known,
 }
 
 impl Writer {
@@ -118,6 +120,7 @@ impl Writer {
             planner: Arc::clone(&options.planner),
             counters: opened.counters,
             memory: Memory::default(),
+            known: Known::default(),
         }
     }
 
@@ -125,10 +128,14 @@ impl Writer {
     pub fn commit(&mut self, mut jobs: Vec<Box<dyn Job>>) {
         while !jobs.is_empty() {
             match self.attempt(&mut jobs) {
-                Ok(Fate::Spoiled(at)) => jobs.remove(at).answer(Ok(())),
+                Ok(Fate::Spoiled(at)) => {
+                    self.known.forget_all();
+                    jobs.remove(at).answer(Ok(()));
+                }
                 Ok(Fate::Done) => return jobs.into_iter().for_each(|job| job.answer(Ok(()))),
                 Err(error) => {
                     self.failed = true;
+                    self.known.forget_all();
                     return jobs
                         .into_iter()
                         .for_each(|job| job.answer(Err(error.clone())));
@@ -168,6 +175,7 @@ impl Writer {
             now: self.clock.now(),
             node: self.node,
             planner: &*self.planner,
+            known: &self.known,
             counters: self.counters,
             memory: self.memory.clone(),
         };

@@ -1,0 +1,63 @@
+//! A small disk of its own, which can be filled.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use mhost_test_support::{Unavailable, scratch};
+
+/// Enough for the state, compiled components included, many times over.
+const SIZE: &str = "size=256m";
+
+pub struct Mount {
+    folder: tempfile::TempDir,
+}
+
+impl Mount {
+    /// Only the superuser may mount, and not in every container.
+    pub fn new() -> Result<Self, Unavailable> {
+        let folder = scratch("disk");
+        let mount = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", SIZE, "mhost-torture"])
+            .arg(folder.path())
+            .output();
+        let why = match mount {
+            Ok(output) if output.status.success() => return Ok(Self { folder }),
+            Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+            Err(error) => error.to_string(),
+        };
+        Err(Unavailable {
+            tool: "a disk to fill (a tmpfs)".to_owned(),
+            reason: why,
+        })
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn ballast(&self) -> PathBuf {
+        self.path().join("ballast")
+    }
+
+    /// Until nothing more goes onto it.
+    pub fn fill(&self) {
+        let mut ballast = File::create(self.ballast()).unwrap();
+        for size in [1 << 20, 1 << 12, 1] {
+            let block = vec![0_u8; size];
+            while ballast.write_all(&block).is_ok() {}
+        }
+    }
+
+    pub fn empty(&self) {
+        std::fs::remove_file(self.ballast()).unwrap();
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let unmounted = Command::new("umount").arg(self.path()).status();
+        assert!(unmounted.is_ok_and(|status| status.success()) || std::thread::panicking());
+    }
+}
