@@ -197,6 +197,7 @@ pub async fn run(app: &App, attempt: &Attempt, log: Arc<LogLines>) -> Finished {
         receipt: Default::default(),
         state: Default::default(),
         alerts: Vec::new(),
+        observed: Vec::new(),
     }
 }
 

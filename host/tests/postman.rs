@@ -24,16 +24,20 @@ struct Script {
     carried: Mutex<Vec<(i64, Vec<String>)>>,
 }
 
+/// The carrier that the postman holds; the script stays the test's.
+struct Scripted(Arc<Script>);
+
 #[async_trait]
-impl Carrier for Arc<Script> {
+impl Carrier for Scripted {
     async fn carry(&self, _: &ChannelDef, bundle: &Bundle, now: Instant) -> Result<(), Failure> {
         let titles = bundle.items.iter().map(|item| item.event.title.clone());
         let seconds = (now - at(0)).num_seconds();
-        self.carried
+        self.0
+            .carried
             .lock()
             .unwrap()
             .push((seconds, titles.collect()));
-        match self.failures.lock().unwrap().pop_front() {
+        match self.0.failures.lock().unwrap().pop_front() {
             None => Ok(()),
             Some(retry_after) => Err(Failure {
                 why: "nobody answers".into(),
@@ -68,7 +72,7 @@ impl World {
             store: store.clone(),
             notices: store,
             clock: Arc::new(clock.clone()),
-            carrier: Arc::new(Arc::clone(&script)),
+            carrier: Arc::new(Scripted(Arc::clone(&script))),
         };
         Self {
             post,

@@ -131,6 +131,8 @@ fn exec(
             grants: granted.grants,
             policy: Policy::default(),
             limits: Limits::default(),
+            holds: Default::default(),
+            notify: None,
         },
         databases: Default::default(),
         repositories: Default::default(),

@@ -371,6 +371,7 @@ fn task() -> impl Strategy<Value = TaskEntry> {
                         description,
                         renamed_from: None,
                         config,
+                        notify: None,
                         holds: holds.into_iter().filter(|held| !held.is_empty()).collect(),
                         grants,
                         policy,

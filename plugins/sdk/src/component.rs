@@ -8,6 +8,7 @@ mod resources;
 mod services;
 mod trees;
 
+use crate::alerts::Alerts;
 use crate::bindings::exports::mhost::plugin::plugin as contract;
 use crate::bindings::mhost::plugin::{
     database, keeping, processes, progress, remote, repository, secrets,
@@ -24,8 +25,8 @@ use crate::remote::Remote;
 use crate::repository::{FileVerdict, Repository, Source};
 use crate::state::State;
 use crate::tasks::Tasks;
-use crate::watch::Watch;
 use crate::trees::Trees;
+use crate::watch::Watch;
 use crate::{Context, Failure, Host, Plugin, Report, Result};
 
 /// The real host. Everything that it reaches is global to the instance.

@@ -15,8 +15,8 @@ use crate::remote::Remote;
 use crate::repository::{FileVerdict, Repository, Source};
 use crate::state::State;
 use crate::tasks::Tasks;
-use crate::watch::Watch;
 use crate::trees::Trees;
+use crate::watch::Watch;
 
 /// See the module.
 pub trait Host {

@@ -13,8 +13,8 @@ mod files;
 mod remote;
 mod repository;
 mod services;
-mod watch;
 mod trees;
+mod watch;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
@@ -42,8 +42,8 @@ use crate::remote::Remote;
 use crate::repository::{FileVerdict, Repository, Source};
 use crate::state::State;
 use crate::tasks::Tasks;
-use crate::watch::{Observation, Summary, Watch};
 use crate::trees::Trees;
+use crate::watch::{Observation, Summary, Watch};
 use crate::{Context, Error, Failure, Host, Plugin, Report, Result, Told};
 
 type Answer = Box<dyn Fn(&Request) -> Result<Response>>;

@@ -50,6 +50,8 @@ fn never_began() -> Finished {
         report: None,
         receipt: Default::default(),
         state: Default::default(),
+        alerts: Vec::new(),
+        observed: Vec::new(),
     }
 }
 

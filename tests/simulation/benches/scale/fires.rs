@@ -37,6 +37,8 @@ pub fn spec(plugin: &str, action: &str, schedule: Schedule) -> TaskSpec {
         grants: Default::default(),
         policy: Policy::default(),
         limits: Default::default(),
+        holds: Default::default(),
+        notify: None,
     }
 }
 
@@ -110,5 +112,7 @@ fn end(claim: &Claim) -> Completion {
         receipt: Some(Default::default()),
         state: BTreeMap::new(),
         log: Vec::new(),
+        alerts: Vec::new(),
+        observed: Vec::new(),
     }
 }

@@ -56,6 +56,8 @@ impl World {
             receipt: None,
             state: BTreeMap::new(),
             log: Vec::new(),
+            alerts: Vec::new(),
+            observed: Vec::new(),
         };
         let completed = self.store().complete(completion).await;
         let changes = self.observe().await?;

@@ -69,6 +69,8 @@ impl World {
             grants: Default::default(),
             policy: self.some_policy(),
             limits: Default::default(),
+            holds: Default::default(),
+            notify: None,
         }
     }
 

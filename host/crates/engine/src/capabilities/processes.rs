@@ -59,6 +59,19 @@ impl Host for Call<'_> {
         permit.used();
         Ok(outcome(ended))
     }
+
+    async fn find(&mut self, name: String) -> Answer<Process> {
+        let permit = self.shared.granter.process(&name, ProcessVerb::Find)?;
+        let ProcessGrant::Signal(grant) = &permit.grant else {
+            return Err(mismatch(&name).into());
+        };
+        let (pid, command) = signal::find(&grant.pid_file)?;
+        permit.used();
+        Ok(Process {
+            pid: pid.cast_unsigned(),
+            command,
+        })
+    }
 }
 
 /// Where a guest path lies on the host. The command opens it by itself, with the rights
@@ -108,19 +121,6 @@ fn outcome(ended: command::Ended) -> Outcome {
         code,
         stdout,
         stderr,
-    }
-
-    async fn find(&mut self, name: String) -> Answer<Process> {
-        let permit = self.shared.granter.process(&name, ProcessVerb::Find)?;
-        let ProcessGrant::Signal(grant) = &permit.grant else {
-            return Err(mismatch(&name).into());
-        };
-        let (pid, command) = signal::find(&grant.pid_file)?;
-        permit.used();
-        Ok(Process {
-            pid: pid.cast_unsigned(),
-            command,
-        })
     }
 }
 

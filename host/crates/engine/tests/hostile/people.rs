@@ -44,7 +44,9 @@ fn a_dry_run_tells_nobody() {
     ] {
         let config = json!({"verb": verb, "key": "site", "name": "mail", "file": "f"});
         let went = people(config)
-            .grants(|grants| drop(grants.channels.insert("mail".parse().unwrap())))
+            .grants(|grants| {
+                grants.channels.insert("mail".parse().unwrap());
+            })
             .dry_run()
             .go();
         assert!(matches!(cause(&went), Fault::DryRun(_)), "{verb}");
@@ -84,7 +86,9 @@ fn a_secret_that_is_read_later_is_hidden_too() {
 fn only_granted_channels_carry_messages() {
     let send = |name: &str, count: u64, file: &str| {
         people(json!({"verb": "send", "key": "id-1", "name": name, "count": count, "file": file, "text": "sub\r\nBcc: x"}))
-            .grants(|grants| drop(grants.channels.insert("mail".parse().unwrap())))
+            .grants(|grants| {
+                grants.channels.insert("mail".parse().unwrap());
+            })
             .go()
     };
     let went = send("mail", 10, "web.log");
@@ -122,7 +126,9 @@ fn holds_are_open_and_other_tasks_are_granted() {
         denial.remedy
     );
     let went = people(json!({"verb": "status", "name": "backup"}))
-        .grants(|grants| drop(grants.tasks.insert("backup".parse().unwrap())))
+        .grants(|grants| {
+            grants.tasks.insert("backup".parse().unwrap());
+        })
         .go();
     assert!(matches!(cause(&went), Fault::NotFound(_)));
 }

@@ -8,8 +8,8 @@ use mhost_model::plan::Planner;
 use mhost_model::run::{Run, RunState, Trigger};
 use mhost_model::{Instant, NodeId, RunId, Span, TaskId};
 
-use super::notice::Routes;
 use super::known::Known;
+use super::notice::Routes;
 use super::record::{Counters, Row, RunningRec, encode, get, instant, millis};
 use super::tables::Tables;
 use super::trouble::{Res, Trouble};

@@ -1,9 +1,9 @@
 //! What people define: JSON, since the model's types read themselves from it.
 
 use mhost_model::channel::ChannelDef;
-use mhost_model::notify::Notify;
 use mhost_model::grant::Grants;
 use mhost_model::limits::Limits;
+use mhost_model::notify::Notify;
 use mhost_model::plugin::PluginRecord;
 use mhost_model::policy::Policy;
 use mhost_model::resource::{DatabaseDef, PoolDef, RemoteDef, RepositoryDef};

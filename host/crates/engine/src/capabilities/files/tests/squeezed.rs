@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use super::super::compress::{Format, compress, verify};
 use super::bench::{Bench, kind};
 
-const FORMATS: [Format; 2] = [Format::Gzip, Format::Zstd];
+const FORMATS: [Format; 3] = [Format::Gzip, Format::Zstd, Format::Xz];
 
 fn expand(format: Format, bytes: &[u8]) -> Vec<u8> {
     let mut expanded = Vec::new();
@@ -15,6 +15,9 @@ fn expand(format: Format, bytes: &[u8]) -> Vec<u8> {
             .read_to_end(&mut expanded)
             .map(drop),
         Format::Zstd => zstd::stream::copy_decode(bytes, &mut expanded),
+        Format::Xz => lzma_rust2::XzReader::new(bytes, true)
+            .read_to_end(&mut expanded)
+            .map(drop),
     }
     .unwrap();
     expanded

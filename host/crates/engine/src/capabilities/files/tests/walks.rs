@@ -90,6 +90,7 @@ fn depth_is_limited() {
         let options = WalkOptions {
             max_depth: Some(max_depth),
             one_file_system: true,
+            attributes: false,
         };
         assert_eq!(walk(&bench, "/logs", options, 100), expected, "{max_depth}");
     }
