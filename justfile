@@ -37,7 +37,7 @@ demo folder="target/demo":
 
 # API docs, and the pages that are made from code
 docs:
-    MHOST_BLESS=1 cargo test --release -p mhost --test docs
+    MHOST_BLESS=1 cargo test --release --test docs
     cargo doc --workspace --no-deps
 
 # what is shipped: one file
@@ -51,9 +51,9 @@ simulate steps="5000000":
 
 # the service under kills, stops and full disks, twice for so many minutes
 torture minutes="10":
-    MHOST_TORTURE_MINUTES={{minutes}} cargo test --release -p mhost --test torture -- --nocapture
+    MHOST_TORTURE_MINUTES={{minutes}} cargo test --release --test torture -- --nocapture
 
 # many tasks, many fires, beside cron's way and PostgreSQL
 scale *sections:
-    cargo build --release -p mhost
+    cargo build --release
     cargo bench -p mhost-simulation --profile release -- {{sections}}

@@ -259,12 +259,11 @@ pub fn show(view: &RunView) -> String {
     line(
         "due",
         &format!(
-            "{}, {:?}, attempt {}",
+            "{}, {}, attempt {}",
             output::time(Some(view.fire_at)),
-            view.trigger,
+            format!("{:?}", view.trigger).to_lowercase(),
             view.attempt
-        )
-        .to_lowercase(),
+        ),
     );
     if let Some(reason) = &view.reason {
         line("reason", reason);

@@ -232,6 +232,9 @@ pub fn apply(mut current: mhost::config::Current, edits: &[Edit]) -> mhost::conf
             Edit::RemoveRemote(name) => drop(definitions.remotes.remove(&name)),
             Edit::PutPool(name, one) => drop(definitions.pools.insert(name, one)),
             Edit::RemovePool(name) => drop(definitions.pools.remove(&name)),
+            Edit::PutChannel(name, one) => drop(definitions.channels.insert(name, *one)),
+            Edit::RemoveChannel(name) => drop(definitions.channels.remove(&name)),
+            Edit::SetNotify(notify) => definitions.notify = notify,
             Edit::RemoveTask(name) => current.tasks.retain(|status| status.task.name != name),
             Edit::SetEnabled { name, enabled } => {
                 let mut tasks = current.tasks.iter_mut();

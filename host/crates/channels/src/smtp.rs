@@ -251,8 +251,9 @@ mod tests {
         ] {
             assert!(text.contains(line), "{line}\n{text}");
         }
+        let (head, _) = text.split_once("\r\n\r\n").unwrap();
         assert!(
-            !text.contains("\r\nBcc:") && !text.contains("\r\nX:"),
+            !head.contains("\r\nBcc:") && !text.contains("\r\nX:"),
             "{text}"
         );
         assert_eq!(mail.rcpt_to.len(), 2);

@@ -112,7 +112,7 @@ mod tests {
             ("{{ title", "line 1"),
             ("{\"text\": \"{{ title }}\"}", "no JSON"),
             ("{% for a in range(10) %}{% endfor %}", "range"),
-            ("{% include 'etc' %}", "etc"),
+            ("{% include 'etc' %}", "include"),
         ] {
             let why = check(template, "application/json").unwrap_err();
             assert!(why.contains(words), "{template}: {why}");

@@ -1,3 +1,5 @@
+//! What configurations are read as, and what is refused where.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;

@@ -28,6 +28,7 @@ pub(super) async fn probe(
 ) -> FaultResult<TlsFound> {
     let peer = (asked.host.as_str(), asked.port);
     let (origin, permit) = permit(shared, Scheme::Tls, peer, "handshake", false)?;
+    server_name(&origin, &asked.options)?;
     let Dialed {
         stream,
         address,
@@ -43,6 +44,17 @@ pub(super) async fn probe(
     })
 }
 
+/// Whom the certificate must be for. To be asked before anything is dialed, too: a name
+/// that is none is the configuration's mistake, not the peer's.
+pub(super) fn server_name(
+    origin: &Origin,
+    options: &TlsOptions,
+) -> FaultResult<ServerName<'static>> {
+    let name = options.server_name.as_ref().unwrap_or(&origin.host);
+    ServerName::try_from(name.clone())
+        .map_err(|_| Fault::Invalid(format!("`{name}` is no server name")))
+}
+
 /// Shakes hands over a connection to `origin`.
 pub(super) async fn shake<S: AsyncRead + AsyncWrite + Unpin + Send>(
     shared: &Shared,
@@ -55,9 +67,7 @@ pub(super) async fn shake<S: AsyncRead + AsyncWrite + Unpin + Send>(
         Some(pem) => &Trust::of_pem(pem).map_err(Fault::Invalid)?,
         None => shared.network.trust(),
     };
-    let name = options.server_name.as_ref().unwrap_or(&origin.host);
-    let name = ServerName::try_from(name.clone())
-        .map_err(|_| Fault::Invalid(format!("`{name}` is no server name")))?;
+    let name = server_name(origin, options)?;
     let recorder = Arc::new(Recorder::new(trust));
     let config = tls::config(trust, Arc::clone(&recorder), options.tls13_only)?;
     let connector = TlsConnector::from(Arc::new(config));

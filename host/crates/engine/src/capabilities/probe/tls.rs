@@ -21,7 +21,7 @@ use tokio_rustls::rustls::{
 
 use super::clockwork::Clockwork;
 use super::contract::{TlsFacts, TlsOptions};
-use super::shake::shake;
+use super::shake::{server_name, shake};
 use super::{Dialed, TlsAnswer, certificate, reach, timings};
 use crate::network::{Family, Trust};
 use crate::state::Shared;
@@ -41,6 +41,7 @@ pub(super) async fn probe(
         authorities: None,
         tls13_only: false,
     };
+    server_name(origin, &options)?;
     let Dialed {
         stream,
         address,
