@@ -423,10 +423,12 @@ pub async fn definitions_come_and_go(s: &Subject) {
         Edit::RemoveRepository(x()),
         Edit::RemoveRemote(x()),
         Edit::RemovePool(x()),
+        Edit::RemoveChannel(x()),
         remove("1.0.0"),
         remove("1.1.0"),
     ];
     s.store.edit(batch.clone()).await.unwrap();
+    s.edit(Edit::SetNotify(None)).await.unwrap();
     assert_eq!(s.store.definitions().await.unwrap(), Definitions::default());
     for edit in batch {
         let refused = s.edit(edit).await.unwrap_err();

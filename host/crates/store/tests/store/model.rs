@@ -234,9 +234,9 @@ impl Model {
         let Some(expected) = self.tasks.get_mut(&id).filter(|_| !claim.run.dry_run) else {
             return assert!(completed.run.outcome().is_some());
         };
-        if ended == Ended::Succeeded {
-            expected.state.insert(key, value);
-        }
+        // What an attempt hands over is kept however it ended: the engine hands over no more
+        // of a failed one than the plugin asked to keep.
+        expected.state.insert(key, value);
         if completed.run.outcome().is_some() {
             expected.settled(&ended, claim.run.fire_at.timestamp_millis());
         }
