@@ -22,8 +22,9 @@ pub struct Turn {
     pub earlier: Option<Earlier>,
     /// An earlier run took the turn, and was interrupted after it.
     pub taken: bool,
-    /// The log was touched, and its new archive is as it should be.
+    /// The log's turn came, the log was touched, and its new archive is as it should be.
     pub begun: bool,
+    pub touched: bool,
     pub whole: bool,
     /// An archive that stands where the new one should.
     pub occupied: Option<String>,
@@ -129,6 +130,7 @@ pub fn before(
         leaving: Vec::new(),
         taken: finish,
         begun: finish,
+        touched: finish,
         whole: false,
         occupied: None,
         removed: 0,
@@ -136,7 +138,16 @@ pub fn before(
     turn.earlier = work.marks.enter(&turn.names.folder, &[log])?;
     mend::mend(rotation, log, &mut turn, memory)?;
     if turn.taken {
-        return surplus(rotation, &mut turn).map(|()| turn);
+        // Room was made; what was to go may still be there.
+        match options.dateext {
+            true => surplus(rotation, &mut turn)?,
+            false => {
+                let highest = highest(rotation, &turn)?;
+                let last = last(rotation, highest);
+                leaving_numbered(rotation, &mut turn, last, highest.saturating_add(1));
+            }
+        }
+        return Ok(turn);
     }
     if options.dateext {
         // Nothing is written over: of one date there is one archive.
@@ -186,18 +197,29 @@ fn is_old(rotation: &Rotation<'_, '_>, path: &str) -> Result<bool> {
     Ok(age > u64::from(days) * 86_400_000)
 }
 
+/// The highest number of an archive.
+fn highest(rotation: &Rotation<'_, '_>, turn: &Turn) -> Result<u32> {
+    let names = rotation.work.ground.names(&turn.names.folder)?;
+    let numbers = names.iter().filter_map(|name| turn.names.number(name));
+    Ok(numbers.max().unwrap_or(0))
+}
+
+/// The number of the last archive that stays.
+fn last(rotation: &Rotation<'_, '_>, highest: u32) -> u32 {
+    let options = &rotation.section.options;
+    match options.rotate {
+        // Of none that are kept, one is on its way all the same.
+        Some(count) => options.start.saturating_add(count.max(1)).saturating_sub(1),
+        None => highest.max(options.start),
+    }
+}
+
 /// Numbers the archives on, the oldest first, so that none is written over.
 fn shift(rotation: &Rotation<'_, '_>, turn: &mut Turn) -> Result<()> {
     let options = &rotation.section.options;
     let ground = rotation.work.ground;
-    let names = ground.names(&turn.names.folder)?;
-    let numbers = names.iter().filter_map(|name| turn.names.number(name));
-    let highest = numbers.max().unwrap_or(0);
-    let last = match options.rotate {
-        // Of none that are kept, one is on its way all the same.
-        Some(count) => options.start.saturating_add(count.max(1)).saturating_sub(1),
-        None => highest.max(options.start),
-    };
+    let highest = highest(rotation, turn)?;
+    let last = last(rotation, highest);
     let first_gap = gap(rotation, turn, last);
     for number in (options.start..=last.min(highest)).rev() {
         for path in there(rotation, turn, number) {

@@ -46,7 +46,7 @@ impl Considering<'_, '_> {
                 None => self.timely(log, found, last),
             },
         };
-        let item = match self.retried(&item, last) {
+        let item = match self.retried(&item, memory.before(log)) {
             true => Item::new(
                 log,
                 Outcome::Kept,
@@ -81,12 +81,15 @@ impl Considering<'_, '_> {
         }
     }
 
-    /// Whether an earlier attempt of this very run came to the log's turn.
-    fn retried(&self, item: &Item, last: chrono::NaiveDateTime) -> bool {
+    /// Whether an earlier attempt of this very run came to the log's turn: what it
+    /// remembered says so. A log that nothing is remembered of counts from this hour on,
+    /// which may be the very time of the run, and had no turn.
+    fn retried(&self, item: &Item, before: Option<chrono::NaiveDateTime>) -> bool {
         let context = self.ground.context;
         let fire = self.clock.zone.local(context.fire_time());
         let fire = fire.with_nanosecond(0).unwrap_or(fire);
-        item.outcome == Outcome::Due && !self.force && context.attempt() > 1 && last >= fire
+        let rotated = before.is_some_and(|last| last >= fire);
+        item.outcome == Outcome::Due && !self.force && context.attempt() > 1 && rotated
     }
 
     /// A log that is not due, but that an earlier run rotated and did not come to the end

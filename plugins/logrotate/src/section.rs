@@ -157,7 +157,7 @@ impl Rotation<'_, '_> {
         if items.iter().any(|item| item.outcome == Outcome::Due) {
             self.rotate(&mut items, memory);
         }
-        let untouched = |item: &&Item| item.turn.as_ref().is_none_or(|turn| !turn.begun);
+        let untouched = |item: &&Item| item.turn.as_ref().is_none_or(|turn| !turn.touched);
         let failed = items.iter().filter(|item| item.outcome == Outcome::Failed);
         failed
             .filter(untouched)
@@ -294,7 +294,12 @@ impl Rotation<'_, '_> {
         let Some(found) = item.found else {
             return Err(Error::NotFound(format!("`{}` vanished", item.log)));
         };
-        let turn = before::before(self, (&item.log, found), item.finish, memory)?;
+        let turn = before::before(self, (&item.log, found), item.finish, memory);
+        let turn = turn.inspect_err(|_| {
+            // Some archives may have made room already, and must not do so twice.
+            let folder = Names::new(&item.log, &self.section.options).folder;
+            self.work.marks.trouble(&folder, &item.log);
+        })?;
         let occupied = turn.occupied.clone();
         item.turn = Some(turn);
         let Some(path) = occupied else { return Ok(()) };

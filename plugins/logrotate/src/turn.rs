@@ -14,32 +14,40 @@ pub fn aside(log: &str) -> String {
 
 pub fn turn(rotation: &Rotation<'_, '_>, item: &mut Item) -> Result<()> {
     let log = item.log.clone();
-    let ground = rotation.work.ground;
     let turn = item.turn()?;
     turn.begun = true;
     let (found, plain) = (turn.found, turn.plain.clone());
     if turn.taken {
+        turn.touched = true;
         return replace(rotation, &log, &found);
     }
-    let keeps = rotation.section.options.rotate != Some(0);
+    let copied = first(rotation, &log, &plain)?;
+    item.turn()?.touched = true;
     match rotation.section.options.method {
-        Method::Rename => {
-            ground.rename(&log, &plain)?;
-            create(rotation, &log, &found)
-        }
-        Method::RenameCopy => {
-            ground.rename(&log, &aside(&log))?;
-            create(rotation, &log, &found)
-        }
-        Method::Copy if keeps => copy(rotation, &log, &plain).map(drop),
-        Method::Copy => Ok(()),
-        Method::CopyTruncate if keeps => {
-            let copied = copy(rotation, &log, &plain)?;
-            drain(rotation, item, &plain, copied)
-        }
+        Method::Rename | Method::RenameCopy => create(rotation, &log, &found),
+        Method::CopyTruncate if keeps(rotation) => drain(rotation, item, &plain, copied),
+        Method::Copy | Method::CopyTruncate => Ok(()),
+    }
+}
+
+fn keeps(rotation: &Rotation<'_, '_>) -> bool {
+    rotation.section.options.rotate != Some(0)
+}
+
+/// The first change of the turn; the bytes that were copied. Where it fails, the log is as
+/// it was.
+fn first(rotation: &Rotation<'_, '_>, log: &str, plain: &str) -> Result<u64> {
+    let ground = rotation.work.ground;
+    match rotation.section.options.method {
+        Method::Rename => ground.rename(log, plain).map(|()| 0),
+        Method::RenameCopy => ground.rename(log, &aside(log)).map(|()| 0),
+        Method::Copy | Method::CopyTruncate if keeps(rotation) => copy(rotation, log, plain),
+        Method::Copy => Ok(0),
         Method::CopyTruncate => {
             let text = format!("empty `{log}`");
-            ground.edit(text, &log, |files, guest| files.truncate(guest, 0))
+            ground
+                .edit(text, log, |files, guest| files.truncate(guest, 0))
+                .map(|()| 0)
         }
     }
 }

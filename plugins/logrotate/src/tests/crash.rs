@@ -2,10 +2,12 @@
 //! attempt goes on, and no line is ever lost.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use super::{DAY, NativeHost, START, host, run, there};
+use super::{DAY, Failure, NativeHost, Report, START, assert_there, host, plugin, there};
 
 const LINES: [&str; 5] = ["now", "one", "two", "three", "four"];
 
@@ -17,6 +19,14 @@ fn full() -> NativeHost {
         ("app.log.3", LINES[3]),
         ("app.log.4", LINES[4]),
     ])
+}
+
+/// From the typed words, or from a configuration of logrotate.
+fn run(host: &NativeHost, settings: Value) -> Result<Report, Failure> {
+    match settings.get("conf_text") {
+        Some(_) => host.run(&plugin(), "rotate", settings),
+        None => super::run(host, settings),
+    }
 }
 
 fn kept(host: &NativeHost) -> BTreeSet<String> {
@@ -58,6 +68,17 @@ fn check(settings: Value, lost: &[&str]) {
                 !plain || settings.get("compress").is_none(),
                 "{n}: {state:?}"
             );
+            // The second attempt rotated what the first did not, and nothing twice.
+            let archives: Vec<_> = state
+                .iter()
+                .filter(|(name, _)| *name != "app.log")
+                .map(|(_, text)| text.as_str())
+                .collect();
+            let rotated: Vec<_> = LINES
+                .into_iter()
+                .filter(|line| !lost.contains(line))
+                .collect();
+            assert_eq!(archives, rotated, "{n}, {happens}: {state:?}");
             host.set_attempt(1);
             host.set_now(START + DAY);
             host.write_file("/logs/app.log", "next", START + DAY);
@@ -96,6 +117,49 @@ fn copying() {
     check(
         json!({ "rotate": 5, "copytruncate": true, "compress": "gzip" }),
         &[],
+    );
+}
+
+#[test]
+fn from_a_configuration_of_logrotate() {
+    let text = "/logs/*.log {\nsize 1\nrotate 5\nmissingok\n}\n";
+    check(json!({ "conf_text": text }), &[]);
+}
+
+#[test]
+fn room_is_made_once() {
+    // An archive cannot be removed, after an older one was moved: what was moved is not
+    // moved again, and beyond those that are kept.
+    let host = host(&[
+        ("app.log", "now"),
+        ("app.log.1", "one"),
+        ("app.log.3", "three"),
+    ]);
+    let stuck = host.path("/logs/app.log.2");
+    fs::create_dir_all(stuck.join("below")).unwrap();
+    let old = UNIX_EPOCH + Duration::from_millis(START - 9 * DAY);
+    fs::File::open(&stuck).unwrap().set_modified(old).unwrap();
+    let text = "/logs/app.log {\nsize 1\nrotate 4\nmaxage 5\n}\n";
+    let settings = json!({ "conf_text": text });
+    run(&host, settings.clone()).unwrap_err();
+    fs::remove_dir_all(&stuck).unwrap();
+    assert_there(
+        &host,
+        &[
+            ("app.log", "now"),
+            ("app.log.1", "one"),
+            ("app.log.4", "three"),
+        ],
+    );
+    host.set_attempt(2);
+    run(&host, settings).unwrap();
+    assert_there(
+        &host,
+        &[
+            ("app.log.1", "now"),
+            ("app.log.2", "one"),
+            ("app.log.4", "three"),
+        ],
     );
 }
 
