@@ -52,10 +52,11 @@ pub fn the_recipe_of_collective_recipe_backup() {
         "{report}"
     );
     // Restore to a date, in place.
-    let time = first["time"].as_u64().unwrap() / 1000 + 1;
+    // The instant of the first snapshot itself: the others follow within the same second.
+    let time = first["time"].as_i64().unwrap();
     let at = format!(
         "at={}",
-        chrono::DateTime::from_timestamp(time.try_into().unwrap(), 0)
+        chrono::DateTime::from_timestamp_millis(time)
             .unwrap()
             .to_rfc3339()
     );

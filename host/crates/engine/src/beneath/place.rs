@@ -181,6 +181,25 @@ impl Place {
         })
     }
 
+    /// An existing regular file by its name in the opened folder, for a driver that looks
+    /// for companions beside it, and refuses a link in the file's place.
+    pub(crate) fn pinned_by_name(&self, verb: &str) -> FaultResult<Pinned> {
+        let leaf = self.leaf(verb)?;
+        leaf.demand_file_name(verb)?;
+        match FileType::from_raw_mode(leaf.stat(verb)?.st_mode) {
+            FileType::RegularFile => Ok(leaf.pin()),
+            FileType::Symlink => Err(Fault::Invalid(format!(
+                "cannot {verb} `{}`: it is a symbolic link; name the file that it points to",
+                self.text
+            ))),
+            kind => Err(Fault::Invalid(format!(
+                "cannot {verb} `{}`: it is {}, not a regular file",
+                self.text,
+                kind_name(kind)
+            ))),
+        }
+    }
+
     /// A file that is to be made, for a driver that takes a path: nothing may stand
     /// there yet, not even a link.
     pub(crate) fn pinned_new(&self, verb: &str) -> FaultResult<Pinned> {
@@ -191,11 +210,7 @@ impl Place {
                 self.text
             )));
         }
-        let path = format!("/proc/self/fd/{}/{}", leaf.folder.as_raw_fd(), leaf.name);
-        Ok(Pinned {
-            path: PathBuf::from(path),
-            _handle: leaf.folder,
-        })
+        Ok(leaf.pin())
     }
 
     /// Opens beneath the grant's handle. The kernel (or cap-std) refuses to leave it.
@@ -230,6 +245,15 @@ impl Place {
 }
 
 impl Leaf {
+    /// The name below this process's own handle of the folder.
+    fn pin(self) -> Pinned {
+        let path = format!("/proc/self/fd/{}/{}", self.folder.as_raw_fd(), self.name);
+        Pinned {
+            path: PathBuf::from(path),
+            _handle: self.folder,
+        }
+    }
+
     /// A handle without content on the thing itself, even where that is a link.
     fn open(&self, verb: &str) -> FaultResult<OwnedFd> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;

@@ -172,7 +172,7 @@ impl HostConnection for Call<'_> {
     ) -> Answer<String> {
         let (shared, database, permit) = self.database(&connection, DatabaseVerb::Restore)?;
         let place = beneath::locate(&shared, &source, Access::ReadOnly, "restore")?;
-        let pinned = place.pinned("restore")?;
+        let pinned = place.pinned_by_name("restore")?;
         let old = database.restore(&pinned.path)?;
         permit.used();
         place.used();

@@ -13,7 +13,7 @@ use mhost_model::{Fault, FaultResult};
 use wasmtime::component::Resource;
 
 use super::{Handle, Held, hold, shapes, stand};
-use crate::beneath;
+use crate::beneath::{self, Place};
 use crate::bindings::mhost::plugin::faults;
 use crate::bindings::mhost::plugin::repository::{
     BackupOptions, BackupResult, BackupRules, Comparison, Difference, FileVerdict, Found, Key,
@@ -241,8 +241,7 @@ impl Call<'_> {
     pub(super) fn verify_a_file(&mut self, path: &str) -> Answer<FileVerdict> {
         let shared = Arc::clone(&self.shared);
         let place = beneath::locate(&shared, path, Access::ReadWrite, "verify")?;
-        let pinned = place.pinned("verify")?;
-        let verdict = verify(&shared, &pinned.path)?;
+        let verdict = verify(&shared, &place)?;
         place.used();
         Ok(verdict)
     }
@@ -260,13 +259,15 @@ fn storage(shared: &Shared, pair: &StoragePair) -> FaultResult<port::StoragePair
     })
 }
 
-fn verify(shared: &Shared, path: &Path) -> FaultResult<FileVerdict> {
-    let engine = match first_bytes(path)? {
+fn verify(shared: &Shared, place: &Place) -> FaultResult<FileVerdict> {
+    let pinned = place.pinned("verify")?;
+    let engine = match first_bytes(&pinned.path)? {
         start if start.starts_with(b"SQLite format 3\0") => Engine::Sqlite,
         start if start.starts_with(b"redb\x1a\x0a") => Engine::Redb,
-        _ => return verify_storage(shared, path),
+        _ => return verify_storage(shared, &pinned.path),
     };
-    let verdict = shared.databases.verify_file(engine, path)?;
+    let named = place.pinned_by_name("verify")?;
+    let verdict = shared.databases.verify_file(engine, &named.path)?;
     Ok(FileVerdict {
         engine: Some(engine.as_str().to_owned()),
         sound: verdict.sound,

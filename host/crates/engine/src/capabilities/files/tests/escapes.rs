@@ -115,12 +115,21 @@ fn looking_does_not_lead_out_either() {
             "{path}"
         );
         assert_eq!(kind(&place.pinned("test")), "denied", "{path}");
+        assert!(place.pinned_by_name("test").is_err(), "{path}");
         let stat = metadata::stat(&place);
         assert!(stat.is_err(), "{path}: {stat:?}");
     }
     for path in ["/logs/out-file", "/logs/file"] {
         let new = bench.to_write(path).unwrap().pinned_new("test");
         assert_eq!(kind(&new), "exists", "{path}");
+    }
+    for (path, expected) in [
+        ("/logs/file", "ok"),
+        ("/logs/out-file", "invalid"),
+        ("/logs/sub", "invalid"),
+    ] {
+        let named = bench.to_read(path).unwrap().pinned_by_name("test");
+        assert_eq!(kind(&named), expected, "{path}");
     }
 }
 
