@@ -8,6 +8,10 @@
 //! sets in which order things happen.
 
 #![allow(clippy::unwrap_used)] // A test that cannot go on has failed.
+#![allow(
+    clippy::print_stdout,
+    reason = "what a long run came to is for a person to read"
+)]
 
 #[path = "torture/arena.rs"]
 mod arena;

@@ -1,5 +1,10 @@
 //! Servers on the loopback that behave badly. Each ends with the test's process.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a peer that drips or stalls is what is tested here"
+)]
+
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;

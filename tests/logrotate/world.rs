@@ -147,7 +147,7 @@ impl World {
 
 fn write(path: &Path, text: &str) {
     let text = text.replace("\\n", "\n");
-    if !path.extension().is_some_and(|ext| ext == "gz") {
+    if path.extension().is_none_or(|ext| ext != "gz") {
         return fs::write(path, text).unwrap();
     }
     let mut encoder =

@@ -45,7 +45,7 @@ impl Listing {
     }
 
     /// The next page, as [`pack`] says; an empty one is the end.
-    pub fn next(&mut self) -> FaultResult<Vec<u8>> {
+    pub fn next_page(&mut self) -> FaultResult<Vec<u8>> {
         self.pages.recv().unwrap_or(Ok(Vec::new()))
     }
 }

@@ -272,7 +272,7 @@ fn listed(bench: &Bench, name: &str) -> Vec<(String, u8, String)> {
     let mut listing = Listing::start(handle.into(), "/a", options, Arc::new(Unwatched)).unwrap();
     let mut found = Vec::new();
     loop {
-        let page = listing.next().unwrap();
+        let page = listing.next_page().unwrap();
         if page.is_empty() {
             return found;
         }
@@ -319,7 +319,7 @@ fn what_cannot_be_listed_is_an_entry() {
         return;
     }
     fs::create_dir(bench.path("a/closed")).unwrap();
-    fs::set_permissions(bench.path("a/closed"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(bench.path("a/closed"), fs::Permissions::from_mode(0o0)).unwrap();
     bench.write("a/x", "");
     let kinds: Vec<_> = listed(&bench, "a")
         .into_iter()

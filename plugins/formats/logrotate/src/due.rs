@@ -37,7 +37,6 @@ pub fn due(options: &Options, facts: Facts) -> Due {
 }
 
 /// Holds back a rotation whose time has come; sizes overrule it.
-
 fn young(options: &Options, facts: Facts) -> Option<String> {
     let days = options.minage?;
     let age = facts.now - facts.modified;

@@ -262,6 +262,6 @@ mod tests {
             assert_eq!(alternatives(text), expected, "{text}");
         }
         let huge = "{a,b}".repeat(40);
-        assert_eq!(alternatives(&huge), [huge.clone()]);
+        assert_eq!(alternatives(&huge), std::slice::from_ref(&huge));
     }
 }

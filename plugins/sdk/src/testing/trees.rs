@@ -52,17 +52,23 @@ impl Watch for Waited {
     }
 }
 
-struct Held {
-    _handle: File,
-}
+struct Held(File);
 
 impl Lock for Held {}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Closing is not enough: a process that another test is about to start has the
+        // handle, too, until it is another program.
+        let _ = self.0.unlock();
+    }
+}
 
 struct Listed(RefCell<mhost_trees::Listing>);
 
 impl Listing for Listed {
     fn next(&self) -> Result<Vec<u8>> {
-        self.0.borrow_mut().next().map_err(error)
+        self.0.borrow_mut().next_page().map_err(error)
     }
 }
 
@@ -146,7 +152,7 @@ impl Trees for NativeHost {
     fn lock(&self, root: &str) -> Result<Box<dyn Lock + '_>> {
         let handle = self.open_root(root)?;
         match handle.try_lock() {
-            Ok(()) => Ok(Box::new(Held { _handle: handle })),
+            Ok(()) => Ok(Box::new(Held(handle))),
             Err(std::fs::TryLockError::WouldBlock) => Err(Error::Busy(format!(
                 "`{root}` is locked by another process; try again later"
             ))),

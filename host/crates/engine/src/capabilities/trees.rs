@@ -203,7 +203,7 @@ impl Host for Call<'_> {
 impl HostListing for Call<'_> {
     async fn next(&mut self, listing: Resource<Listing>) -> Answer<Vec<u8>> {
         let listing = self.table.get_mut(&listing)?;
-        Ok(listing.0.next()?)
+        Ok(listing.0.next_page()?)
     }
 
     async fn drop(&mut self, listing: Resource<Listing>) -> wasmtime::Result<()> {

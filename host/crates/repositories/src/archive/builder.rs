@@ -70,8 +70,7 @@ impl Builder {
     }
 
     fn write(&mut self, nodes: Vec<Node>, known: Option<TreeId>) -> FaultResult<Written> {
-        let mut tree = Tree::default();
-        tree.nodes = nodes;
+        let tree = Tree { nodes };
         let (bytes, id) = tree
             .serialize()
             .map_err(|error| Fault::Failed(format!("backing up: writing a folder: {error}")))?;

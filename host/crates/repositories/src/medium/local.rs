@@ -120,7 +120,7 @@ fn sized(entry: &DirEntry) -> io::Result<Option<(String, u64)>> {
         metadata => metadata.map_err(|error| named(&entry.path(), &error))?,
     };
     let name = entry.file_name().to_string_lossy().into_owned();
-    Ok(metadata.is_file().then(|| (name, metadata.len())))
+    Ok(metadata.is_file().then_some((name, metadata.len())))
 }
 
 fn write_synced(folder: &Path, path: &Path, content: &[Bytes]) -> io::Result<()> {

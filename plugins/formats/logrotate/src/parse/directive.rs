@@ -283,10 +283,10 @@ fn compressor(options: &mut Options, command: &str) {
 
 /// The level among a compressor's options: `-9`, `--best`, `--fast`, `-T0 -19`.
 fn level(value: &str) -> Option<u32> {
-    let levels = value.split_whitespace().filter_map(|option| match option {
+    let mut levels = value.split_whitespace().filter_map(|option| match option {
         "--best" => Some(9),
         "--fast" => Some(1),
         option => option.strip_prefix('-')?.trim_end_matches('e').parse().ok(),
     });
-    levels.last()
+    levels.next_back()
 }

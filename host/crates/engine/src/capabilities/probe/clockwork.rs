@@ -86,6 +86,6 @@ impl Clockwork {
 
 /// As it was asked for: the moments until it was looked at are not part of it.
 fn rounded(limit: Duration) -> Duration {
-    let millis = (limit.as_micros() + 999) / 1000;
+    let millis = limit.as_micros().div_ceil(1000);
     Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
 }

@@ -21,7 +21,7 @@ use tokio_rustls::rustls::{
 
 use super::clockwork::Clockwork;
 use super::contract::{TlsFacts, TlsOptions};
-use super::shake::{server_name, shake};
+use super::shake::{self, shake};
 use super::{Dialed, TlsAnswer, certificate, reach, timings};
 use crate::network::{Family, Trust};
 use crate::state::Shared;
@@ -41,7 +41,7 @@ pub(super) async fn probe(
         authorities: None,
         tls13_only: false,
     };
-    server_name(origin, &options)?;
+    shake::server_name(origin, &options)?;
     let Dialed {
         stream,
         address,

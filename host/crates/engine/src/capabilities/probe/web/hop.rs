@@ -106,7 +106,8 @@ impl Hop {
         let kept = |(name, _): &&(String, String)| {
             let name = name.to_ascii_lowercase();
             let private = matches!(name.as_str(), "authorization" | "cookie" | "host");
-            !(elsewhere && private) && !(anew && name.starts_with("content-"))
+            let of_body = name.starts_with("content-");
+            !((elsewhere && private) || (anew && of_body))
         };
         Ok(Some(Self {
             method,
