@@ -42,7 +42,7 @@ struct Surveyed {
 pub fn mirror(context: &Context<'_>, config: Mirror) -> Result<Report, Failure> {
     let filter = Filter::new(&config)?;
     let mut pairs = ends::pairs(context, &config)?;
-    let _locks = ends::lock(context, &pairs)?;
+    let _locks = ends::lock(context, &pairs, config.both_ways)?;
     if config.both_ways {
         let Some(pair) = pairs.pop().filter(|_| config.map.is_empty()) else {
             return Err(Failure::permanent(

@@ -11,6 +11,7 @@ use mhost_sdk::{Capped, Context, Error, Failure, Result};
 use serde::Serialize;
 
 use super::config::{DeleteWhen, Delta, Mirror, Verify};
+use super::ends;
 use super::plan::{Change, Code, Extra, Plan, What, ends_all};
 use super::stream::{below, order};
 
@@ -73,7 +74,10 @@ pub struct Apply<'a> {
     pub copies: &'a [String],
     pub total: u64,
     pub tally: &'a mut Tally,
-    failed: HashSet<Vec<u8>>,
+    /// Files that could not be copied, and those that could not be moved away.
+    pub failed: HashSet<Vec<u8>>,
+    /// The backup directory is there.
+    backup: bool,
     batch: Vec<Change>,
     batch_bytes: u64,
     beside: Option<usize>,
@@ -103,6 +107,7 @@ impl<'a> Apply<'a> {
             total,
             tally,
             failed: HashSet::new(),
+            backup: false,
             batch: Vec::new(),
             batch_bytes: 0,
             beside: None,
@@ -222,9 +227,17 @@ impl<'a> Apply<'a> {
         let Some(folder) = &self.config.backup_dir else {
             return Ok(batch);
         };
-        let (kept, mut rest): (Vec<_>, Vec<_>) = batch.into_iter().partition(replaces);
+        let (kept, rest): (Vec<_>, Vec<_>) = batch.into_iter().partition(replaces);
         if kept.is_empty() {
             return Ok(rest);
+        }
+        if !self.backup {
+            ends::make_directory(self.context, folder)?;
+            self.backup = true;
+        }
+        // A dry run has none to ask, if it was not there before.
+        if self.context.dry_run() && self.context.files().stat_optional(folder)?.is_none() {
+            return Ok(in_order(kept, rest));
         }
         let steps: Vec<Step> = kept
             .iter()
@@ -246,17 +259,7 @@ impl<'a> Apply<'a> {
                 Err(error) => self.note(&change, Err(error))?,
             }
         }
-        all.append(&mut rest);
-        // Directories go after what was in them, and come before.
-        all.sort_by(|a, b| order(&a.path, &b.path));
-        if all.iter().any(|change| is_removal(&change.what)) {
-            let (removals, mut others): (Vec<_>, Vec<_>) =
-                all.into_iter().partition(|change| is_removal(&change.what));
-            let mut ordered: Vec<_> = removals.into_iter().rev().collect();
-            ordered.append(&mut others);
-            return Ok(ordered);
-        }
-        Ok(all)
+        Ok(in_order(all, rest))
     }
 
     /// The steps of a change; returns how many.
@@ -284,11 +287,13 @@ impl<'a> Apply<'a> {
             What::Node { .. } => steps.push(Step::Node(pair(&change.path))),
             What::Rename { from, changes } => {
                 steps.push(Step::Rename(pair(from)));
-                steps.push(Step::Metadata(MetadataStep {
-                    path: path(),
-                    changes: **changes,
-                    attributes_of: self.attributes.then(path),
-                }));
+                if let Some(changes) = changes {
+                    steps.push(Step::Metadata(MetadataStep {
+                        path: path(),
+                        changes: **changes,
+                        attributes_of: self.attributes.then(path),
+                    }));
+                }
             }
             What::Metadata {
                 changes,
@@ -385,8 +390,14 @@ impl<'a> Apply<'a> {
         let text = error.to_string();
         self.tally.errors.push(Refused { path, error: text });
         self.tally.cause.get_or_insert_with(|| error.clone());
-        if matches!(change.what, What::Copy { .. }) {
-            self.failed.insert(change.path.clone());
+        match &change.what {
+            What::Copy { .. } => {
+                self.failed.insert(change.path.clone());
+            }
+            What::Rename { from, .. } => {
+                self.failed.insert(from.clone());
+            }
+            _ => {}
         }
         match ends_all(&error) {
             true => Err(error.into()),
@@ -445,6 +456,17 @@ pub fn removal(extra: Extra) -> Change {
         what,
         code: Code::DELETING,
     }
+}
+
+/// Directories go after what was in them, and come before.
+fn in_order(mut all: Vec<Change>, mut rest: Vec<Change>) -> Vec<Change> {
+    all.append(&mut rest);
+    all.sort_by(|a, b| order(&a.path, &b.path));
+    let (removals, mut others): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|change| is_removal(&change.what));
+    let mut ordered: Vec<_> = removals.into_iter().rev().collect();
+    ordered.append(&mut others);
+    ordered
 }
 
 fn is_removal(what: &What) -> bool {

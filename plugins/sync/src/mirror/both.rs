@@ -8,16 +8,15 @@ mod base;
 mod merge;
 mod side;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use mhost_sdk::files::Changes;
 use mhost_sdk::trees::{ListOptions, shown};
 use mhost_sdk::{Capped, Context, Doing as _, Failure, Report};
 use serde::Serialize;
 
 use super::apply::{Apply, Tally, removal};
 use super::brake;
-use super::config::Mirror;
+use super::config::{Delta, Mirror, Verify};
 use super::ends::{self, Pair};
 use super::filter::Filter;
 use super::plan::{Change, Code, Counts, Extra, Plan, Rules, What};
@@ -46,6 +45,40 @@ struct Both {
     conflicts: Capped<Conflict>,
     /// Paths whose base stays as it was, as nobody decided.
     open: BTreeSet<Path>,
+    /// The other names of what is kept beside another version.
+    names: BTreeSet<Path>,
+    /// What changed while it was copied to `to`, and to `from`.
+    restless: [Vec<Vec<u8>>; 2],
+}
+
+/// Refuses what would make one side's changes look like those of the other, or what both
+/// ways do not do.
+fn check(config: &Mirror) -> Result<(), Failure> {
+    let refused = [
+        (
+            config.delta == Delta::InPlace,
+            "`delta = \"in-place\"`: a run that is cut off would leave half a file, which the next could not \
+             tell from a change",
+        ),
+        (
+            !config.permissions || !config.times,
+            "`permissions = false` or `times = false`: by them it is known what changed",
+        ),
+        (
+            config.update || config.existing || config.ignore_existing,
+            "`update`, `existing` or `ignore_existing`: what changed on one side replaces what the other has",
+        ),
+        (
+            config.verify != Verify::Off,
+            "`verify`: mirror one way with `checksum` in a dry run to compare the contents",
+        ),
+    ];
+    match refused.into_iter().find(|(refused, _)| *refused) {
+        Some((_, text)) => Err(Failure::permanent(format!(
+            "`both_ways` does not go together with {text}"
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// Makes both sides equal.
@@ -55,6 +88,7 @@ pub fn run(
     filter: &Filter,
     pair: Pair,
 ) -> Result<Report, Failure> {
+    check(config)?;
     ends::make(context, &pair)?;
     if !pair.there && context.dry_run() {
         let text = "the target is not there yet: make it, or mirror one way first";
@@ -66,28 +100,69 @@ pub fn run(
     };
     let rules = ends::rules(context, config, &pair)?;
     let base = Base::read(context, &pair)?;
-    let (here, there) = (
-        list(context, config, filter, &pair.from)?,
-        list(context, config, filter, &pair.to)?,
-    );
+    let (here, there) = sides(context, config, filter, &pair)?;
     complete(&pair, &here, &there)?;
-    let mut both = decide(config, &rules, &here, &there, &base);
+    let mut same = |path: &Path| same(context, &pair, path);
+    let mut both = decide(config, &rules, (&here, &there), &base, &mut same);
     hold(config, &pair, &both, &base, (&here, &there))?;
     let mut tally = Tally::default();
     let mut seen = Seen::default();
     seen.add(&both.there);
     let outcome = carry_out(context, config, &pair, &rules, &mut both, &mut tally);
     let conflicts = std::mem::take(&mut both.conflicts);
-    let report = report::conclude(context, outcome, tally, seen)?;
-    if !context.dry_run() {
-        let (here, there) = (
-            list(context, config, filter, &pair.from)?,
-            list(context, config, filter, &pair.to)?,
-        );
-        base.renewed(&here, &there, &both.open)
-            .write(context, &pair)?;
-    }
+    let report = report::conclude(context, outcome, tally, seen);
+    // What could not be done keeps nobody from remembering what is equal now.
+    let renewed = match context.dry_run() {
+        true => Ok(()),
+        false => renew(context, config, filter, &pair, &both, &base),
+    };
+    let report = report?;
+    renewed?;
     Ok(with_conflicts(report, &conflicts))
+}
+
+/// Remembers what both sides have now.
+fn renew(
+    context: &Context<'_>,
+    config: &Mirror,
+    filter: &Filter,
+    pair: &Pair,
+    both: &Both,
+    base: &Base,
+) -> Result<(), Failure> {
+    let (here, there) = sides(context, config, filter, pair)?;
+    let mut new = base.renewed(&here, &there, &both.open);
+    // The copy of what changed meanwhile is nobody's change.
+    for (side, paths) in [&there, &here].into_iter().zip(&both.restless) {
+        for path in paths.iter().map(|path| Path(path.clone())) {
+            if let Some(print) = side.entries.get(&path) {
+                new.0.insert(path, print.digest());
+            }
+        }
+    }
+    new.write(context, pair)?;
+    // Even where the run fails for something else.
+    Ok(context.keep_state()?)
+}
+
+/// Whether a file has the same content on both sides; what cannot be read has not.
+fn same(context: &Context<'_>, pair: &Pair, path: &Path) -> bool {
+    let paths = [(path.0.clone(), path.0.clone())];
+    let answers = context.trees().same(&pair.from, &pair.to, &paths);
+    answers.is_ok_and(|answers| matches!(answers.as_slice(), [Ok(true)]))
+}
+
+/// Both listings.
+fn sides(
+    context: &Context<'_>,
+    config: &Mirror,
+    filter: &Filter,
+    pair: &Pair,
+) -> Result<(Side, Side), Failure> {
+    Ok((
+        list(context, config, filter, &pair.from, &pair.apart_here)?,
+        list(context, config, filter, &pair.to, &pair.apart)?,
+    ))
 }
 
 fn with_conflicts(report: Report, conflicts: &Capped<Conflict>) -> Report {
@@ -100,7 +175,7 @@ fn with_conflicts(report: Report, conflicts: &Capped<Conflict>) -> Report {
         let list = serde_json::to_value(conflicts).unwrap_or_default();
         details.insert("conflicts".to_owned(), list);
     }
-    if conflicts.len() > 0 {
+    if !conflicts.is_empty() {
         report
             .summary
             .push_str(&format!(", {} conflicts", conflicts.len()));
@@ -113,12 +188,14 @@ fn list(
     config: &Mirror,
     filter: &Filter,
     root: &str,
+    apart: &[Vec<u8>],
 ) -> Result<Side, Failure> {
     let options = ListOptions {
         one_file_system: config.one_file_system,
         attributes: false,
     };
-    Side::list(context.trees(), root, options, config, filter).doing(|| format!("list {root}"))
+    Side::list(context.trees(), root, options, config, filter, apart)
+        .doing(|| format!("list {root}"))
 }
 
 /// With anything unread, absence proves nothing.
@@ -134,9 +211,15 @@ fn complete(pair: &Pair, here: &Side, there: &Side) -> Result<(), Failure> {
 }
 
 /// All decisions, as plans for the two sides.
-fn decide(config: &Mirror, rules: &Rules, here: &Side, there: &Side, base: &Base) -> Both {
+fn decide(
+    config: &Mirror,
+    rules: &Rules,
+    (here, there): (&Side, &Side),
+    base: &Base,
+    same: &mut dyn FnMut(&Path) -> bool,
+) -> Both {
     let mut both = Both::default();
-    let (decisions, open) = merge::all(&here.entries, &there.entries, &base.0, config.conflicts);
+    let (decisions, open) = merge::all(here, there, &base.0, config.conflicts);
     for (path, decision) in decisions {
         let (a, b) = (here.entries.get(path), there.entries.get(path));
         match decision {
@@ -145,13 +228,25 @@ fn decide(config: &Mirror, rules: &Rules, here: &Side, there: &Side, base: &Base
             }
             Decision::There => put(&mut both.there, rules, path, a, b),
             Decision::Here => put(&mut both.here, rules, path, b, a),
+            // The same content came to both sides: there is nothing to keep twice.
+            Decision::Doubt(Doubt::Both) if equal_files(a, b) && same(path) => {
+                put(&mut both.there, rules, path, a, b);
+            }
             Decision::Doubt(doubt) => {
                 doubtful(&mut both, rules, path, (a, b), doubt, (here, there));
             }
         }
     }
     both.open.extend(open);
+    both.there.partials.clone_from(&there.partials);
+    both.here.partials.clone_from(&here.partials);
     both
+}
+
+/// Whether two files may have the same content.
+fn equal_files(a: Option<&Print>, b: Option<&Print>) -> bool {
+    a.zip(b)
+        .is_some_and(|(a, b)| a.is_file() && b.is_file() && a.size == b.size)
 }
 
 fn doubtful(
@@ -178,8 +273,9 @@ fn doubtful(
         }
         Doubt::Both => {
             let name = merge::other_name(path, |name| {
-                sides.0.entries.contains_key(name) || sides.1.entries.contains_key(name)
+                sides.0.has(name) || sides.1.has(name) || both.names.contains(name)
             });
+            both.names.insert(name.clone());
             keep_both(both, rules, path, &name, (a, b));
             kept_as = Some(shown(&name.0));
             "both were kept"
@@ -202,7 +298,7 @@ fn keep_both(
 ) {
     let what = What::Rename {
         from: path.0.clone(),
-        changes: Box::new(unchanged()),
+        changes: None,
     };
     both.there.make.push(Change {
         path: name.0.clone(),
@@ -211,16 +307,6 @@ fn keep_both(
     });
     put(&mut both.there, rules, path, a, None);
     put(&mut both.here, rules, name, b, None);
-}
-
-fn unchanged() -> Changes {
-    Changes {
-        mode: None,
-        uid: None,
-        gid: None,
-        modified: None,
-        accessed: None,
-    }
 }
 
 /// Makes a path in one side's tree what it is on the other.
@@ -246,7 +332,8 @@ fn put(plan: &mut Plan, rules: &Rules, path: &Path, wanted: Option<&Print>, ther
             code: Code::DELETING,
         });
     }
-    let replaces = there.is_some() && other_kind.is_none();
+    // A directory went before.
+    let replaces = there.is_some_and(|there| there.is_directory() == wanted.is_directory());
     let (what, code) = wanted.made(rules, there.filter(|_| other_kind.is_none()), replaces);
     if let What::Copy { size, .. } = what {
         plan.counts.bytes += size;
@@ -303,12 +390,50 @@ fn carry_out(
 ) -> Result<(), Failure> {
     let total = both.there.counts.bytes + both.here.counts.bytes;
     let keeps = (rules.owners, rules.attributes);
-    let (there, here) = (settled(&mut both.there), settled(&mut both.here));
+    let (mut there, mut here) = (settled(&mut both.there), settled(&mut both.here));
     let ends = (pair.from.as_str(), pair.to.as_str());
-    Apply::new(context, config, ends, keeps, &[], total, tally).all(there)?;
-    // What was kept under another name is copied back only if it is there.
+    let mut apply = Apply::new(context, config, ends, keeps, &[], total, tally);
+    // First out of the way, whatever else happens; what could not be moved stays.
+    let is_rename = |change: &Change| matches!(change.what, What::Rename { .. });
+    let (renames, rest): (Vec<Change>, Vec<Change>) = std::mem::take(&mut there.make)
+        .into_iter()
+        .partition(is_rename);
+    let names: BTreeMap<Vec<u8>, Vec<u8>> = renames.iter().filter_map(names).collect();
+    apply.all(Plan {
+        make: renames,
+        ..Plan::default()
+    })?;
+    let stuck = std::mem::take(&mut apply.failed);
+    there.make = rest;
+    there.make.retain(|change| !stuck.contains(&change.path));
+    here.make.retain(|change| {
+        names
+            .get(&change.path)
+            .is_none_or(|old| !stuck.contains(old))
+    });
+    let done = apply.all(there);
+    both.restless[0] = std::mem::take(&mut tally.restless);
+    done?;
     let ends = (pair.to.as_str(), pair.from.as_str());
-    Apply::new(context, config, ends, keeps, &[], total, tally).all(here)
+    let done = Apply::new(context, config, ends, keeps, &[], total, tally).all(here);
+    both.restless[1].clone_from(&tally.restless);
+    tally.restless.extend_from_slice(&both.restless[0]);
+    done?;
+    if config.durable && !context.dry_run() {
+        for end in [&pair.from, &pair.to] {
+            let flushed = context.trees().flush(end);
+            flushed.doing(|| format!("make {end} durable"))?;
+        }
+    }
+    Ok(())
+}
+
+/// The new name and the old one.
+fn names(change: &Change) -> Option<(Vec<u8>, Vec<u8>)> {
+    match &change.what {
+        What::Rename { from, .. } => Some((change.path.clone(), from.clone())),
+        _ => None,
+    }
 }
 
 /// In the order in which the steps are done.

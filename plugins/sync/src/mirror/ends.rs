@@ -18,6 +18,8 @@ pub struct Pair {
     pub copies: Vec<String>,
     /// Places in the target that are none of its content: relative paths.
     pub apart: Vec<Vec<u8>>,
+    /// The same in the source, which both ways make a target, too.
+    pub apart_here: Vec<Vec<u8>>,
 }
 
 impl Pair {
@@ -72,13 +74,17 @@ fn pair(context: &Context<'_>, config: &Mirror, from: &str, to: &str) -> Result<
             "{from} and {to} are the same directory, or one lies in the other"
         )));
     }
-    let apart = config.link_dest.iter().chain(&config.backup_dir);
+    let apart = |top: &str| {
+        let all = config.link_dest.iter().chain(&config.backup_dir);
+        all.filter_map(|path| relative(top, path)).collect()
+    };
     Ok(Pair {
         from: from.to_owned(),
         to: to.to_owned(),
         there: target.is_some(),
         copies: copies(context, config)?,
-        apart: apart.filter_map(|path| relative(to, path)).collect(),
+        apart: apart(to),
+        apart_here: apart(from),
     })
 }
 
@@ -122,18 +128,21 @@ fn copies(context: &Context<'_>, config: &Mirror) -> Result<Vec<String>, Failure
 pub fn lock<'h>(
     context: &'h Context<'_>,
     pairs: &[Pair],
+    both_ways: bool,
 ) -> Result<Vec<Box<dyn Lock + 'h>>, Failure> {
     let mut locks = Vec::new();
     if context.dry_run() {
         return Ok(locks);
     }
-    for pair in pairs.iter().filter(|pair| pair.there) {
-        match context.trees().lock(&pair.to) {
+    let targets = pairs.iter().filter(|pair| pair.there).map(|pair| &pair.to);
+    let sources = pairs.iter().map(|pair| &pair.from).filter(|_| both_ways);
+    for end in targets.chain(sources) {
+        match context.trees().lock(end) {
             Ok(lock) => locks.push(lock),
             // Nothing can change there; whether something must is seen later.
             Err(Error::Denied(_)) => {}
             Err(error) => {
-                return Err(error).doing(|| format!("have {} for this run alone", pair.to));
+                return Err(error).doing(|| format!("have {end} for this run alone"));
             }
         }
     }
@@ -162,10 +171,18 @@ pub fn rules(context: &Context<'_>, config: &Mirror, pair: &Pair) -> Result<Rule
 
 /// Makes the target where it is missing, with the directories above it.
 pub fn make(context: &Context<'_>, pair: &Pair) -> Result<(), Failure> {
-    if pair.there {
+    match pair.there {
+        true => Ok(()),
+        false => make_directory(context, &pair.to),
+    }
+}
+
+/// Makes a directory where it is missing, with those above it.
+pub fn make_directory(context: &Context<'_>, path: &str) -> Result<(), Failure> {
+    if context.files().stat_optional(path)?.is_some() {
         return Ok(());
     }
-    let mut missing = vec![pair.to.trim_end_matches('/')];
+    let mut missing = vec![path.trim_end_matches('/')];
     while let Some(path) = missing.last() {
         let (above, _) = split(path);
         if above == "/" || above.is_empty() || context.files().stat_optional(above)?.is_some() {

@@ -41,7 +41,9 @@ pub enum What {
     },
     Rename {
         from: Vec<u8>,
-        changes: Box<Changes>,
+        /// What it gets besides, and the attributes of the source's file of the new
+        /// name; none where it only moves out of the way.
+        changes: Option<Box<Changes>>,
     },
     Metadata {
         changes: Box<Changes>,

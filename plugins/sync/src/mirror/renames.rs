@@ -41,7 +41,7 @@ pub fn find(context: &Context<'_>, ends: &Ends<'_>, plan: &mut Plan) -> Result<(
         change.code = Code::new(b'c', b'f');
         change.what = What::Rename {
             from: plan.delete[n].path.clone(),
-            changes: Box::new(arrival.wanted),
+            changes: Some(Box::new(arrival.wanted)),
         };
         plan.counts.bytes -= arrival.size;
         moved.push(n);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::config::Conflicts;
 use super::super::stream::{Path, below, parent};
-use super::side::Print;
+use super::side::{Print, Side};
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,26 +51,29 @@ pub fn decide(
     }
 }
 
-type Entries = BTreeMap<Path, Print>;
-
 /// The decisions for all paths, and those that stay open: a path of which one side has a
-/// directory with something in it that stays, and the other something else.
+/// directory with something in it that stays, and the other something else. Nothing is
+/// decided of what either side leaves out: that it is not listed does not make it gone.
 pub fn all<'p>(
-    here: &'p Entries,
-    there: &'p Entries,
+    here: &'p Side,
+    there: &'p Side,
     base: &'p BTreeMap<Path, u64>,
     conflicts: Conflicts,
 ) -> (BTreeMap<&'p Path, Decision>, Vec<Path>) {
+    let left_out = here.left_out.iter().chain(&there.left_out);
+    // Directories that something lies in afterwards.
+    let mut filled: BTreeSet<Path> = left_out.map(|path| Path(parent(path).to_vec())).collect();
+    let counts = |path: &&Path| !here.leaves_out(&path.0) && !there.leaves_out(&path.0);
+    let (here, there) = (&here.entries, &there.entries);
     let paths = here.keys().chain(there.keys()).chain(base.keys());
     let mut decisions: BTreeMap<&Path, Decision> = paths
+        .filter(counts)
         .map(|path| {
             let (a, b) = (here.get(path), there.get(path));
             (path, decide(a, b, base.get(path).copied(), conflicts))
         })
         .collect();
     let mut open = Vec::new();
-    // Directories that something lies in afterwards.
-    let mut filled: BTreeSet<Path> = BTreeSet::new();
     for (path, decision) in decisions.iter_mut().rev() {
         let (a, b) = (here.get(path), there.get(path));
         if filled.contains(path) && !outcome(*decision, a, b).is_some_and(Print::is_directory) {
@@ -107,8 +110,8 @@ fn outcome<'p>(
 }
 
 fn settle(a: &Print, b: &Print, conflicts: Conflicts) -> Doubt {
-    // Two directories, whose modes differ: there is nothing to lose.
-    if a.is_directory() && b.is_directory() {
+    // Only the modes differ: there is nothing to lose.
+    if a.alike(b) {
         return Doubt::There;
     }
     if conflicts == Conflicts::Ask {

@@ -1,6 +1,6 @@
 //! One side of a two-way mirror: all that counts below a root.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use mhost_sdk::Result;
 use mhost_sdk::files::{Changes, Kind, Moment};
@@ -9,7 +9,7 @@ use mhost_sdk::trees::{ListOptions, Record, Trees};
 use super::super::config::Mirror;
 use super::super::filter::Filter;
 use super::super::plan::{Code, Rules, What, is_wanted};
-use super::super::stream::{Path, Stream, below, is_partial};
+use super::super::stream::{Path, Stream, below, is_partial, parent};
 
 /// What a path is, as far as the other side should have the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,11 +85,15 @@ impl Print {
         }
     }
 
+    /// Whether content and time are the same, as far as they can be told apart.
+    pub fn alike(&self, other: &Self) -> bool {
+        (self.kind, self.size, self.modified, &self.link)
+            == (other.kind, other.size, other.modified, &other.link)
+    }
+
     /// How it is made, where `there` is of the same kind.
     pub fn made(&self, rules: &Rules, there: Option<&Self>, replaces: bool) -> (What, Code) {
-        let alike = there.filter(|there| {
-            (there.size, there.modified, &there.link) == (self.size, self.modified, &self.link)
-        });
+        let alike = there.filter(|there| self.alike(there));
         let new = |letter| match there {
             Some(_) => Code::same(b'>', letter),
             None => Code::new(b'>', letter),
@@ -139,6 +143,11 @@ pub struct Side {
     pub entries: BTreeMap<Path, Print>,
     /// What could not be looked at.
     pub unread: Vec<String>,
+    /// There, but not mirrored, with all below it: neither is it gone, nor may anything
+    /// take its place.
+    pub left_out: HashSet<Vec<u8>>,
+    /// Left over from copies that were cut off.
+    pub partials: Vec<Vec<u8>>,
 }
 
 impl Side {
@@ -148,6 +157,7 @@ impl Side {
         options: ListOptions,
         config: &Mirror,
         filter: &Filter,
+        apart: &[Vec<u8>],
     ) -> Result<Self> {
         let mut stream = Stream::open(trees, root, options)?;
         let mut side = Self::default();
@@ -155,7 +165,14 @@ impl Side {
         while let Some(record) = stream.peek() {
             let path = record.path();
             let left_out = hidden.as_ref().is_some_and(|top| below(path, top));
-            if !left_out && !path.is_empty() && !is_partial(path) {
+            if left_out || path.is_empty() {
+                // Nothing of it counts; of the root itself, only what is in it.
+            } else if is_partial(path) {
+                side.partials.push(path.to_vec());
+            } else if apart.iter().any(|apart| path == apart) {
+                side.left_out.insert(path.to_vec());
+                hidden = Some(path.to_vec());
+            } else {
                 hidden = side.take(&record, config, filter).or(hidden);
             }
             stream.advance()?;
@@ -173,12 +190,32 @@ impl Side {
         };
         let directory = kind == Kind::Directory;
         if filter.verdict(path, directory).hidden {
+            self.left_out.insert(path.to_vec());
             return directory.then(|| path.to_vec());
         }
         if is_wanted(config, record) {
             self.entries
                 .insert(Path(path.to_vec()), Print::of(record, kind));
+        } else {
+            self.left_out.insert(path.to_vec());
         }
         None
+    }
+
+    /// Whether a path is taken by anything at all.
+    pub fn has(&self, path: &Path) -> bool {
+        self.entries.contains_key(path) || self.left_out.contains(&path.0)
+    }
+
+    /// Whether a path, or something that it lies below, is left out.
+    pub fn leaves_out(&self, path: &[u8]) -> bool {
+        let mut at = path;
+        while !at.is_empty() {
+            if self.left_out.contains(at) {
+                return true;
+            }
+            at = parent(at);
+        }
+        false
     }
 }

@@ -115,6 +115,139 @@ fn an_empty_side_empties_nothing() {
     assert_eq!(seen(&host, "/a").len(), 5);
 }
 
+/// What is not listed is not gone: neither is it deleted on the other side, nor does
+/// anything take its place.
+#[test]
+fn what_is_left_out_is_not_gone() {
+    let host = host();
+    host.write_file("/a/always", "here", T);
+    host.write_file("/a/grows", "small", T);
+    host.write_file("/a/both", "small", T);
+    host.write_file("/a/d/x", "x", T);
+    let config = || json!({ "max_size": 8, "exclude": ["*.tmp"] });
+    sync(&host, config()).unwrap();
+    host.write_file("/a/grows", "too large now", T + 1000);
+    host.write_file("/a/both", "too large now", T + 1000);
+    host.write_file("/b/both", "new", T + 2000);
+    host.write_file("/b/d/y.tmp", "left out", T);
+    fs::remove_dir_all(host.path("/a/d")).unwrap();
+    for _ in 0..2 {
+        sync(&host, config()).unwrap();
+        let read = |path: &str| fs::read_to_string(host.path(path)).unwrap();
+        assert_eq!(read("/a/grows"), "too large now");
+        assert_eq!(read("/b/grows"), "small");
+        assert_eq!(read("/a/both"), "too large now");
+        assert_eq!(read("/b/both"), "new");
+        assert_eq!(read("/b/d/y.tmp"), "left out");
+        assert!(!host.path("/b/d/x").exists());
+    }
+    sync(
+        &host,
+        json!({ "exclude": ["*.tmp"], "conflicts": "larger" }),
+    )
+    .unwrap();
+    assert_eq!(fs::read(host.path("/b/grows")).unwrap(), b"too large now");
+    assert_eq!(fs::read(host.path("/b/both")).unwrap(), b"too large now");
+}
+
+#[test]
+fn other_names_are_nobody_elses() {
+    let host = in_conflict();
+    // Left out, and still there.
+    host.write_file("/a/x.conflict-1.txt", "mine", T);
+    host.write_file("/b/x.conflict-2.txt", "mine", T);
+    // Names so long that their other names begin alike.
+    let long = |end: &str| format!("{}{end}", "n".repeat(240));
+    for (n, name) in [long("1"), long("2")].iter().enumerate() {
+        host.write_file(&format!("/a/{name}"), format!("here {n}"), T);
+        host.write_file(&format!("/b/{name}"), format!("there {n}."), T);
+    }
+    let before: BTreeSet<_> = contents(&host, "/a")
+        .union(&contents(&host, "/b"))
+        .cloned()
+        .collect();
+    sync(
+        &host,
+        json!({ "exclude": ["x.conflict-1*", "x.conflict-2*"] }),
+    )
+    .unwrap();
+    let after: BTreeSet<_> = contents(&host, "/a")
+        .union(&contents(&host, "/b"))
+        .cloned()
+        .collect();
+    assert_eq!(before, after);
+    assert_eq!(
+        fs::read(host.path("/b/x.conflict-3.txt")).unwrap(),
+        b"from b"
+    );
+}
+
+#[test]
+fn the_same_content_is_no_conflict() {
+    let host = host();
+    host.write_file("/a/x", "the same", T);
+    host.write_file("/b/x", "the same", T + 1000);
+    host.write_file("/a/y", "not same", T);
+    host.write_file("/b/y", "but same", T + 1000);
+    let report = sync(&host, json!({})).unwrap();
+    assert_eq!(report.figure("conflicts"), Some(1.0));
+    equal(&host);
+    assert!(!host.path("/a/x.conflict-1").exists());
+    assert_eq!(fs::read(host.path("/a/y.conflict-1")).unwrap(), b"but same");
+}
+
+#[test]
+fn what_was_replaced_is_kept_aside_on_no_side_as_content() {
+    let host = host();
+    host.write_file("/a/x", "old", T);
+    sync(&host, json!({})).unwrap();
+    host.write_file("/a/x", "new", T + 1000);
+    for _ in 0..2 {
+        sync(&host, json!({ "backup_dir": "/b/.old" })).unwrap();
+        assert_eq!(fs::read(host.path("/b/.old/x")).unwrap(), b"old");
+        assert_eq!(fs::read(host.path("/b/x")).unwrap(), b"new");
+        assert!(!host.path("/a/.old").exists());
+    }
+}
+
+#[test]
+fn what_both_ways_cannot_do_is_refused() {
+    for more in [
+        json!({ "delta": "in-place" }),
+        json!({ "permissions": false }),
+        json!({ "times": false }),
+        json!({ "ignore_existing": true }),
+        json!({ "verify": "all" }),
+    ] {
+        let failure = sync(&host(), more).unwrap_err();
+        assert!(failure.message.contains("`both_ways`"), "{failure:?}");
+    }
+}
+
+/// One bad entry keeps nobody from remembering the others: a deletion is still known to
+/// be one.
+#[test]
+fn an_error_does_not_make_the_run_forget() {
+    let host = host();
+    host.write_file("/a/x", "x", T);
+    host.write_file("/a/d/y", "y", T);
+    sync(&host, json!({})).unwrap();
+    host.write_file("/a/new", "new", T);
+    // Keeps the directory from being removed.
+    let partial = ".mhost-0000000000000000.partial";
+    fs::create_dir(host.path(&format!("/b/d/{partial}"))).unwrap();
+    fs::remove_dir_all(host.path("/a/d")).unwrap();
+    sync(&host, json!({})).unwrap_err();
+    fs::remove_file(host.path("/b/new")).unwrap();
+    // Nothing is deleted in a run that has errors.
+    sync(&host, json!({})).unwrap_err();
+    assert!(host.path("/a/new").exists());
+    fs::remove_dir(host.path(&format!("/b/d/{partial}"))).unwrap();
+    sync(&host, json!({})).unwrap();
+    assert!(!host.path("/a/new").exists());
+    equal(&host);
+}
+
 /// Something done to a path of one side.
 #[derive(Debug, Clone)]
 enum Edit {
