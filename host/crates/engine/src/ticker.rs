@@ -1,5 +1,6 @@
-//! Advances the engine's epoch while guests run, so that an endless loop gives way.
-//! While none runs, the thread sleeps.
+//! Advances the engine's epoch while guests run, so that an endless loop gives way. When
+//! none has run for a while, the thread sleeps until the next one begins: a run that
+//! follows another closely need not wake it, which would cost more than a short run does.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,6 +9,8 @@ use wasmtime::{Engine, EngineWeak};
 
 /// How often a guest gives way.
 const TICK: Duration = Duration::from_millis(10);
+/// After so many ticks without a run the thread goes to sleep.
+const LINGER: u32 = 10;
 
 /// The ticking thread of one engine; ends with it.
 pub(crate) struct Ticker(Arc<Shared>);
@@ -21,6 +24,7 @@ struct Shared {
 #[derive(Default)]
 struct State {
     running: usize,
+    asleep: bool,
     ended: bool,
 }
 
@@ -38,8 +42,12 @@ impl Ticker {
     }
 
     pub(crate) fn running(&self) -> Running {
-        self.0.lock().running += 1;
-        self.0.changed.notify_one();
+        let mut state = self.0.lock();
+        state.running += 1;
+        if state.asleep {
+            self.0.changed.notify_one();
+        }
+        drop(state);
         Running(Arc::clone(&self.0))
     }
 }
@@ -64,18 +72,19 @@ impl Shared {
 }
 
 fn tick(engine: &EngineWeak, shared: &Shared) {
+    let mut idle = 0;
     let mut state = shared.lock();
-    loop {
-        state = if state.running == 0 {
+    while !state.ended {
+        idle = if state.running == 0 { idle + 1 } else { 0 };
+        if idle > LINGER {
+            state.asleep = true;
             let waited = shared.changed.wait(state);
-            waited.unwrap_or_else(PoisonError::into_inner)
-        } else {
-            let waited = shared.changed.wait_timeout(state, TICK);
-            waited.unwrap_or_else(PoisonError::into_inner).0
-        };
-        if state.ended {
-            return;
+            state = waited.unwrap_or_else(PoisonError::into_inner);
+            state.asleep = false;
+            continue;
         }
+        let waited = shared.changed.wait_timeout(state, TICK);
+        state = waited.unwrap_or_else(PoisonError::into_inner).0;
         match engine.upgrade() {
             Some(engine) => engine.increment_epoch(),
             None => return,
