@@ -1,7 +1,6 @@
 //! The composition root: everything that a command or the service works with, for
 //! the process that holds the store.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use mhost_engine::Allocation;
@@ -261,11 +260,6 @@ impl App {
             enabled: true,
         };
         Ok(self.store.edit(vec![edit]).await?)
-    }
-
-    /// Where the configuration stands that `apply` and `serve` take by default.
-    pub fn default_config(&self) -> PathBuf {
-        self.home.config()
     }
 }
 

@@ -30,7 +30,7 @@ const BETWEEN: Duration = Duration::from_millis(100);
 
 /// What `mhost serve` was told.
 pub struct Options {
-    /// Applied at the start and at every HUP; only where there is one.
+    /// Applied at the start and at every HUP; else what was applied last.
     pub config: Option<PathBuf>,
     /// TCP beside the socket.
     pub listen: Option<http::Listen>,
@@ -40,18 +40,15 @@ pub struct Options {
 pub async fn serve(home: Home, options: Options) -> Outcomes<()> {
     let mut signals = Signals::new()?;
     let app = open(home).await?;
-    let config = options
-        .config
-        .or_else(|| Some(app.default_config()).filter(|path| path.exists()));
     socket::listen(&app)?;
     if let Some(listen) = options.listen {
         http::listen(Arc::clone(&app), listen).await?;
     }
-    start(&app, config.as_ref()).await?;
+    start(&app, options.config.as_deref()).await?;
     tracing::info!(home = %app.home.root().display(), "mhost serves");
     loop {
         tokio::select! {
-            _ = signals.hup.recv() => reload(&app, config.as_ref()).await,
+            _ = signals.hup.recv() => reload(&app, options.config.as_deref()).await,
             _ = signals.term.recv() => break,
             _ = signals.int.recv() => break,
         }
@@ -76,12 +73,12 @@ async fn open(home: Home) -> Outcomes<Arc<App>> {
     App::open(home, allocation, true)
 }
 
-async fn start(app: &Arc<App>, config: Option<&PathBuf>) -> Outcomes<()> {
+async fn start(app: &Arc<App>, config: Option<&Path>) -> Outcomes<()> {
     app.renew_zones().await?;
     app.runs.reap().await?;
     app.reconcile().await?;
-    if let Some(path) = config {
-        apply_file(app, path).await?;
+    if let Some(path) = configuration(app, config).await? {
+        apply_file(app, &path).await?;
     }
     app.runs.edited().await?;
     app.runs.send(Event::ObeyTimers);
@@ -89,6 +86,24 @@ async fn start(app: &Arc<App>, config: Option<&PathBuf>) -> Outcomes<()> {
     app.post.stir();
     watch::service::spawn(Arc::clone(app));
     Ok(())
+}
+
+/// The file to apply: the one that was named, else the one that was applied last, so that a
+/// start never takes tasks away that were applied from elsewhere; at first the state folder's.
+async fn configuration(app: &Arc<App>, named: Option<&Path>) -> Outcomes<Option<PathBuf>> {
+    if let Some(path) = named {
+        return Ok(Some(path.to_owned()));
+    }
+    let applied = app.store.definitions().await?.source;
+    let there = |path: &PathBuf| path.exists();
+    match applied {
+        Some(path) if !there(&path) => {
+            tracing::warn!(path = %path.display(), "the file that was applied last is gone: everything stays as it is");
+            Ok(None)
+        }
+        Some(path) => Ok(Some(path)),
+        None => Ok(Some(app.home.config()).filter(there)),
+    }
 }
 
 async fn apply_file(app: &Arc<App>, path: &Path) -> Outcomes<()> {
@@ -103,12 +118,12 @@ async fn apply_file(app: &Arc<App>, path: &Path) -> Outcomes<()> {
 }
 
 /// A mistake in the new configuration leaves the old one in force.
-async fn reload(app: &Arc<App>, config: Option<&PathBuf>) {
+async fn reload(app: &Arc<App>, config: Option<&Path>) {
     tracing::info!("HUP: applying configuration and plugins anew");
     let result = async {
         app.reconcile().await?;
-        match config {
-            Some(path) => apply_file(app, path).await?,
+        match configuration(app, config).await? {
+            Some(path) => apply_file(app, &path).await?,
             None => tracing::info!("there is no configuration file to apply"),
         }
         app.runs.edited().await

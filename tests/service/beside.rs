@@ -88,6 +88,28 @@ fn hup_applies_the_configuration_anew_and_a_mistake_changes_nothing() {
     );
 }
 
+/// A service that is told of no file goes on with the one that was applied last, and never
+/// takes away what it says.
+#[test]
+fn the_service_goes_on_with_the_file_that_was_applied_last() {
+    let home = Home::new(&mirror("copy", "\"manual\""));
+    home.json(None, 0, &["init"]);
+    home.json(None, 0, &["apply", "mhost.toml"]);
+    let mut service = home.start(&["serve"]);
+    service.wait_for("mhost serves");
+    assert_eq!(names(&home.json(None, 0, &["task", "list"])), ["copy"]);
+    home.write("mhost.toml", &mirror("other", "\"manual\""));
+    service.signal(Signal::HUP);
+    service.wait_for("task other");
+    service.signal(Signal::TERM);
+    assert_eq!(service.end(), Some(0));
+    std::fs::remove_file(home.path("mhost.toml")).unwrap();
+    let mut service = home.start(&["serve"]);
+    service.wait_for("the file that was applied last is gone");
+    service.wait_for("mhost serves");
+    assert_eq!(names(&home.json(None, 0, &["task", "list"])), ["other"]);
+}
+
 #[test]
 fn term_drains_and_a_second_one_forces() {
     let silent = Silent::new();

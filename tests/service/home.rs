@@ -71,14 +71,16 @@ impl Home {
     /// Starts the service, and waits until it says that it serves.
     pub fn serve(&self) -> Service {
         let config = self.path("mhost.toml");
-        let mut child = self
-            .command(None, &["serve", "--config", config.to_str().unwrap()])
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stderr.take().unwrap());
-        let mut service = Service { child, lines };
+        let mut service = self.start(&["serve", "--config", config.to_str().unwrap()]);
         service.wait_for("mhost serves");
         service
+    }
+
+    /// Starts a service that may have something to say before it serves.
+    pub fn start(&self, args: &[&str]) -> Service {
+        let mut child = self.command(None, args).spawn().unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap());
+        Service { child, lines }
     }
 }
 

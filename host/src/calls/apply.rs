@@ -85,8 +85,12 @@ impl Call for Apply {
             tasks: app.all_tasks().await?,
         };
         let plan = config::plan(&document, &current, &known).map_err(wrong)?;
-        if !self.dry_run && !plan.edits.is_empty() {
-            let mut edits = plan.edits;
+        let mut edits = plan.edits;
+        // The service goes on with this file. One whose name is not text is always named.
+        if current.definitions.source.as_ref() != Some(&self.file) && self.file.to_str().is_some() {
+            edits.push(Edit::SetSource(self.file));
+        }
+        if !self.dry_run && !edits.is_empty() {
             if self.catch_up {
                 let names: Vec<_> = edits.iter().filter_map(task_of).collect();
                 edits.extend(names.into_iter().map(Edit::CatchUp));

@@ -9,7 +9,7 @@ use crate::service::{self, Options, http};
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// Configuration to apply at the start and at every HUP [default: mhost.toml in the state folder, if there]
+    /// Configuration to apply at the start and at every HUP [default: the one that was applied last, else mhost.toml in the state folder, if there]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Also answer over TCP here, such as 127.0.0.1:8700

@@ -183,6 +183,7 @@ pub fn stored(document: &Document) -> (Definitions, Vec<TaskStatus>) {
         pools: document.pools.clone(),
         channels: document.channels.clone(),
         notify: document.notify.clone(),
+        source: None,
         plugins: Vec::new(),
     };
     let tasks = document

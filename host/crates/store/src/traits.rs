@@ -1,6 +1,7 @@
 //! The trait that every store implements, and the words it uses.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -225,6 +226,8 @@ pub enum Edit {
     RemoveChannel(Name),
     /// Who is told where a task does not say.
     SetNotify(Option<Notify>),
+    /// The file that the definitions come from.
+    SetSource(PathBuf),
     /// By name and version.
     PutPlugin(Box<PluginRecord>),
     RemovePlugin {
@@ -243,6 +246,8 @@ pub struct Definitions {
     pub channels: BTreeMap<Name, ChannelDef>,
     /// Who is told where a task does not say.
     pub notify: Option<Notify>,
+    /// The file that these were applied from last.
+    pub source: Option<PathBuf>,
     pub plugins: Vec<PluginRecord>,
 }
 

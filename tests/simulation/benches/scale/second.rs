@@ -41,9 +41,17 @@ fn told(bench: &Bench, what: &str, first: Instant, until: Instant, cpu: Duration
         let rows = rows(store).await;
         let due = |row: &&mhost_model::run::Run| row.fire_at >= first && row.fire_at < until;
         let rows = rows.iter().filter(due);
-        let ran = rows.filter(|row| row.outcome() == Some(Outcome::Succeeded));
+        let ran = rows
+            .clone()
+            .filter(|row| row.outcome() == Some(Outcome::Succeeded));
         let late = ran.filter_map(|row| Some((row.started_at? - row.fire_at).num_milliseconds()));
-        late.collect::<Vec<i64>>()
+        let late = late.collect::<Vec<i64>>();
+        assert!(
+            !late.is_empty(),
+            "none succeeded, such as {:?}",
+            rows.clone().next()
+        );
+        late
     });
     late.sort_unstable();
     let part = |per_mille: usize| late[(late.len() - 1) * per_mille / 1000];

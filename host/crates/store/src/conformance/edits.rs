@@ -399,6 +399,7 @@ pub async fn definitions_come_and_go(s: &Subject) {
         pools: [(x(), PoolDef { size: 4 })].into(),
         channels: [(x(), channel.clone())].into(),
         notify: Some(notify.clone()),
+        source: Some("/etc/mhost.toml".into()),
         plugins: vec![plugin("1.0.0"), plugin("1.1.0")],
     };
     let batch = vec![
@@ -408,6 +409,8 @@ pub async fn definitions_come_and_go(s: &Subject) {
         Edit::PutPool(x(), PoolDef { size: 9 }),
         Edit::PutChannel(x(), Box::new(channel)),
         Edit::SetNotify(Some(notify)),
+        Edit::SetSource("/etc/mine.toml".into()),
+        Edit::SetSource("/etc/mhost.toml".into()),
         Edit::PutPool(x(), PoolDef { size: 4 }),
         Edit::PutPlugin(Box::new(plugin("1.1.0"))),
         Edit::PutPlugin(Box::new(plugin("1.0.0"))),
@@ -429,7 +432,11 @@ pub async fn definitions_come_and_go(s: &Subject) {
     ];
     s.store.edit(batch.clone()).await.unwrap();
     s.edit(Edit::SetNotify(None)).await.unwrap();
-    assert_eq!(s.store.definitions().await.unwrap(), Definitions::default());
+    let left = Definitions {
+        source: Some("/etc/mhost.toml".into()),
+        ..Definitions::default()
+    };
+    assert_eq!(s.store.definitions().await.unwrap(), left);
     for edit in batch {
         let refused = s.edit(edit).await.unwrap_err();
         assert!(matches!(refused, StoreError::NotFound { .. }), "{refused}");

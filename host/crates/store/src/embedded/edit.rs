@@ -18,8 +18,9 @@ pub const REMOTE: &str = "remote";
 pub const POOL: &str = "pool";
 pub const CHANNEL: &str = "channel";
 pub const NOTIFY: &str = "notify";
-/// The name under which it stands who is told where a task does not say.
-pub const EVERYBODY: &str = "default";
+pub const SOURCE: &str = "source";
+/// The name of what there is one of.
+pub const ONLY: &str = "default";
 
 impl Tx<'_> {
     pub fn edit(&mut self, edits: &[Edit]) -> Res<()> {
@@ -63,9 +64,10 @@ impl Tx<'_> {
             Edit::RemovePool(name) => self.undefine(POOL, name.as_str()),
             Edit::PutChannel(name, def) => self.define(CHANNEL, name.as_str(), &**def),
             Edit::RemoveChannel(name) => self.undefine(CHANNEL, name.as_str()),
-            Edit::SetNotify(Some(notify)) => self.define(NOTIFY, EVERYBODY, notify),
+            Edit::SetNotify(Some(notify)) => self.define(NOTIFY, ONLY, notify),
+            Edit::SetSource(file) => self.define(SOURCE, ONLY, file),
             Edit::SetNotify(None) => {
-                self.tables.definitions.remove((NOTIFY, EVERYBODY))?;
+                self.tables.definitions.remove((NOTIFY, ONLY))?;
                 Ok(())
             }
             Edit::PutPlugin(plugin) => {

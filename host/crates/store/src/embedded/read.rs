@@ -10,7 +10,7 @@ use mhost_model::task::Task;
 use mhost_model::{Name, RunId, TaskId};
 use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable};
 
-use super::edit::{CHANNEL, DATABASE, NOTIFY, POOL, REMOTE, REPOSITORY};
+use super::edit::{CHANNEL, DATABASE, NOTIFY, POOL, REMOTE, REPOSITORY, SOURCE};
 use super::held::view;
 use super::record::{LogChunk, ProgressRec, Record, StateValue, decode, get};
 use super::tables::{DEFINITIONS, LOGS, NAMES, PLUGINS, PROGRESS, RUNNING, STATE, TASKS};
@@ -38,6 +38,7 @@ impl Snapshot {
             pools: self.defined(POOL)?,
             channels: self.defined(CHANNEL)?,
             notify: self.defined(NOTIFY)?.into_values().next(),
+            source: self.defined(SOURCE)?.into_values().next(),
             plugins: plugins.collect::<Res<_>>()?,
         })
     }

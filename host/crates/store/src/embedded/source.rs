@@ -2,9 +2,11 @@
 //!
 //! After a failed write (a full disk) the database refuses everything until it is
 //! opened anew; a service should not have to be restarted for that. The writing thread
-//! opens it again with the next change, and goes on if nobody came between.
+//! opens it again with the next change, and goes on if nobody came between; a read that comes
+//! first asks for that by a change that changes nothing.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{PoisonError, RwLock};
 
 use redb::{Database, StorageBackend};
@@ -48,31 +50,55 @@ impl Source {
 
 /// The open database, shared by all threads. Only a check of the whole file and an
 /// opening take it alone; there is none between a failure and the next opening.
-pub struct Shared(RwLock<Option<Database>>);
+pub struct Shared {
+    database: RwLock<Option<Database>>,
+    /// It refuses everything until it is opened again.
+    failed: AtomicBool,
+}
 
 impl Shared {
     pub fn new(database: Database) -> Self {
-        Self(RwLock::new(Some(database)))
+        Self {
+            database: RwLock::new(Some(database)),
+            failed: AtomicBool::new(false),
+        }
+    }
+
+    /// To be called when a commit has failed.
+    pub fn fail(&self) {
+        self.failed.store(true, Relaxed);
+    }
+
+    /// Whether it must be opened again.
+    pub fn failed(&self) -> bool {
+        self.failed.load(Relaxed)
     }
 
     /// Uses it beside others.
     pub fn with<T>(&self, using: impl FnOnce(&Database) -> Res<T>) -> Res<T> {
-        let database = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
         using(database.as_ref().ok_or_else(closed)?)
     }
 
     /// Uses it alone.
     pub fn alone<T>(&self, using: impl FnOnce(&mut Database) -> Res<T>) -> Res<T> {
-        let mut database = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut database = self
+            .database
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         using(database.as_mut().ok_or_else(closed)?)
     }
 
     /// Closes it, so that its lock is free, and keeps what `open` gives instead.
     pub fn replace<T>(&self, open: impl FnOnce() -> StoreResult<(Database, T)>) -> StoreResult<T> {
-        let mut database = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut database = self
+            .database
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         *database = None;
         let (opened, rest) = open()?;
         *database = Some(opened);
+        self.failed.store(false, Relaxed);
         Ok(rest)
     }
 }

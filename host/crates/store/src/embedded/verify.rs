@@ -5,12 +5,14 @@ mod ledger;
 mod notices;
 mod tasks;
 
+use std::path::PathBuf;
+
 use mhost_model::channel::ChannelDef;
 use mhost_model::notify::Notify;
 use mhost_model::resource::{DatabaseDef, PoolDef, RemoteDef, RepositoryDef};
 use redb::{Database, ReadableTable};
 
-use super::edit::{CHANNEL, DATABASE, NOTIFY, POOL, REMOTE, REPOSITORY};
+use super::edit::{CHANNEL, DATABASE, NOTIFY, POOL, REMOTE, REPOSITORY, SOURCE};
 use super::read::{Snapshot, parse_name};
 use super::record::{Counters, decode, get};
 use super::tables::{DEFINITIONS, META, PLUGINS};
@@ -91,6 +93,7 @@ fn definitions(snapshot: &Snapshot, findings: &mut Findings) -> Res<()> {
             POOL => decode::<PoolDef>(value).map(drop),
             CHANNEL => decode::<ChannelDef>(value).map(drop),
             NOTIFY => decode::<Notify>(value).map(drop),
+            SOURCE => decode::<PathBuf>(value).map(drop),
             other => Err(Trouble::Damaged(format!("`{other}` is no kind"))),
         };
         let read = read.and_then(|()| parse_name(name));

@@ -39,6 +39,7 @@ enum Message {
 /// The threads, and the way to them.
 pub struct Worker {
     path: Arc<Path>,
+    shared: Arc<Shared>,
     changes: Option<Sender<Message>>,
     writer: Option<JoinHandle<()>>,
     readers: Readers,
@@ -54,10 +55,11 @@ impl Worker {
         let shared = Arc::new(Shared::new(database));
         let readers = Readers::start(&shared)?;
         let (changes, messages) = channel();
-        let writer = Writer::new(shared, opened, source, options);
+        let writer = Writer::new(Arc::clone(&shared), opened, source, options);
         let writer = spawn("mhost-store", move || serve(writer, &messages))?;
         Ok(Self {
             path: PathBuf::into_boxed_path(options.path.clone()).into(),
+            shared,
             changes: Some(changes),
             writer: Some(writer),
             readers,
@@ -84,6 +86,10 @@ impl Worker {
         T: Send + 'static,
         F: FnOnce(&Snapshot) -> Res<T> + Send + 'static,
     {
+        if self.shared.failed() {
+            // The thread that writes opens it; whether it could, the read tells.
+            let _ = self.change("open the store again", |_| Ok(())).await;
+        }
         let (reply, answer) = oneshot::channel();
         let path = Arc::clone(&self.path);
         self.readers.send(Box::new(move |shared| {

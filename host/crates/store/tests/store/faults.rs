@@ -154,6 +154,11 @@ async fn a_full_disk_is_an_error_until_there_is_room() {
         assert!(matches!(refused, StoreError::Failed { .. }), "{refused}");
     }
     disk.full.store(false, Ordering::SeqCst);
+    assert_eq!(
+        s.run(claim.run.id).await.outcome(),
+        None,
+        "a read comes first"
+    );
     s.end(&claim, Ended::Succeeded).await;
     assert!(s.run(claim.run.id).await.outcome().is_some());
     assert!(s.store.verify().await.unwrap().is_empty());

@@ -9,7 +9,7 @@ use mhost_model::notify::{Event, EventKind, Notify};
 use mhost_model::task::Task;
 use redb::ReadableTable;
 
-use super::super::edit::{CHANNEL, EVERYBODY, NOTIFY};
+use super::super::edit::{CHANNEL, NOTIFY, ONLY};
 use super::super::read::parse_name;
 use super::super::record::{decode, get};
 use super::super::trouble::Res;
@@ -67,7 +67,7 @@ impl Tx<'_> {
             return Ok(Arc::clone(routes));
         }
         let mut routes = Routes {
-            everybody: get(&*self.tables.definitions, (NOTIFY, EVERYBODY))?,
+            everybody: get(&*self.tables.definitions, (NOTIFY, ONLY))?,
             ..Routes::default()
         };
         for row in self

@@ -1,5 +1,7 @@
 //! What people define: JSON, since the model's types read themselves from it.
 
+use std::path::PathBuf;
+
 use mhost_model::channel::ChannelDef;
 use mhost_model::grant::Grants;
 use mhost_model::limits::Limits;
@@ -85,6 +87,7 @@ defined! {
     PoolDef, "a pool's definition";
     ChannelDef, "a channel's definition";
     Notify, "who is told";
+    PathBuf, "the file of the configuration";
 }
 
 /// Refuses what could be written but not read back, such as a configuration that is

@@ -98,8 +98,6 @@ pub struct Writer {
     pub(super) shared: Arc<Shared>,
     pub(super) path: Arc<Path>,
     source: Source,
-    /// The database has failed, and refuses everything until it is opened again.
-    failed: bool,
     node: NodeId,
     clock: Arc<dyn Clock>,
     planner: Arc<dyn Planner>,
@@ -114,7 +112,6 @@ impl Writer {
             shared,
             path: options.path.clone().into_boxed_path().into(),
             source,
-            failed: false,
             node: opened.node,
             clock: Arc::clone(&options.clock),
             planner: Arc::clone(&options.planner),
@@ -134,7 +131,7 @@ impl Writer {
                 }
                 Ok(Fate::Done) => return jobs.into_iter().for_each(|job| job.answer(Ok(()))),
                 Err(error) => {
-                    self.failed = true;
+                    self.shared.fail();
                     self.known.forget_all();
                     return jobs
                         .into_iter()
@@ -145,7 +142,7 @@ impl Writer {
     }
 
     fn attempt(&mut self, jobs: &mut [Box<dyn Job>]) -> StoreResult<Fate> {
-        if self.failed {
+        if self.shared.failed() {
             self.open_again()?;
         }
         let shared = Arc::clone(&self.shared);
@@ -160,7 +157,6 @@ impl Writer {
             let counters = open::rejoin(&database, path, node)?;
             Ok((database, counters))
         })?;
-        self.failed = false;
         self.memory.stirred = true;
         tracing::warn!(path = %self.path.display(), "the store was opened again after a failure");
         Ok(())
