@@ -6,6 +6,8 @@
 
 #[path = "logrotate/hardship.rs"]
 mod hardship;
+#[path = "logrotate/host.rs"]
+mod host;
 #[path = "logrotate/scenario.rs"]
 mod scenario;
 #[path = "logrotate/world.rs"]
@@ -18,12 +20,14 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use libtest_mimic::Trial;
 use mhost_model::{Clock, SystemClock};
-use mhost_test_support::{Tool, harness, scratch, tools};
+use mhost_test_support::{Mount, Tool, harness, scratch, tools};
 use scenario::{Scenario, Through};
 use world::World;
 
 /// What differs by a moment is the same.
 const MOMENT: i64 = 120;
+/// A disk that is soon full, MiB.
+const DISK: u32 = 4;
 
 fn main() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/logrotate/scenarios");
@@ -35,7 +39,7 @@ fn main() {
     let scenarios = files.iter().flat_map(|file| scenario::read(file));
     let mut trials: Vec<Trial> = scenarios.map(trial).collect();
     assert!(trials.len() >= 60, "{} scenarios", trials.len());
-    let hardships: [(&str, fn()); 3] = [
+    let hardships: [(&str, fn()); 7] = [
         (
             "a_writer_that_is_signalled_loses_no_line",
             hardship::a_writer_that_is_signalled_loses_no_line,
@@ -48,8 +52,29 @@ fn main() {
             "a_killed_rotation_is_finished_by_the_next",
             hardship::a_killed_rotation_is_finished_by_the_next,
         ),
+        (
+            "a_watch_tells_what_is_too_much",
+            host::a_watch_tells_what_is_too_much,
+        ),
+        (
+            "an_archive_that_goes_is_mailed_by_the_host",
+            host::an_archive_that_goes_is_mailed_by_the_host,
+        ),
+        (
+            "a_task_that_always_fails_remembers_the_others",
+            host::a_task_that_always_fails_remembers_the_others,
+        ),
+        (
+            "a_state_file_that_is_held_is_waited_for",
+            host::a_state_file_that_is_held_is_waited_for,
+        ),
     ];
     trials.extend(hardships.map(|(name, body)| harness::trial(name, &[], body)));
+    trials.push(harness::trial_with(
+        "a_full_disk_takes_no_log",
+        || Mount::new(DISK),
+        |disk| hardship::a_full_disk_takes_no_log(&disk),
+    ));
     harness::main(trials);
 }
 

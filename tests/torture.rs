@@ -21,8 +21,6 @@ mod dice;
 mod faults;
 #[path = "torture/ledger.rs"]
 mod ledger;
-#[path = "torture/mount.rs"]
-mod mount;
 #[path = "torture/witness.rs"]
 mod witness;
 
@@ -30,11 +28,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use arena::Arena;
-use mhost_test_support::{harness, scratch};
-use mount::Mount;
+use mhost_test_support::{Mount, harness, scratch};
 
 /// In the suite, each of the two.
 const SHORT: Duration = Duration::from_secs(15);
+/// Enough for the state, compiled components included, many times over, MiB.
+const DISK: u32 = 256;
 
 fn main() {
     harness::main(vec![
@@ -42,9 +41,11 @@ fn main() {
             let folder = scratch("torture");
             torture(folder.path(), None);
         }),
-        harness::trial_with("rule_1_through_a_full_disk", Mount::new, |mount| {
-            torture(mount.path(), Some(&mount));
-        }),
+        harness::trial_with(
+            "rule_1_through_a_full_disk",
+            || Mount::new(DISK),
+            |mount| torture(mount.path(), Some(&mount)),
+        ),
     ])
 }
 

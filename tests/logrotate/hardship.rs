@@ -6,7 +6,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use mhost_test_support::scratch;
+use mhost_test_support::{Mount, scratch};
 use tempfile::TempDir;
 
 /// Logs of the run that is killed.
@@ -15,15 +15,28 @@ const LOGS: usize = 60;
 struct Ground {
     folder: TempDir,
     home: TempDir,
+    logs: PathBuf,
 }
 
 impl Ground {
     fn new(body: &str) -> Self {
+        let folder = scratch("logrotate-hardship");
+        let logs = folder.path().join("logs");
+        fs::create_dir(&logs).unwrap();
+        Self::around(folder, logs, body)
+    }
+
+    /// With logs that lie elsewhere.
+    fn at(logs: PathBuf, body: &str) -> Self {
+        Self::around(scratch("logrotate-hardship"), logs, body)
+    }
+
+    fn around(folder: TempDir, logs: PathBuf, body: &str) -> Self {
         let ground = Self {
-            folder: scratch("logrotate-hardship"),
+            folder,
             home: scratch("logrotate-hardship-home"),
+            logs,
         };
-        fs::create_dir(ground.logs()).unwrap();
         let logs = ground.logs();
         let text = format!("{}/*.log {{\n{body}\n}}\n", logs.display());
         let text = text.replace(
@@ -35,7 +48,7 @@ impl Ground {
     }
 
     fn logs(&self) -> PathBuf {
-        self.folder.path().join("logs")
+        self.logs.clone()
     }
 
     fn conf(&self) -> PathBuf {
@@ -205,5 +218,46 @@ pub fn a_killed_rotation_is_finished_by_the_next() {
             .filter(|number| names.contains(&format!("app{number}.log")))
             .count();
         assert_eq!(logs, LOGS, "every log is there again");
+    }
+}
+
+/// Whatever does not fit onto the disk any more, no log is lost, nothing half done is left,
+/// and once there is room the next run goes on.
+pub fn a_full_disk_takes_no_log(disk: &Mount) {
+    let lines: String = (0_u32..40_000)
+        .map(|n| format!("{:08x}\n", n.wrapping_mul(2_654_435_761)))
+        .collect();
+    for (number, body) in [
+        "copytruncate\nrotate 3",
+        "compress\nrotate 3\ncreate",
+        "copy\nrotate 3",
+        "renamecopy\nrotate 3",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let logs = disk.path().join(number.to_string());
+        fs::create_dir(&logs).unwrap();
+        fs::write(logs.join("app.log"), &lines).unwrap();
+        let ground = Ground::at(logs, body);
+        disk.fill();
+        let full = ground.rotate(true).wait().unwrap();
+        assert!(!full.success(), "{body}");
+        let whole = |ground: &Ground| {
+            let lines = ground.lines();
+            lines.len() == 40_000 && lines.keys().all(|line| line.len() == 8)
+        };
+        assert!(whole(&ground), "{body}");
+        let names = || {
+            fs::read_dir(ground.logs())
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name())
+        };
+        let partial = names().find(|name| name.to_string_lossy().contains(".partial"));
+        assert_eq!(partial, None, "{body}");
+        disk.empty();
+        assert!(ground.rotate(true).wait().unwrap().success(), "{body}");
+        assert!(whole(&ground), "{body}");
+        fs::remove_dir_all(ground.logs()).unwrap();
     }
 }

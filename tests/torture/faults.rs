@@ -4,12 +4,12 @@ use std::process::Child;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
+use mhost_test_support::Mount;
 use rustix::process::Signal;
 
 use super::arena::Arena;
 use super::dice::Dice;
 use super::ledger::Settled;
-use super::mount::Mount;
 
 /// Lets time pass: here it is what is tested.
 pub fn pause(span: Duration) {

@@ -9,9 +9,10 @@ use clap::CommandFactory as _;
 use mhost_format_logrotate::{Configuration, Severity};
 use mhost_model::limits::Limits;
 use mhost_model::policy::Policy;
-use mhost_model::run::ErrorKind;
+use mhost_model::run::{ErrorKind, RunError};
 use mhost_model::schedule::Schedule;
 use mhost_model::task::TaskSpec;
+use mhost_model::{ByteSize, Span};
 use serde_json::{Value, json};
 
 use super::{Cli, Context, output};
@@ -43,6 +44,9 @@ pub struct Args {
     /// Do not lock the state file
     #[arg(long)]
     skip_state_lock: bool,
+    /// Wait until no other process holds the state file
+    #[arg(long, conflicts_with = "skip_state_lock")]
+    wait_for_state_lock: bool,
     /// Write what --verbose says into this file
     #[arg(long, short, value_name = "FILE")]
     log: Option<PathBuf>,
@@ -52,6 +56,8 @@ pub struct Args {
 
 /// As `logrotate` ends where another one holds the state file.
 const LOCKED: u8 = 3;
+/// The longest run, seconds: a month.
+const LONGEST: u64 = 31 * 86_400;
 
 pub async fn run(args: Args, context: &Context) -> Outcomes<u8> {
     if args.configs.is_empty() {
@@ -71,11 +77,39 @@ pub async fn run(args: Args, context: &Context) -> Outcomes<u8> {
         .map(|path| absolute(path))
         .collect::<Outcomes<Vec<_>>>()?;
     let (read, machine) = logrotate::read(&paths);
-    let exec = exec(&args, &paths, &read, &machine, told.verbose())?;
     let session = Session::open(&context.home, true).await?;
-    let view = session::ask_long(&session, exec).await;
+    let view = loop {
+        let exec = exec(&args, &paths, &read, &machine, told.verbose())?;
+        let view = session::ask_long(&session, exec).await;
+        let locked = view.as_ref().is_ok_and(is_locked);
+        if !locked || !args.wait_for_state_lock || !wait(&args.state).await? {
+            break view;
+        }
+    };
     session.close().await?;
     told.all(&read, &view?)
+}
+
+/// Whether another process held the state file.
+fn is_locked(view: &RunView) -> bool {
+    let busy = |error: &RunError| error.kind == ErrorKind::Busy;
+    view.report.is_none() && view.error.as_ref().is_some_and(busy)
+}
+
+/// Waits until nobody holds the state file; `false` where there is none to wait for.
+async fn wait(state: &Path) -> Outcomes<bool> {
+    let path = state.to_owned();
+    let waited = tokio::task::spawn_blocking(move || {
+        let file = File::open(&path)?;
+        // Let go at once: the run takes it itself, and waits again where it is too late.
+        file.lock_shared()
+    });
+    match waited.await {
+        Ok(Ok(())) => Ok(true),
+        Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Ok(Err(error)) => Err(Problem::io("wait for", state, &error)),
+        Err(error) => Err(Problem::bug(format!("waiting for the state file: {error}"))),
+    }
 }
 
 fn absolute(path: &Path) -> Outcomes<String> {
@@ -110,6 +144,14 @@ fn exec(
             }),
         ),
         ("links", json!("skip")),
+        (
+            "parents",
+            json!(if rustix::process::geteuid().is_root() {
+                "refuse"
+            } else {
+                "accept"
+            }),
+        ),
         ("force", json!(args.force)),
         ("verbose", json!(verbose)),
         ("tz", json!(zone)),
@@ -130,7 +172,12 @@ fn exec(
                 .collect(),
             grants: granted.grants,
             policy: Policy::default(),
-            limits: Limits::default(),
+            // What logrotate does not bound, this does not either.
+            limits: Limits {
+                time: Span::seconds(LONGEST),
+                free_space: ByteSize(0),
+                ..Limits::default()
+            },
             holds: Default::default(),
             notify: None,
         },
@@ -197,11 +244,7 @@ impl Told {
                     error.message.as_str()
                 });
             self.message(&format!("error: {why}"), true)?;
-            let busy = view
-                .error
-                .as_ref()
-                .is_some_and(|error| error.kind == ErrorKind::Busy);
-            return Ok(if busy { LOCKED } else { 1 });
+            return Ok(if is_locked(view) { LOCKED } else { 1 });
         };
         for line in lines(&details["output"]) {
             output::print(&format!("{line}\n"))?;

@@ -220,8 +220,8 @@ fn left_out(section: &Section, task: &str, left: &mut Vec<String>) {
     }
     if let Some(address) = &section.options.mail {
         left.push(format!(
-            "{}:{}: {task} mails to {address}: grant a command that mails as processes.NAME with the word `{{1}}` for \
-             the archive, and set config.scripts.mail = \"NAME\"",
+            "{}:{}: {task} mails to {address}: define a channel to there, grant it as channels = [\"NAME\"], and set \
+             config.scripts.mail = {{ channel = \"NAME\" }}",
             section.file, section.line
         ));
     }

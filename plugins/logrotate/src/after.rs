@@ -48,7 +48,7 @@ fn finish(rotation: &Rotation<'_, '_>, log: &str, turn: &mut before::Turn) -> Re
 /// The typed words mean all archives: those from before `compress` was set, too.
 fn older(rotation: &Rotation<'_, '_>, turn: &mut before::Turn) -> Result<()> {
     let options = &rotation.section.options;
-    let names = rotation.work.ground.names(&turn.names.folder)?;
+    let names = before::archives(rotation, turn)?;
     let numbers = names.iter().filter_map(|name| turn.names.number(name));
     let mut plain: Vec<_> = numbers
         .map(|number| turn.names.plain_numbered(number))
@@ -75,8 +75,8 @@ fn mail(rotation: &Rotation<'_, '_>, path: &str) -> Result<()> {
         Ok(true) => Ok(()),
         Ok(false) => {
             let text = format!(
-                "`{path}` should be mailed to {address}, but nothing was granted for that: grant a command, \
-                 and name it as `scripts.mail`"
+                "`{path}` should be mailed to {address}, but nothing was granted for that: grant a channel or a \
+                 command, and name it as `scripts.mail`"
             );
             work.ground.context.warn(&text);
             work.ground.say(&text);

@@ -173,7 +173,7 @@ fn previous(rotation: &Rotation<'_, '_>, turn: &mut Turn) -> Result<()> {
     let waiting = match rotation.section.options.dateext {
         true => turn
             .names
-            .dated(&rotation.stamp, &ground.names(&turn.names.folder)?, ""),
+            .dated(&rotation.stamp, &archives(rotation, turn)?, ""),
         false => vec![turn.plain.clone()],
     };
     for plain in waiting.into_iter().filter(|plain| ground.has(plain)) {
@@ -197,9 +197,15 @@ fn is_old(rotation: &Rotation<'_, '_>, path: &str) -> Result<bool> {
     Ok(age > u64::from(days) * 86_400_000)
 }
 
+/// The names in the archives' folder that may be this log's.
+pub fn archives(rotation: &Rotation<'_, '_>, turn: &Turn) -> Result<Vec<String>> {
+    let names = &turn.names;
+    rotation.work.ground.names_like(&names.folder, &names.base)
+}
+
 /// The highest number of an archive.
 fn highest(rotation: &Rotation<'_, '_>, turn: &Turn) -> Result<u32> {
-    let names = rotation.work.ground.names(&turn.names.folder)?;
+    let names = archives(rotation, turn)?;
     let numbers = names.iter().filter_map(|name| turn.names.number(name));
     Ok(numbers.max().unwrap_or(0))
 }
@@ -286,8 +292,7 @@ fn surplus(rotation: &Rotation<'_, '_>, turn: &mut Turn) -> Result<()> {
     if !options.dateext {
         return Ok(());
     }
-    let ground = rotation.work.ground;
-    let names = ground.names(&turn.names.folder)?;
+    let names = archives(rotation, turn)?;
     let mut there = match rotation.work.typed {
         true => turn.names.any_dated(&rotation.stamp, &names),
         false => turn

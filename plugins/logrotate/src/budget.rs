@@ -36,7 +36,7 @@ impl Inventory {
 
 /// Looks at all logs and archives of the sections. What cannot be looked at counts as
 /// nothing.
-pub fn inventory(ground: &Ground<'_>, sections: &[Section], clock: &Clock) -> Inventory {
+pub fn inventory(ground: &Ground<'_>, sections: &[Section], clock: &Clock<'_>) -> Inventory {
     let mut inventory = Inventory::default();
     for section in sections {
         let stamp = Stamp::new(&section.options, clock.now, clock.epoch());
@@ -80,7 +80,7 @@ pub fn keep(
     ground: &Ground<'_>,
     config: &Config,
     sections: &[Section],
-    clock: &Clock,
+    clock: &Clock<'_>,
 ) -> Vec<String> {
     let Some(budget) = config.budget else {
         return Vec::new();

@@ -11,7 +11,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use convert::typed;
-pub use words::{Compress, Create, DateWord, Frequency, Hook, Hooks, Links, Locking, Paths, Text};
+pub use words::{
+    ChannelHook, Compress, Create, DateWord, Frequency, Hook, Hooks, Links, Locking, Parents,
+    Paths, Text,
+};
 
 fn yes() -> bool {
     true
@@ -49,7 +52,7 @@ pub struct Config {
     pub seed: BTreeMap<String, String>,
     /// Granted signals and commands in the place of a configuration's scripts:
     /// `{ postrotate = "nginx" }`, or for one script `{ "postrotate@FILE:LINE" = … }`. Also
-    /// `mail`, which is given the archive that leaves.
+    /// `mail`, for the archive that leaves: a granted channel, or a command that is given it.
     #[serde(default)]
     pub scripts: BTreeMap<String, Hooks>,
     /// Guest paths or patterns (`*`, `?`, `[…]`, `{…}`): `["/logs/*.log"]`. What is itself an
@@ -150,6 +153,11 @@ pub struct Config {
     /// (`skip`), as logrotate does. They are rotated in no case.
     #[serde(default)]
     pub links: Links,
+    /// Whether a log in a folder that others than root can write to is refused where the
+    /// configuration does not say `su` (`refuse`), as logrotate does for root. Such folders do
+    /// no harm here: nothing leads out of what was granted.
+    #[serde(default)]
+    pub parents: Parents,
     /// Granted signals or commands before anything is renamed, once.
     #[serde(default)]
     pub prerotate: Vec<Hook>,
@@ -157,6 +165,12 @@ pub struct Config {
     /// all logs were renamed and before anything is compressed.
     #[serde(default)]
     pub postrotate: Vec<Hook>,
+    /// A granted channel that archives are sent through before they go.
+    #[serde(default)]
+    pub mail: Option<String>,
+    /// Send each new archive, in the place of those that go.
+    #[serde(default)]
+    pub mailfirst: bool,
     /// Rotate whether or not it is time.
     #[serde(default)]
     pub force: bool,
@@ -237,6 +251,9 @@ impl Config {
             return wrong(
                 "`delaycompress` needs `compress`: set it to `gzip`, `zstd` or `xz`".to_owned(),
             );
+        }
+        if self.mailfirst && self.mail.is_none() {
+            return wrong("`mailfirst` needs `mail`: name a granted channel".to_owned());
         }
         if self.weekday.is_some() && self.frequency != Some(Frequency::Weekly) {
             return wrong("`weekday` needs `frequency = \"weekly\"`".to_owned());

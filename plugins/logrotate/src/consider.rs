@@ -1,10 +1,9 @@
 //! Whether a log is rotated in this run: what it is, and whether its time has come.
 
-use chrono::Timelike as _;
 use mhost_format_logrotate::{Due, Facts, Names, Options, Stamp, due};
 use mhost_sdk::files::{Kind, Metadata, split};
 
-use crate::config::Links;
+use crate::config::{Links, Parents};
 use crate::ground::Ground;
 use crate::mark::Marks;
 use crate::memory::Memory;
@@ -16,15 +15,19 @@ const LONGEST: usize = 255;
 /// Digits of the largest number of an archive that is made.
 const DIGITS: usize = 10;
 
+const INSECURE: &str = "its folder can be written to by others, or by a group that is not root's: \
+                        set `su USER GROUP` if that is meant, or take the right away";
+
 /// What a section's logs are considered with.
 pub struct Considering<'a, 'g> {
     pub ground: &'a Ground<'a>,
-    pub clock: &'a Clock,
+    pub clock: &'a Clock<'a>,
     pub options: &'a Options,
     pub marks: &'a Marks<'g>,
     pub stamp: &'a Stamp,
     pub force: bool,
     pub links: Links,
+    pub parents: Parents,
 }
 
 impl Considering<'_, '_> {
@@ -39,6 +42,7 @@ impl Considering<'_, '_> {
         }
         let last = memory.last(log, self.clock.hour());
         let item = match found {
+            _ if self.insecure(log) => Item::new(log, Outcome::Refused, INSECURE.to_owned()),
             None => self.missing(log),
             Some(found) => match self.unfit(log, &found) {
                 Some(why) if self.passed_over(&found) => Item::new(log, Outcome::Kept, why),
@@ -46,7 +50,8 @@ impl Considering<'_, '_> {
                 None => self.timely(log, found, last),
             },
         };
-        let item = match self.retried(&item, memory.before(log)) {
+        let again = item.outcome == Outcome::Due && !self.force && memory.had_its_turn(log);
+        let item = match again {
             true => Item::new(
                 log,
                 Outcome::Kept,
@@ -66,6 +71,17 @@ impl Considering<'_, '_> {
         Some(item)
     }
 
+    /// Whether others than root can write to the log's folder.
+    fn insecure(&self, log: &str) -> bool {
+        if self.parents == Parents::Accept || self.options.su.is_some() {
+            return false;
+        }
+        let found = self.ground.look(split(log).0).ok().flatten();
+        found.is_some_and(|found| {
+            found.mode & 0o002 != 0 || (found.mode & 0o020 != 0 && found.gid != 0)
+        })
+    }
+
     fn missing(&self, log: &str) -> Item {
         match self.options.missingok {
             true => Item::new(
@@ -79,17 +95,6 @@ impl Considering<'_, '_> {
                 "it does not exist; set `missingok` if that is fine".to_owned(),
             ),
         }
-    }
-
-    /// Whether an earlier attempt of this very run came to the log's turn: what it
-    /// remembered says so. A log that nothing is remembered of counts from this hour on,
-    /// which may be the very time of the run, and had no turn.
-    fn retried(&self, item: &Item, before: Option<chrono::NaiveDateTime>) -> bool {
-        let context = self.ground.context;
-        let fire = self.clock.zone.local(context.fire_time());
-        let fire = fire.with_nanosecond(0).unwrap_or(fire);
-        let rotated = before.is_some_and(|last| last >= fire);
-        item.outcome == Outcome::Due && !self.force && context.attempt() > 1 && rotated
     }
 
     /// A log that is not due, but that an earlier run rotated and did not come to the end

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use mhost_format_logrotate::{Found, Kind as Shape, Source};
 use mhost_sdk::files::{Files, Kind, Metadata, WalkOptions, split};
@@ -85,9 +86,18 @@ impl<'c> Ground<'c> {
     /// The files in a folder whose names begin so, with what their listing told.
     pub fn beginning(&self, folder: &str, with: &str) -> Result<Vec<(String, Option<Metadata>)>> {
         self.with_names(folder, |names| {
-            let near = names.range(with.to_owned()..);
+            let near = names.range::<str, _>((Bound::Included(with), Bound::Unbounded));
             let near = near.take_while(|(name, _)| name.starts_with(with));
             near.map(|(name, found)| (name.clone(), *found)).collect()
+        })
+    }
+
+    /// The names in a folder that begin so.
+    pub fn names_like(&self, folder: &str, with: &str) -> Result<Vec<String>> {
+        self.with_names(folder, |names| {
+            let near = names.range::<str, _>((Bound::Included(with), Bound::Unbounded));
+            let near = near.take_while(|(name, _)| name.starts_with(with));
+            near.map(|(name, _)| name.clone()).collect()
         })
     }
 

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use mhost_format_logrotate::{Event, Section};
 use mhost_sdk::{Error, Result};
 
-use crate::config::{Config, Hook, Hooks};
+use crate::config::{ChannelHook, Config, Hook, Hooks};
 use crate::ground::Ground;
+use crate::letter;
 
 /// What the configuration's scripts stand for.
 #[derive(Debug, Default)]
@@ -22,6 +23,11 @@ impl Scripts {
             if !hooks.is_empty() {
                 scripts.insert(word.to_owned(), Hooks::Several(hooks.clone()));
             }
+        }
+        if let Some(channel) = &config.mail {
+            let channel = channel.clone();
+            let hook = Hooks::One(Hook::Channel(ChannelHook { channel }));
+            scripts.insert("mail".to_owned(), hook);
         }
         Self(scripts)
     }
@@ -80,26 +86,42 @@ impl Scripts {
         let Some(hooks) = self.mail(section) else {
             return Ok(false);
         };
-        all(ground, "mail", &hooks, &[archive]).map(|()| true)
+        for hook in &hooks {
+            match hook {
+                Hook::Channel(hook) => letter::send(ground, &hook.channel, archive)?,
+                Hook::Name(name) => match one(ground, "mail", hook, &[archive]) {
+                    Err(Error::Denied(_)) => letter::send(ground, name, archive)?,
+                    done => done?,
+                },
+                hook => one(ground, "mail", hook, &[archive])?,
+            }
+        }
+        Ok(true)
     }
 }
 
 fn all(ground: &Ground, word: &str, hooks: &[Hook], paths: &[&str]) -> Result<()> {
-    for hook in hooks {
-        let done = match hook {
-            Hook::Signal(hook) => signal(ground, word, &hook.signal),
-            Hook::Run(hook) => command(ground, word, &hook.run, paths),
-            Hook::Name(name) => match signal(ground, word, name) {
-                Err(Error::Denied(denial)) => match command(ground, word, name, paths) {
-                    Err(Error::Denied(_)) => Err(Error::Denied(denial)),
-                    done => done,
-                },
+    hooks
+        .iter()
+        .try_for_each(|hook| one(ground, word, hook, paths))
+}
+
+fn one(ground: &Ground, word: &str, hook: &Hook, paths: &[&str]) -> Result<()> {
+    match hook {
+        Hook::Signal(hook) => signal(ground, word, &hook.signal),
+        Hook::Run(hook) => command(ground, word, &hook.run, paths),
+        Hook::Channel(hook) => Err(Error::Invalid(format!(
+            "`scripts.{word}` names the channel `{}`, and channels are for `mail` alone",
+            hook.channel
+        ))),
+        Hook::Name(name) => match signal(ground, word, name) {
+            Err(Error::Denied(denial)) => match command(ground, word, name, paths) {
+                Err(Error::Denied(_)) => Err(Error::Denied(denial)),
                 done => done,
             },
-        };
-        done?;
+            done => done,
+        },
     }
-    Ok(())
 }
 
 fn signal(ground: &Ground, word: &str, name: &str) -> Result<()> {

@@ -14,6 +14,7 @@ mod config;
 mod consider;
 mod ground;
 mod hooks;
+mod letter;
 mod mark;
 mod memory;
 mod mend;
@@ -23,6 +24,7 @@ mod report;
 mod rotate;
 mod section;
 mod turn;
+mod watch;
 mod zone;
 
 #[cfg(test)]
@@ -52,6 +54,18 @@ pub fn plugin() -> Plugin {
             Capability::Processes,
             Access::Changes,
             "to have the writers of the logs reopen them (`postrotate`)",
+        ),
+    )
+    .action(
+        Action::new(
+            "watch",
+            "Reads what is new in logs, counts it, and raises alerts",
+            watch::watch,
+        )
+        .requires(
+            Capability::Directories,
+            Access::Looks,
+            "the directories of the logs and their archives, to read them",
         ),
     )
 }

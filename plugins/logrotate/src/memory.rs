@@ -1,23 +1,34 @@
 //! When each log was last rotated: in the task's state, or in a file as logrotate keeps
 //! it. What cannot be read is set aside and never stops a rotation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{NaiveDateTime, TimeDelta};
 use mhost_format_logrotate::State;
 use mhost_sdk::files::{Changes, Lock, Metadata};
 use mhost_sdk::{Doing as _, Error, Failure, Optional as _};
+use serde::{Deserialize, Serialize};
 
 use crate::config::Locking;
 use crate::ground::Ground;
 
 const KEY: &str = "rotated";
+/// The logs that the last attempt came to.
+const TURNS: &str = "turns";
 /// Bytes of one value of the task's state.
 const PAGE: usize = 512 << 10;
 const MOST: u64 = 64 << 20;
 /// Where there is no state at all.
 const NOWHERE: &str = "/dev/null";
 const MODE: u32 = 0o640;
+
+/// What an attempt leaves to the next one of the same fire.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Turns {
+    /// Milliseconds.
+    fire: u64,
+    logs: BTreeSet<String>,
+}
 
 /// See the module.
 pub struct Memory<'g> {
@@ -28,6 +39,8 @@ pub struct Memory<'g> {
     state: State,
     /// The text that was read, to be set aside where it was damaged.
     damaged: bool,
+    /// Logs whose turn came in an earlier attempt of this fire.
+    turned: BTreeSet<String>,
     _lock: Option<Box<dyn Lock + 'g>>,
 }
 
@@ -44,6 +57,7 @@ impl<'g> Memory<'g> {
             loaded: State::default(),
             state: State::default(),
             damaged: false,
+            turned: turned(ground)?,
             _lock: None,
         };
         let text = match file {
@@ -129,6 +143,28 @@ impl<'g> Memory<'g> {
     /// When a log was last rotated; a log that is new is remembered from this hour on.
     pub fn last(&mut self, log: &str, hour: NaiveDateTime) -> NaiveDateTime {
         *self.state.logs.entry(log.to_owned()).or_insert(hour)
+    }
+
+    /// Whether an earlier attempt of this fire came to the log's turn.
+    pub fn had_its_turn(&self, log: &str) -> bool {
+        self.turned.contains(log)
+    }
+
+    /// Keeps which logs had their turn, for a further attempt of the same fire.
+    pub fn leave_turns<'l>(&self, logs: impl Iterator<Item = &'l str>) -> Result<(), Failure> {
+        let context = self.ground.context;
+        let mut turns = Turns {
+            fire: context.fire_time(),
+            logs: self.turned.clone(),
+        };
+        turns.logs.extend(logs.map(str::to_owned));
+        if context.dry_run() || turns.logs.is_empty() {
+            return Ok(());
+        }
+        let state = context.state();
+        let kept = state.set_json(TURNS, &turns);
+        let kept = kept.and_then(|()| context.keep_state());
+        kept.doing(|| "remember which logs had their turn".to_owned())
     }
 
     /// When a log was last rotated before this run.
@@ -226,6 +262,17 @@ impl<'g> Memory<'g> {
         files.set_metadata(&new, changes)?;
         files.replace(&new, &guest)
     }
+}
+
+fn turned(ground: &Ground<'_>) -> Result<BTreeSet<String>, Failure> {
+    let context = ground.context;
+    if context.attempt() == 1 {
+        return Ok(BTreeSet::new());
+    }
+    let turns = context.state().get_json::<Turns>(TURNS);
+    let turns = turns.doing(|| "read which logs had their turn".to_owned())?;
+    let same = turns.filter(|turns| turns.fire == context.fire_time());
+    Ok(same.map(|turns| turns.logs).unwrap_or_default())
 }
 
 fn page_key(number: u32) -> String {

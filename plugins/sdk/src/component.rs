@@ -11,7 +11,7 @@ mod trees;
 use crate::alerts::Alerts;
 use crate::bindings::exports::mhost::plugin::plugin as contract;
 use crate::bindings::mhost::plugin::{
-    database, keeping, processes, progress, remote, repository, secrets,
+    database, keeping, processes, progress, remote, repository, secrets, zones,
 };
 use crate::bindings::wasi::logging::logging;
 use crate::database::Database;
@@ -52,6 +52,10 @@ impl Host for Imports {
         now.map_or(0, |since| {
             u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
         })
+    }
+
+    fn zone_offset(&self, zone: &str, at: u64) -> Result<i32> {
+        zones::offset(zone, at)
     }
 
     fn files(&self) -> &dyn Files {

@@ -71,6 +71,11 @@ impl Error {
 
     /// From the operating system's answer to `operation` (`remove `/logs/a``).
     pub fn from_io(operation: &str, error: &io::Error) -> Self {
+        // What a stream of the host answered, on its way through `Read`.
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+        if let Some(inner) = inner {
+            return Self::clone(inner);
+        }
         let text = format!("cannot {operation}: {error}");
         match error.kind() {
             io::ErrorKind::NotFound => Self::NotFound(text),

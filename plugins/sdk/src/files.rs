@@ -77,6 +77,9 @@ pub trait Files {
     fn user_id(&self, path: &str, name: &str) -> Result<u32>;
     fn group_id(&self, path: &str, name: &str) -> Result<u32>;
 
+    /// What a gzip, zstd or xz file expands to, from `offset` bytes on; pieces of at most 1 MiB.
+    fn open_compressed(&self, path: &str, offset: u64) -> Result<Box<dyn io::Read + '_>>;
+
     /// A file to be read piece by piece, as long as it is wanted; pieces of 64 KiB and more are fastest.
     fn open(&self, path: &str) -> Result<Box<dyn Reading + '_>>;
     /// Makes a file, which must not exist, to be written piece by piece. What was written is durable

@@ -23,6 +23,10 @@ pub trait Host {
     /// The host's clock: milliseconds since 1970-01-01T00:00:00Z.
     fn now(&self) -> u64;
 
+    /// How far clocks in a zone (`Europe/Kyiv`) are ahead of UTC at a moment in
+    /// milliseconds, seconds.
+    fn zone_offset(&self, zone: &str, at: u64) -> Result<i32>;
+
     /// The granted directories.
     fn files(&self) -> &dyn Files;
 

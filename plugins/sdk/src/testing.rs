@@ -317,6 +317,10 @@ impl Host for NativeHost {
         self.now.get()
     }
 
+    fn zone_offset(&self, zone: &str, at: u64) -> Result<i32> {
+        services::zone_offset(zone, at)
+    }
+
     fn files(&self) -> &dyn Files {
         self
     }

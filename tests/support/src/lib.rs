@@ -1,16 +1,18 @@
 //! What integration tests share: external programs that they get by themselves
 //! ([`tools`]), a harness that says *ignored, because …* instead of passing
-//! without having tested ([`harness`]), folders below `target/` ([`place`]), and
-//! the comparison of trees ([`tree`]).
+//! without having tested ([`harness`]), folders below `target/` ([`place`]), disks
+//! that can be filled ([`mount`]), and the comparison of trees ([`tree`]).
 //!
 //! Nothing in here knows mhost; it serves every crate's tests.
 
 pub mod harness;
+pub mod mount;
 pub mod place;
 pub mod tools;
 pub mod tree;
 
 pub use harness::{main, trial};
+pub use mount::Mount;
 pub use place::{scratch, target_dir};
 pub use tools::{Tool, Unavailable};
 pub use tree::{assert_same_tree, tree_differences};

@@ -17,6 +17,7 @@ wasmtime::component::bindgen!({
         "mhost:plugin/files.walk": crate::capabilities::files::Walk,
         "mhost:plugin/trees.listing": crate::capabilities::trees::Listing,
         "mhost:plugin/files.file-lock": crate::capabilities::files::FileLock,
+        "mhost:plugin/files.expanding": crate::capabilities::files::Expanding,
         "mhost:plugin/database.connection": crate::capabilities::database::Connection,
         "mhost:plugin/database.transaction": crate::capabilities::database::Transaction,
         "mhost:plugin/repository.handle": crate::capabilities::repository::Handle,

@@ -21,6 +21,7 @@ pub mod tasks;
 pub mod trees;
 pub mod wasi;
 pub mod watch;
+pub mod zones;
 
 use mhost_model::{Fault, FaultResult};
 use wasmtime::component::Linker;
@@ -51,6 +52,7 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<RunSt
     alerts::add_to_linker(add)?;
     tasks::add_to_linker(add)?;
     watch::add_to_linker(add)?;
+    zones::add_to_linker(add)?;
     Ok(linker)
 }
 

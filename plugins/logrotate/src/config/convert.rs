@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use mhost_format_logrotate::{
-    Compressor, DateOf, Format, Method, Names, Options, Owner, Section, Source, Stamp, When, expand,
+    Compressor, DateOf, Format, Method, Names, Options, Owner, Section, Source, Stamp, When, Whose,
+    expand,
 };
 
 use super::{Config, Create, DateWord, Frequency};
@@ -76,6 +77,11 @@ fn options(config: &Config) -> Options {
         shred: config.shred.is_some(),
         shredcycles: config.shred,
         allowhardlink: config.allowhardlink,
+        mail: config.mail.clone(),
+        mailed: match config.mailfirst {
+            true => Whose::First,
+            false => Whose::Last,
+        },
         ..Options::default()
     }
 }

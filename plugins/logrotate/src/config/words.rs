@@ -45,6 +45,15 @@ pub enum Links {
     Skip,
 }
 
+/// What to do about logs in folders that others can write to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Parents {
+    #[default]
+    Accept,
+    Refuse,
+}
+
 /// One path, or several in order.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(untagged)]
@@ -148,7 +157,8 @@ impl JsonSchema for Mode {
     }
 }
 
-/// A grant below `processes`: its name, or whether it is a signal or a command as well.
+/// What was granted in the place of a script: a name below `processes`, whichever that is,
+/// or what it is as well. For `mail` a name may be that of a channel, too.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Hook {
@@ -156,6 +166,7 @@ pub enum Hook {
     Name(String),
     Signal(SignalHook),
     Run(RunHook),
+    Channel(ChannelHook),
 }
 
 /// One grant, or several in order.
@@ -187,4 +198,11 @@ pub struct SignalHook {
 #[serde(deny_unknown_fields)]
 pub struct RunHook {
     pub run: String,
+}
+
+/// `{ channel = "ops" }`
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChannelHook {
+    pub channel: String,
 }

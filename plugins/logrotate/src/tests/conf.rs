@@ -134,3 +134,126 @@ fn the_window_of_copytruncate_is_told() {
     assert!(report.figure("copytruncate_window_ns").is_some());
     assert_eq!(report.figure("copytruncate_late_bytes"), Some(0.0));
 }
+
+/// As `mail` says: the archive that goes, or the new one, through a channel.
+#[test]
+fn archives_are_mailed_through_a_channel() {
+    for (word, which) in [("maillast", "app.log.2.gz"), ("mailfirst", "app.log.1.gz")] {
+        let text =
+            format!("/logs/app.log {{\nrotate 1\ncompress\nmail ops@example.org\n{word}\n}}\n");
+        for mail in [json!({ "channel": "ops" }), json!([{ "channel": "ops" }])] {
+            let host = host(&[("app.log", "new")]).with_channel("ops");
+            conf(&host, &text, json!({ "scripts": { "mail": mail } })).unwrap();
+            host.write_file("/logs/app.log", "newer", START);
+            host.set_now(START + DAY);
+            conf(&host, &text, json!({ "scripts": { "mail": mail } })).unwrap();
+            let messages = host.messages();
+            let sent = match word {
+                "maillast" => messages.len() == 1,
+                _ => messages.len() == 2,
+            };
+            assert!(sent, "{word}: {messages:?}");
+            let (channel, _, message) = messages.last().unwrap();
+            assert_eq!(
+                (channel.as_str(), message.subject.as_str()),
+                ("ops", &*format!("/logs/{which}"))
+            );
+            let attached = &message.attachments[0];
+            assert_eq!(
+                (attached.name.as_str(), attached.media_type.as_str()),
+                (which, "application/gzip")
+            );
+            assert!(attached.content.starts_with(&[0x1f, 0x8b]));
+            assert!(!there(&host).contains_key("app.log.2.gz"));
+        }
+    }
+}
+
+#[test]
+fn an_archive_that_no_message_takes_stays() {
+    let host = host(&[("app.log", "0"), ("b.log", "1")]).with_channel("ops");
+    for name in ["app.log.1", "b.log.1"] {
+        let size = if name.starts_with('a') { 9 << 20 } else { 9 };
+        host.write_file(&format!("/logs/{name}"), vec![b'x'; size], START - DAY);
+    }
+    let text = "/logs/*.log {\nrotate 1\nmail ops@example.org\n}\n";
+    let failure = conf(
+        &host,
+        text,
+        json!({ "scripts": { "mail": { "channel": "ops" } } }),
+    )
+    .unwrap_err();
+    assert!(
+        failure.message.contains("/logs/app.log.2"),
+        "{}",
+        failure.message
+    );
+    assert!(failure.message.contains("9.0 MiB"), "{}", failure.message);
+    let there = there(&host);
+    assert!(there.contains_key("app.log.2") && !there.contains_key("b.log.2"));
+    assert_eq!(host.messages().len(), 1);
+}
+
+#[test]
+fn a_channel_is_for_mail_alone() {
+    let host = host(&[("app.log", "0")]).with_channel("ops");
+    let text = "/logs/app.log {\nrotate 1\npostrotate\ntrue\nendscript\n}\n";
+    let scripts = json!({ "scripts": { "postrotate": { "channel": "ops" } } });
+    let failure = conf(&host, text, scripts).unwrap_err();
+    assert!(
+        failure.message.contains("for `mail` alone"),
+        "{}",
+        failure.message
+    );
+}
+
+/// A new log on a full hour, whose state is in a file: the attempt that failed before it
+/// touched the log has not rotated it, and the one that touched it has.
+#[test]
+fn a_further_attempt_rotates_what_the_first_did_not_come_to() {
+    let outcome = |code| Outcome {
+        code,
+        stdout: String::new(),
+        stderr: String::new(),
+    };
+    let host = host(&[("app.log", "0")])
+        .with_command("bad", outcome(1))
+        .with_command("good", outcome(0));
+    let text = "/logs/app.log {\nsize 1\nrotate 3\nprerotate\ntrue\nendscript\npostrotate\ntrue\nendscript\n}\n";
+    let settings = |pre: &str, post: &str| {
+        json!({
+            "force": false, "state": "/logs/.state",
+            "scripts": { "prerotate": { "run": pre }, "postrotate": { "run": post } },
+        })
+    };
+    conf(&host, text, settings("bad", "good")).unwrap_err();
+    assert!(!there(&host).contains_key("app.log.1"));
+    host.set_attempt(2);
+    conf(&host, text, settings("good", "bad")).unwrap_err();
+    assert!(there(&host).contains_key("app.log.1"));
+    host.write_file("/logs/app.log", "1", START);
+    host.set_attempt(3);
+    conf(&host, text, settings("good", "good")).unwrap();
+    assert!(!there(&host).contains_key("app.log.2"), "it had its turn");
+    host.set_attempt(1);
+    conf(&host, text, settings("good", "good")).unwrap();
+    assert!(there(&host).contains_key("app.log.2"));
+}
+
+#[test]
+fn a_folder_that_others_can_write_to_is_refused_where_that_is_wanted() {
+    use std::os::unix::fs::PermissionsExt as _;
+    for (parents, su, refused) in [
+        ("accept", "", false),
+        ("refuse", "", true),
+        ("refuse", "su root root", false),
+    ] {
+        let host = host(&[("app.log", "0")]);
+        let open = fs::Permissions::from_mode(0o777);
+        fs::set_permissions(host.path("/logs"), open).unwrap();
+        let text = format!("/logs/app.log {{\nrotate 1\n{su}\n}}\n");
+        let done = conf(&host, &text, json!({ "parents": parents }));
+        assert_eq!(done.is_err(), refused, "{parents} {su}");
+        assert_eq!(there(&host).contains_key("app.log.1"), !refused);
+    }
+}

@@ -19,6 +19,21 @@ impl Walk for files::Walk {
     }
 }
 
+/// The most that the host hands out at once.
+const PIECE: usize = 1 << 20;
+
+impl io::Read for files::Expanding {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = u32::try_from(buffer.len().min(PIECE)).unwrap_or(u32::MAX);
+        if most == 0 {
+            return Ok(0);
+        }
+        let piece = files::Expanding::read(self, most).map_err(io::Error::other)?;
+        buffer[..piece.len()].copy_from_slice(&piece);
+        Ok(piece.len())
+    }
+}
+
 impl Files for Imports {
     fn stat(&self, path: &str) -> Result<Metadata> {
         files::stat(path)
@@ -129,6 +144,10 @@ impl Files for Imports {
 
     fn group_id(&self, path: &str, name: &str) -> Result<u32> {
         files::group_id(path, name)
+    }
+
+    fn open_compressed(&self, path: &str, offset: u64) -> Result<Box<dyn io::Read + '_>> {
+        Ok(Box::new(files::open_compressed(path, offset)?))
     }
 
     fn open(&self, path: &str) -> Result<Box<dyn Reading + '_>> {

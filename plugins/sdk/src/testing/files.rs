@@ -293,6 +293,24 @@ impl Files for NativeHost {
         account("/etc/group", name)
     }
 
+    fn open_compressed(&self, path: &str, offset: u64) -> Result<Box<dyn io::Read + '_>> {
+        let operation = format!("read `{path}`");
+        let raw = done(fs::read(self.at(path)?), &operation)?;
+        let mut reader: Box<dyn Read> = match raw.as_slice() {
+            [0x1f, 0x8b, ..] => Box::new(flate2::read::MultiGzDecoder::new(io::Cursor::new(raw))),
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+                Box::new(done(zstd::Decoder::new(io::Cursor::new(raw)), &operation)?)
+            }
+            [0xfd, b'7', b'z', b'X', ..] => Box::new(XzReader::new(io::Cursor::new(raw), true)),
+            _ => return Err(Error::Unsupported(format!("`{path}` is not compressed"))),
+        };
+        done(
+            io::copy(&mut (&mut reader).take(offset), &mut io::sink()),
+            &operation,
+        )?;
+        Ok(reader)
+    }
+
     fn open(&self, path: &str) -> Result<Box<dyn Reading + '_>> {
         let file = done(File::open(self.at(path)?), &format!("open `{path}`"))?;
         Ok(Box::new(file))

@@ -3,10 +3,24 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
+use chrono::{DateTime, Offset as _, TimeZone as _};
+
 use super::NativeHost;
 use crate::probe::{Answer, Ask, Batch, DnsAnswer, News, Probe, RecordType, TcpAnswer, TlsAnswer};
 use crate::state::State;
 use crate::{Error, Result};
+
+/// Seconds east of UTC, from the database that the host has, too.
+pub fn zone_offset(zone: &str, at: u64) -> Result<i32> {
+    let wrong = || Error::Invalid(format!("there is no zone `{zone}` at {at}"));
+    let zone: chrono_tz::Tz = zone.parse().map_err(|_| wrong())?;
+    let at = i64::try_from(at)
+        .ok()
+        .and_then(DateTime::from_timestamp_millis);
+    let at = at.ok_or_else(wrong)?;
+    let offset = zone.offset_from_utc_datetime(&at.naive_utc());
+    Ok(offset.fix().local_minus_utc())
+}
 
 impl State for NativeHost {
     fn get(&self, key: &str) -> Result<Option<Vec<u8>>> {

@@ -29,6 +29,7 @@ fn run(call: &Value) -> Answer {
         Some(("probe", verb)) => powers::probe(verb, call),
         Some(("tree", verb)) => trees::run(verb, call),
         Some(("process", verb)) => powers::process(verb, call),
+        _ if verb == "zone" => powers::zone(call),
         _ => files::run(verb, call),
     }
 }

@@ -10,6 +10,7 @@ mod compress;
 mod content;
 mod copy;
 mod drain;
+mod expand;
 mod hash;
 mod metadata;
 mod names;
@@ -29,7 +30,9 @@ use mhost_model::{Fault, FaultResult};
 use wasmtime::component::{Linker, Resource};
 
 use crate::beneath::{Place, locate};
-use crate::bindings::mhost::plugin::files::{self as contract, Host, HostFileLock, HostWalk};
+use crate::bindings::mhost::plugin::files::{
+    self as contract, Host, HostExpanding, HostFileLock, HostWalk,
+};
 use crate::refusal::Answer;
 use crate::state::{Call, Calls, RunState, Shared, enter};
 pub(super) use metadata::check as check_changes;
@@ -41,6 +44,11 @@ const MOST_ENTRIES: u32 = 4096;
 /// A walk in progress.
 pub struct Walk {
     walker: walk::Walker,
+}
+
+/// A compressed file that is being read.
+pub struct Expanding {
+    expander: expand::Expander,
 }
 
 /// A lock held; the file's handle is the lock.
@@ -324,6 +332,26 @@ impl Host for Call<'_> {
         look(&self.shared, &path, "group-id", |_, _| {
             accounts::group(&name)
         })
+    }
+
+    async fn open_compressed(&mut self, path: String, offset: u64) -> Answer<Resource<Expanding>> {
+        let expander = look(&self.shared, &path, "open-compressed", |work, place| {
+            expand::Expander::open(work, place, offset)
+        })?;
+        Ok(self.table.push(Expanding { expander })?)
+    }
+}
+
+impl HostExpanding for Call<'_> {
+    async fn read(&mut self, expanding: Resource<Expanding>, most: u32) -> Answer<Vec<u8>> {
+        let shared = Arc::clone(&self.shared);
+        let expanding = self.table.get_mut(&expanding)?;
+        Ok(expanding.expander.read(Work::of(&shared), most)?)
+    }
+
+    async fn drop(&mut self, expanding: Resource<Expanding>) -> wasmtime::Result<()> {
+        self.table.delete(expanding)?;
+        Ok(())
     }
 }
 

@@ -28,6 +28,10 @@ fn every_verb_through_a_guest() {
         {"do": "lock", "path": "/other/moved"},
         {"do": "walk", "path": "/other"},
         {"do": "stat", "path": "/other/none"},
+        {"do": "expand", "path": "/other/moved.gz", "offset": 2},
+        {"do": "expand", "path": "/other/moved"},
+        {"do": "zone", "name": "Europe/Kyiv", "at": 1_774_746_000_000_u64},
+        {"do": "zone", "name": "Mars/Base"},
     ]));
     let expected = [
         json!({"ok": 4}),
@@ -46,12 +50,15 @@ fn every_verb_through_a_guest() {
         }
         assert_eq!(&answer, expected, "{at}");
     }
-    let mut wanted = ["ok"; 19];
+    let mut wanted = ["ok"; 23];
     (wanted[8], wanted[18]) = ("exists", "not-found");
+    (wanted[20], wanted[22]) = ("unsupported", "invalid");
     assert_eq!(kinds(&went), wanted);
     assert_eq!(answers[13], json!({"ok": 6}));
     let listed = json!({"ok": ["file", "link", "moved", "moved.gz"]});
     assert_eq!(answers[17], listed);
+    assert_eq!(answers[19], json!({"ok": "blic"}));
+    assert_eq!(answers[21], json!({"ok": 10_800}));
     let receipt = &went.finished.receipt;
     assert_eq!(receipt.used["dirs.other"].verbs.len(), 2);
     assert!(receipt.used["dirs.public"].verbs.contains("read"));

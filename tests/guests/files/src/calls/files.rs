@@ -31,6 +31,7 @@ pub fn run(verb: &str, call: &Value) -> Answer {
             host::compress(path, to, Compression::Gzip, None).map(|done| json!(done.bytes_in))
         }
         "verify" => host::verify_compressed(path, Compression::Gzip).map(Value::from),
+        "expand" => expand(path, number(call, "offset")),
         "walk" => walk(path),
         other => return Err(unknown(other)),
     }
@@ -55,6 +56,19 @@ fn options(call: &Value) -> CopyOptions {
     CopyOptions {
         replace: call["replace"].as_bool().unwrap_or_default(),
         preserve: false,
+    }
+}
+
+/// What a compressed file holds, read in pieces of three bytes.
+fn expand(path: &str, offset: u64) -> Result<Value, host::Error> {
+    let expanding = host::open_compressed(path, offset)?;
+    let mut content = Vec::new();
+    loop {
+        let piece = expanding.read(3)?;
+        if piece.is_empty() {
+            return Ok(json!(String::from_utf8_lossy(&content)));
+        }
+        content.extend(piece);
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Answer, fault, number, text, unknown};
 use crate::mhost::plugin::probe::{self as probes, RecordType};
-use crate::mhost::plugin::processes;
+use crate::mhost::plugin::{processes, zones};
 
 pub fn probe(verb: &str, call: &Value) -> Answer {
     let host = text(call, "host");
@@ -27,4 +27,9 @@ pub fn process(verb: &str, call: &Value) -> Answer {
         other => return Err(unknown(other)),
     }
     .map_err(fault)
+}
+
+pub fn zone(call: &Value) -> Answer {
+    let offset = zones::offset(text(call, "name"), number(call, "at"));
+    offset.map(Value::from).map_err(fault)
 }

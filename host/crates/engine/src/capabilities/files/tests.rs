@@ -4,6 +4,7 @@ mod bench;
 mod copies;
 mod digests;
 mod escapes;
+mod expansions;
 mod limits;
 mod metadata;
 mod squeezed;

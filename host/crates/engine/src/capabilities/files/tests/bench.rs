@@ -182,8 +182,8 @@ pub(super) fn kind<T>(answer: &FaultResult<T>) -> &'static str {
 pub(super) type Verb = (&'static str, fn(&Bench, &str) -> FaultResult<()>);
 
 /// Every verb that reads content.
-pub(super) const READERS: [Verb; 6] = {
-    use super::super::{compress, content, copy, hash};
+pub(super) const READERS: [Verb; 7] = {
+    use super::super::{compress, content, copy, expand, hash};
     [
         ("hash", |b, path| {
             let place = b.to_read(path)?;
@@ -203,6 +203,9 @@ pub(super) const READERS: [Verb; 6] = {
         }),
         ("verify", |b, path| {
             compress::verify(b.work(), &b.to_read(path)?, compress::Format::Gzip).map(drop)
+        }),
+        ("expand", |b, path| {
+            expand::Expander::open(b.work(), &b.to_read(path)?, 0).map(drop)
         }),
         ("lock", |b, path| {
             content::lock(b.work(), &b.to_read(path)?, true).map(drop)

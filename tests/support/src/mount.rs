@@ -1,25 +1,29 @@
-//! A small disk of its own, which can be filled.
+//! A small disk for a test alone, which can be filled.
 
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use mhost_test_support::{Unavailable, scratch};
+use crate::{Unavailable, scratch};
 
-/// Enough for the state, compiled components included, many times over.
-const SIZE: &str = "size=256m";
-
+/// A mounted tmpfs.
 pub struct Mount {
     folder: tempfile::TempDir,
 }
 
 impl Mount {
     /// Only the superuser may mount, and not in every container.
-    pub fn new() -> Result<Self, Unavailable> {
+    pub fn new(mebibytes: u32) -> Result<Self, Unavailable> {
         let folder = scratch("disk");
         let mount = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", SIZE, "mhost-torture"])
+            .args([
+                "-t",
+                "tmpfs",
+                "-o",
+                &format!("size={mebibytes}m"),
+                "mhost-test",
+            ])
             .arg(folder.path())
             .output();
         let why = match mount {
@@ -33,6 +37,7 @@ impl Mount {
         })
     }
 
+    /// Where it is mounted.
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
@@ -50,6 +55,7 @@ impl Mount {
         }
     }
 
+    /// Takes back what [`Self::fill`] did.
     pub fn empty(&self) {
         std::fs::remove_file(self.ballast()).unwrap();
     }
