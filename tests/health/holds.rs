@@ -55,6 +55,9 @@ url = "http://127.0.0.1:{nobody}/"
 [notify]
 channels = ["hook"]
 
+[pools.checks]
+size = 1
+
 [tasks.pack-site]
 plugin = "pack"
 action = "pack"
@@ -70,6 +73,7 @@ action = "check"
 schedule = "manual"
 config = {{ targets = [{{ name = "shop", http = "http://127.0.0.1:{shop}/" }}] }}
 grants.net = ["http://127.0.0.1:{shop}"]
+policy.pool = "checks"
 "#
         ),
     );
