@@ -7,10 +7,14 @@
 mod blackbox;
 #[path = "health/faults.rs"]
 mod faults;
+#[path = "health/holds.rs"]
+mod holds;
 #[path = "health/home.rs"]
 mod home;
 #[path = "health/names.rs"]
 mod names;
+#[path = "health/second.rs"]
+mod second;
 #[path = "health/servers.rs"]
 mod servers;
 #[path = "health/standing.rs"]
@@ -32,11 +36,17 @@ fn main() {
             &[],
             faults::certificates_of_every_kind,
         ),
+        trial("both_versions_of_http", &[], faults::both_versions_of_http),
         trial("one_deadline_for_all", &[], faults::one_deadline_for_all),
         trial(
             "a_redirect_needs_its_own_grant",
             &[],
             faults::a_redirect_needs_its_own_grant,
+        ),
+        trial(
+            "a_check_is_silent_while_a_pack_holds_its_target",
+            &[],
+            holds::a_check_is_silent_while_a_pack_holds_its_target,
         ),
         trial(
             "states_outlive_a_failed_run",

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::home::{Home, findings};
+use super::second::{self, Answer};
 use super::servers::{Bad, http, nobody, serve};
 use super::{names, tls};
 
@@ -499,6 +500,111 @@ pub fn certificates_of_every_kind() {
             < 0
     );
     assert!(found["trusted"]["phases_ms"]["handshake"].is_f64());
+}
+
+/// HTTP/2 where the peer speaks it, and only where it may be spoken.
+pub fn both_versions_of_http() {
+    let home = Home::new();
+    let authority = tls::Authority::new();
+    std::fs::create_dir(home.path("ca")).unwrap();
+    home.write("ca/ca.pem", &authority.pem());
+    let secure = |protocols: &[&str], answer| {
+        second::secure(authority.config("localhost"), protocols, answer)
+    };
+    let both = secure(&["h2", "http/1.1"], Answer::Whole);
+    let mut table = Table::default();
+    for (name, port, settings, state, why) in [
+        ("negotiated", both, json!({ "expect_body": "1" }), "up", ""),
+        (
+            "1.1 wished",
+            both,
+            json!({ "http_version": "1.1" }),
+            "up",
+            "",
+        ),
+        ("2 wished", both, json!({ "http_version": "2" }), "up", ""),
+        (
+            "2 not expected",
+            both,
+            json!({ "expect_version": ["HTTP/1.1"] }),
+            "down",
+            "it spoke HTTP/2.0, expected HTTP/1.1",
+        ),
+        (
+            "no ALPN",
+            authority.serve("localhost", 2099),
+            json!({ "http_version": "2" }),
+            "down",
+            "does not offer HTTP/2",
+        ),
+        (
+            "1.1 alone",
+            secure(&["http/1.1"], Answer::Whole),
+            json!({ "http_version": "2" }),
+            "down",
+            "none of the versions of HTTP",
+        ),
+        (
+            "2 alone",
+            secure(&["h2"], Answer::Whole),
+            json!({ "http_version": "1.1" }),
+            "down",
+            "none of the versions of HTTP",
+        ),
+        (
+            "endless",
+            secure(&["h2"], Answer::Floods),
+            json!({ "max_body": "2 MiB" }),
+            "down",
+            "longer than",
+        ),
+        (
+            "endless, left",
+            secure(&["h2"], Answer::Floods),
+            json!({}),
+            "up",
+            "",
+        ),
+        (
+            "stalls",
+            secure(&["h2"], Answer::Stalls),
+            json!({}),
+            "down",
+            "was up while reading the answer",
+        ),
+    ] {
+        let url = format!("https://localhost:{port}");
+        let mut target = json!({ "http": url, "certificate": { "ca": "/ca/ca.pem" } });
+        let fields = target.as_object_mut().unwrap();
+        fields.extend(settings.as_object().unwrap().clone());
+        table.add(name, url, target, state, why);
+    }
+    for (name, port, state, why) in [
+        ("in the clear", second::clear(Answer::Whole), "up", ""),
+        (
+            "silent",
+            serve(Bad::Silent),
+            "down",
+            "was up while waiting for the answer",
+        ),
+        ("speaks 1.1", serve(answers("200 OK", "", "1")), "down", ""),
+        ("hangs up", serve(Bad::HangsUp), "down", ""),
+    ] {
+        let url = format!("http://127.0.0.1:{port}");
+        let target = json!({ "http": url, "http_version": "2" });
+        table.add(name, url, target, state, why);
+    }
+    let grant = format!("ca={}:ro", home.path("ca").display());
+    let run = table.run(&home, &["--dir", &grant]);
+    let found = findings(&run);
+    for (name, version) in [
+        ("negotiated", "HTTP/2.0"),
+        ("1.1 wished", "HTTP/1.1"),
+        ("2 wished", "HTTP/2.0"),
+        ("in the clear", "HTTP/2.0"),
+    ] {
+        assert_eq!(found[name]["version"], version, "{:#}", found[name]);
+    }
 }
 
 /// The command that others run: a deadline is kept, and a target that is down fails the run.

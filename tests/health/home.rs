@@ -26,8 +26,8 @@ impl Home {
         self.path(name)
     }
 
-    /// Runs a command at a time; its exit code and JSON.
-    pub fn json(&self, now: Option<&str>, args: &[&str]) -> (i32, Value) {
+    /// A command at a time, which answers in JSON.
+    pub fn command(&self, now: Option<&str>, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mhost"));
         command
             .args(args)
@@ -39,7 +39,13 @@ impl Home {
         if let Some(now) = now {
             command.env("MHOST_NOW", now);
         }
-        let output = command.output().unwrap();
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs a command at a time; its exit code and JSON.
+    pub fn json(&self, now: Option<&str>, args: &[&str]) -> (i32, Value) {
+        let output = self.command(now, args).output().unwrap();
         let told = String::from_utf8_lossy(&output.stderr);
         let json = serde_json::from_slice(&output.stdout)
             .unwrap_or_else(|error| panic!("{args:?}: {error}: {told}"));

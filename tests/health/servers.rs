@@ -7,6 +7,8 @@
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -15,6 +17,8 @@ use std::time::Duration;
 pub enum Bad {
     /// Reads a request's head, and answers with these bytes.
     Answers(Vec<u8>),
+    /// Answers with the status that is there now.
+    Status(Arc<AtomicU16>),
     /// Says these bytes at once, and answers each line with the next.
     Speaks(Vec<&'static str>),
     /// Accepts, and says nothing.
@@ -53,6 +57,11 @@ fn play(mut stream: TcpStream, bad: Bad) -> io::Result<()> {
         Bad::Answers(bytes) => {
             head(&mut stream)?;
             stream.write_all(&bytes)
+        }
+        Bad::Status(status) => {
+            head(&mut stream)?;
+            let status = status.load(Ordering::SeqCst).to_string();
+            stream.write_all(&http(&status, "", "1"))
         }
         Bad::Speaks(lines) => {
             for line in lines {

@@ -38,6 +38,15 @@ impl Authority {
         format!("-----BEGIN CERTIFICATE-----\n{lines}\n-----END CERTIFICATE-----\n")
     }
 
+    /// How a server shows a good certificate for a name.
+    pub fn config(&self, name: &str) -> ServerConfig {
+        let mut parameters = parameters(name);
+        parameters.not_after = rcgen::date_time_ymd(2099, 1, 1);
+        let key = KeyPair::generate().unwrap();
+        let certificate = parameters.signed_by(&key, &self.0).unwrap();
+        config(certificate.der().to_vec(), key.serialize_der())
+    }
+
     /// Serves HTTPS with a certificate for a name, valid until a year; its port.
     pub fn serve(&self, name: &str, year: i32) -> u16 {
         let mut parameters = parameters(name);
@@ -65,8 +74,8 @@ pub fn self_signed(name: &str) -> u16 {
     serve(certificate.der().to_vec(), key.serialize_der())
 }
 
-fn serve(certificate: Vec<u8>, key: Vec<u8>) -> u16 {
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+fn config(certificate: Vec<u8>, key: Vec<u8>) -> ServerConfig {
+    ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
@@ -74,8 +83,11 @@ fn serve(certificate: Vec<u8>, key: Vec<u8>) -> u16 {
             vec![certificate.into()],
             PrivatePkcs8KeyDer::from(key).into(),
         )
-        .unwrap();
-    let config = Arc::new(config);
+        .unwrap()
+}
+
+fn serve(certificate: Vec<u8>, key: Vec<u8>) -> u16 {
+    let config = Arc::new(config(certificate, key));
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     thread::spawn(move || {

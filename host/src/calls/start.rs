@@ -17,7 +17,8 @@ use crate::app::App;
 use crate::dispatch::LEASE;
 use crate::execute::SecretValues;
 use crate::exit::{Outcomes, Problem};
-use crate::{config, watch};
+use crate::config::{self, ExecGrants};
+use crate::watch;
 
 /// Runs a task now.
 #[derive(Debug, Serialize, Deserialize)]
@@ -98,6 +99,14 @@ impl Call for Exec {
         config::check_exec(&spec, &record.manifest)
             .map_err(|error| Problem::usage(error.to_string()))?;
         refuse_protected(app, &spec)?;
+        let given = ExecGrants {
+            databases: self.databases,
+            repositories: self.repositories,
+            remotes: self.remotes,
+            ..ExecGrants::default()
+        };
+        config::check_places(&given, &app.home.protected())
+            .map_err(|error| Problem::refused(error.to_string()))?;
         let pool = spec.policy.pool.clone();
         let ask = Ask {
             node: app.store.node(),
@@ -113,9 +122,9 @@ impl Call for Exec {
             mark: None,
         };
         let definitions = Definitions {
-            databases: self.databases,
-            repositories: self.repositories,
-            remotes: self.remotes,
+            databases: given.databases,
+            repositories: given.repositories,
+            remotes: given.remotes,
             ..Definitions::default()
         };
         let secrets = SecretValues(self.secrets);

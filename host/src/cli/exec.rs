@@ -42,6 +42,12 @@ pub struct Args {
     /// A secret and where it is read from
     #[arg(long = "secret", value_name = "NAME=file:PATH|env:VAR")]
     secrets: Vec<String>,
+    /// A process that may be looked for, and sent this signal
+    #[arg(long = "process", value_name = "NAME=PID_FILE:SIGNAL|NONE")]
+    processes: Vec<String>,
+    /// A program that may be run, by its whole path; there is no shell
+    #[arg(long = "command", value_name = "NAME=PROGRAM ARGUMENT ...")]
+    commands: Vec<String>,
     /// Another task that may be looked at
     #[arg(long = "task", value_name = "NAME")]
     tasks: Vec<String>,
@@ -87,6 +93,8 @@ fn prepare(args: Args) -> Outcomes<Exec> {
             remotes: args.remotes,
             net: args.net,
             secrets: args.secrets,
+            processes: args.processes,
+            commands: args.commands,
             tasks: args.tasks,
             channels: args.channels,
         },

@@ -31,6 +31,10 @@ pub struct ExecArgs {
     pub net: Vec<String>,
     /// `--secret NAME=file:PATH|env:VAR|credential:NAME`
     pub secrets: Vec<String>,
+    /// `--process NAME=PID_FILE:SIGNAL`
+    pub processes: Vec<String>,
+    /// `--command NAME=PROGRAM ARGUMENT ...`
+    pub commands: Vec<String>,
     /// `--task NAME`
     pub tasks: Vec<String>,
     /// `--channel NAME`

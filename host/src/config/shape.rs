@@ -9,6 +9,7 @@ mod policy;
 mod tables;
 
 use super::mistake::Refusal;
+pub(super) use grants::SIGNAL;
 pub(super) use tables::ROOT;
 
 /// See [`Fixed::judge`].

@@ -25,15 +25,18 @@ pub fn tasks(app: &App) -> Arc<dyn Tasks> {
 struct Stored(Waiting);
 
 impl Tasks for Stored {
-    fn holders(&self, target: &str) -> FaultResult<Vec<Hold>> {
+    fn holders(&self, targets: &[String]) -> FaultResult<Vec<Vec<Hold>>> {
         let all = self.0.wait(|store| async move { store.holdings().await })?;
-        let holding = all.into_iter().filter(|one| one.holds.contains(target));
-        let hold = holding.map(|one| Hold {
-            task: one.task,
-            run: one.run,
-            since: one.since,
-        });
-        Ok(hold.collect())
+        let of = |target: &String| {
+            let holding = all.iter().filter(|one| one.holds.contains(target));
+            let hold = holding.map(|one| Hold {
+                task: one.task.clone(),
+                run: one.run,
+                since: one.since,
+            });
+            hold.collect()
+        };
+        Ok(targets.iter().map(of).collect())
     }
 
     fn status(&self, task: &Name) -> FaultResult<TaskState> {

@@ -22,6 +22,8 @@ fn args(options: &[(&str, &str)]) -> ExecArgs {
         remotes: of("--remote"),
         net: of("--net"),
         secrets: of("--secret"),
+        processes: of("--process"),
+        commands: of("--command"),
         tasks: of("--task"),
         channels: of("--channel"),
     }
@@ -47,6 +49,10 @@ fn every_option() {
         ("--secret", "repo=file:password"),
         ("--secret", "token=env:TOKEN"),
         ("--secret", "key=credential:a:b"),
+        ("--process", "web=run/nginx.pid:NONE"),
+        ("--process", "mail=/run/a:b.pid:USR1"),
+        ("--command", "reload=/usr/sbin/nginx  -s reopen"),
+        ("--command", "blank=[\"/bin/a b\", \"c d\", \"\"]"),
         ("--task", "backup"),
         ("--channel", "mail"),
     ]);
@@ -99,6 +105,24 @@ fn every_option() {
         grants.secrets[&name("key")],
         SecretSource::Credential("a:b".into())
     );
+    for (process, expected) in [
+        (
+            "web",
+            json!({ "pid_file": "/here/run/nginx.pid", "signal": "NONE" }),
+        ),
+        (
+            "mail",
+            json!({ "pid_file": "/run/a:b.pid", "signal": "USR1" }),
+        ),
+        (
+            "reload",
+            json!({ "command": ["/usr/sbin/nginx", "-s", "reopen"] }),
+        ),
+        ("blank", json!({ "command": ["/bin/a b", "c d", ""] })),
+    ] {
+        let grant = &grants.processes[&name(process)];
+        assert_eq!(serde_json::to_value(grant).unwrap(), expected);
+    }
     assert_eq!(granted(&[]), ExecGrants::default());
 }
 
@@ -207,6 +231,36 @@ fn mistakes_name_the_option_and_its_form() {
         "never given on the command line",
     );
     check("--secret", "s=env:", "this is empty", "write text");
+    check(
+        "--process",
+        "web=/run/nginx.pid",
+        "the signal, or `NONE`, is missing",
+        "end with `:`",
+    );
+    check(
+        "--process",
+        "web=/run/nginx.pid:KILL",
+        "`KILL` is not one of the words here",
+        "`NONE`",
+    );
+    check(
+        "--command",
+        "reload=nginx -s reopen",
+        "`nginx` is not an absolute path",
+        "whole path",
+    );
+    check(
+        "--command",
+        "reload=",
+        "`` is not an absolute path",
+        "whole",
+    );
+    check(
+        "--command",
+        "reload=[\"/bin/a\"",
+        "this is no list of words in JSON: EOF while parsing a list at line 1 column 9",
+        "reopen",
+    );
     check(
         "--secret",
         "s=value:x",

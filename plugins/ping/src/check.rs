@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 use mhost_sdk::watch::{Condition, Observation};
 use mhost_sdk::{Context, Doing, Failure, Report, Result};
 
+use crate::alerts::{self, News};
 use crate::config::{Config, Target, Window};
 use crate::finding::{Finding, State, Verdict};
+use crate::holds::Holders;
 use crate::standing::{Check, Memory, Policy};
 use crate::{report, round};
 
@@ -20,20 +22,30 @@ pub fn check(context: &Context, config: Config) -> std::result::Result<Report, F
     let mut memories = recall(context, &labels);
     let now = context.now();
     let silent = windows(context, &config, now)?;
+    let held = holders(context, &config, &labels);
     let mut findings =
         round::ask_all(context, &config, &labels).doing(|| "ask the targets".to_owned())?;
+    let held = match findings
+        .iter()
+        .any(|finding| finding.verdict != Verdict::Good)
+    {
+        true => held.or(holders(context, &config, &labels)),
+        false => held,
+    };
     let unreachable = unreachable(&config, &labels, &findings);
     for (at, finding) in findings.iter_mut().enumerate() {
         let stand = Stand {
             config: &config,
             target: &config.targets[at],
             silent: silent.get(&at).copied(),
+            held: held.of(at),
             unreachable: unreachable[at],
             now,
         };
         stand.settle(&mut memories[at], finding);
     }
     warn_of_slow(context, &findings);
+    alerts::tell(context, &findings);
     observe(context, &findings, &memories);
     report::judge(&findings, report::report(context, &findings))
 }
@@ -55,6 +67,14 @@ fn recall(context: &Context, labels: &[String]) -> Vec<Memory> {
         .collect();
     memories.resize(labels.len(), Memory::default());
     memories
+}
+
+/// Who is at work on what. Where nobody can say, nobody is.
+fn holders(context: &Context, config: &Config, labels: &[String]) -> Holders {
+    Holders::ask(context, config, labels).unwrap_or_else(|error| {
+        context.warn(format!("who holds the targets cannot be told: {error}"));
+        Holders::default()
+    })
 }
 
 /// Which targets are in a maintenance window, and until when.
@@ -124,6 +144,8 @@ struct Stand<'c> {
     target: &'c Target,
     /// The end of its maintenance.
     silent: Option<u64>,
+    /// The task that is at work on it.
+    held: Option<&'c str>,
     unreachable: bool,
     now: u64,
 }
@@ -158,17 +180,13 @@ impl Stand<'_> {
             Verdict::Bad(why) => (Check::Bad, Some(why)),
         };
         finding.error = why.cloned();
-        finding.state = match (self.silent, self.unreachable, check) {
-            (Some(until), _, Check::Bad) => {
-                finding.note = Some(format!("in maintenance until {}", report::time(until)));
-                self.aside(memory, State::Maintenance)
+        finding.state = match self.excused(check) {
+            Some((state, why)) => {
+                finding.note = Some(why);
+                memory.enter(state, self.now);
+                state
             }
-            (None, true, _) => {
-                let parents = self.target.parents.join("`, `");
-                finding.note = Some(format!("`{parents}` failed too"));
-                self.aside(memory, State::Unreachable)
-            }
-            _ => memory.take(check, &self.policy(), self.now),
+            None => memory.take(check, &self.policy(), self.now),
         };
         finding.up = match finding.state {
             State::Up | State::Degraded => true,
@@ -177,12 +195,32 @@ impl Stand<'_> {
         };
         finding.since = Some(memory.since);
         self.say_how_far(memory, check, finding);
+        if self.silent.is_none() && self.held.is_none() {
+            let why = finding.error.as_deref();
+            let why = why
+                .filter(|_| finding.state != State::Flapping)
+                .or(finding.note.as_deref());
+            finding.news = News::of(finding.state, memory, &self.policy(), why);
+        }
         finding.verdict = verdict;
     }
 
-    fn aside(&self, memory: &mut Memory, state: State) -> State {
-        memory.enter(state, self.now);
-        state
+    /// Why a bad check does not count, and how the target stands then.
+    fn excused(&self, check: Check) -> Option<(State, String)> {
+        if check != Check::Bad {
+            return None;
+        }
+        if let Some(until) = self.silent {
+            let note = format!("in maintenance until {}", report::time(until));
+            return Some((State::Maintenance, note));
+        }
+        if let Some(task) = self.held {
+            return Some((State::Held, format!("`{task}` is at work on it")));
+        }
+        self.unreachable.then(|| {
+            let parents = self.target.parents.join("`, `");
+            (State::Unreachable, format!("`{parents}` failed too"))
+        })
     }
 
     /// Says what is missing to the next state.

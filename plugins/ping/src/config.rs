@@ -4,14 +4,17 @@ mod parts;
 mod status;
 mod target;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mhost_sdk::units::Span;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
 
-pub use parts::{Basic, Certificate, Disk, Dns, FileAge, IpFamily, JsonRule, Rules, Step, Tls};
+pub use parts::{
+    Basic, Certificate, Disk, Dns, FileAge, Freshness, HttpVersion, IpFamily, JsonRule, Rules,
+    Step, Tls,
+};
 pub use status::Status;
 pub use target::{Kind, Target, split_address};
 
@@ -106,6 +109,9 @@ impl Default for Flapping {
     }
 }
 
+/// A name is at most so long, bytes: that of an alert is.
+const LONGEST_NAME: usize = 200;
+
 impl<'de> Deserialize<'de> for Config {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let written = Written::deserialize(deserializer)?;
@@ -176,20 +182,39 @@ impl Config {
                 target.label()
             ))
         });
-        wrong.or_else(|| self.tangled())
+        wrong.or_else(|| self.misnamed()).or_else(|| self.tangled())
+    }
+
+    /// A target's name is also that of its alert.
+    fn misnamed(&self) -> Option<String> {
+        let unfit = |label: &&String| {
+            label.is_empty() || label.len() > LONGEST_NAME || label.chars().any(char::is_control)
+        };
+        let label = self
+            .labels()
+            .iter()
+            .find(unfit)?
+            .escape_default()
+            .to_string();
+        let begin: String = label.chars().take(60).collect();
+        Some(format!(
+            "the target `{begin}` needs a `name` of one line, 1 to {LONGEST_NAME} bytes"
+        ))
     }
 
     /// The targets' names. What two would share is numbered from the second on.
     pub fn labels(&self) -> Vec<String> {
-        let mut taken: BTreeMap<String, u32> = BTreeMap::new();
+        let mut counts: BTreeMap<String, u32> = BTreeMap::new();
+        let mut taken: BTreeSet<String> = BTreeSet::new();
         let labels = self.targets.iter().map(|target| {
             let label = target.label();
-            let count = taken.entry(label.clone()).or_default();
-            *count += 1;
-            match count {
-                1 => label,
-                count => format!("{label} #{count}"),
+            let mut free = label.clone();
+            while !taken.insert(free.clone()) {
+                let count = counts.entry(label.clone()).or_insert(1);
+                *count += 1;
+                free = format!("{label} #{count}");
             }
+            free
         });
         labels.collect()
     }

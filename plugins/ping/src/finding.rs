@@ -4,6 +4,8 @@ use mhost_sdk::Error;
 use mhost_sdk::probe::{Certificate, Phases as Measured};
 use serde::{Deserialize, Serialize};
 
+use crate::alerts::News;
+
 /// How a target stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -84,6 +86,9 @@ pub struct Finding {
     pub slow: bool,
     #[serde(skip)]
     pub verdict: Verdict,
+    /// What people are told of it.
+    #[serde(skip)]
+    pub news: News,
 }
 
 /// Milliseconds of each phase, as far as it is known.
@@ -163,6 +168,7 @@ impl Finding {
             cause: None,
             slow: false,
             verdict: Verdict::None,
+            news: News::None,
         }
     }
 

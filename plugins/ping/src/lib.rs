@@ -3,12 +3,15 @@
 //!
 //! [`config`] says what is expected, [`question`] and [`round`] ask, [`verdict`] and
 //! [`local`] judge single answers, [`standing`] what they mean after those before, [`check`]
-//! and [`report`] all of it together; [`history`] tells how it was.
+//! and [`report`] all of it together; [`holds`] knows when a failure means nothing, [`alerts`] tells
+//! people, and [`history`] how it was.
 
+mod alerts;
 mod check;
 mod config;
 mod finding;
 mod history;
+mod holds;
 mod local;
 mod question;
 mod report;

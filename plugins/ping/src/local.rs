@@ -1,9 +1,11 @@
-//! What is looked at on this machine: files, space, processes, databases.
+//! What is looked at on this machine: files, space, processes, databases, other tasks.
 
+use mhost_sdk::tasks::TaskState;
 use mhost_sdk::{Context, Error, Result};
 
-use crate::config::{Disk, FileAge, Target};
+use crate::config::{Disk, FileAge, Freshness, Target};
 use crate::finding::{Finding, Verdict};
+use crate::report::time;
 
 /// Looks once.
 pub fn look(context: &Context, target: &Target, name: String) -> Finding {
@@ -22,6 +24,9 @@ pub fn look(context: &Context, target: &Target, name: String) -> Finding {
             database: Some(database),
             ..
         } => self::database(context, database),
+        Target {
+            task: Some(task), ..
+        } => self::task(context, task),
         _ => Ok(Verdict::None),
     };
     match verdict {
@@ -117,6 +122,52 @@ fn database(context: &Context, name: &str) -> Result<Verdict> {
         "it is damaged, with {} findings: {first}",
         verdict.findings.len()
     ))
+}
+
+/// A task is as good as its newest success: a schedule that stopped calling shows as well
+/// as runs that fail.
+fn task(context: &Context, task: &Freshness) -> Result<Verdict> {
+    let state = context.tasks().status(&task.name)?;
+    let now = context.now();
+    let age = state.last_success.map(|at| now.saturating_sub(at));
+    let late = state.success_due.filter(|due| now > *due);
+    let told = told(&state, age);
+    let problem = match (task.max_age, age) {
+        (Some(limit), Some(age)) => {
+            over(age, limit.duration()).then(|| format!("{told}, which is more than {limit}"))
+        }
+        // One that was made just now has had no chance yet.
+        (Some(_), None) => (late.is_some() || state.failures > 0 || state.success_due.is_none())
+            .then(|| told.clone()),
+        (None, _) if !state.enabled => None,
+        (None, _) if state.success_due.is_none() => Some(format!(
+            "its schedule has no times, so say after which `max_age` it is down; {told}"
+        )),
+        (None, _) => {
+            late.map(|due| format!("{told}; its schedule called for one by {}", time(due)))
+        }
+    };
+    Ok(match problem {
+        Some(problem) => Verdict::Bad(problem),
+        None if !state.enabled => Verdict::Warned(format!("it is disabled; {told}")),
+        None if state.failures > 0 || age.is_none() => Verdict::Warned(told),
+        None => Verdict::Good,
+    })
+}
+
+/// What is known of a task's runs.
+fn told(state: &TaskState, age: Option<u64>) -> String {
+    let success = match age {
+        Some(age) => format!("its newest success was due {} ago", span(age)),
+        None => "it has not succeeded yet".to_owned(),
+    };
+    match (state.failures, &state.last_outcome) {
+        (0, _) | (_, None) => success,
+        (1, Some(outcome)) => format!("its newest run {outcome}, {success}"),
+        (count, Some(outcome)) => {
+            format!("its newest {count} runs did not succeed (the last {outcome}), {success}")
+        }
+    }
 }
 
 #[cfg(test)]

@@ -72,6 +72,7 @@ fn http(context: &Context, target: &Target, url: &str) -> Result<HttpAsk> {
         url: url.to_owned(),
         headers,
         body: target.body.clone().unwrap_or_default().into_bytes(),
+        speak: target.http_version.into(),
         tls: options(context, &target.certificate)?,
         redirects: target.redirects,
         keep,

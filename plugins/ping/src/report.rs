@@ -18,7 +18,7 @@ pub fn report(context: &Context, findings: &[Finding]) -> Report {
     let up = count(&|finding| finding.up);
     let slow = count(&|finding| finding.slow);
     let down = count(&is_down);
-    let silenced = of(State::Maintenance) + of(State::Held);
+    let (maintained, held) = (of(State::Maintenance), of(State::Held));
     let longest = findings.iter().filter_map(|finding| finding.latency_ms);
     let longest = longest.fold(0.0, f64::max);
     let mut text = format!("{up} of {} targets up", findings.len());
@@ -28,7 +28,8 @@ pub fn report(context: &Context, findings: &[Finding]) -> Report {
         (of(State::Degraded).saturating_sub(slow), "degraded"),
         (of(State::Flapping), "flapping"),
         (of(State::Unreachable), "unreachable"),
-        (silenced, "in maintenance"),
+        (maintained, "in maintenance"),
+        (held, "held by a task"),
         (of(State::Skipped), "not asked"),
     ] {
         if count > 0 {
@@ -48,7 +49,7 @@ pub fn report(context: &Context, findings: &[Finding]) -> Report {
         .metric("targets_degraded", of(State::Degraded))
         .metric("targets_flapping", of(State::Flapping))
         .metric("targets_unreachable", of(State::Unreachable))
-        .metric("targets_silenced", silenced)
+        .metric("targets_silenced", maintained + held)
         .metric("latency_ms_max", longest);
     let report = match certificates.map(|certificate| certificate.days_left).min() {
         Some(days) => report.metric("certificate_days_min", days),

@@ -27,6 +27,9 @@ pub struct Memory {
     pub bad: u32,
     #[serde(rename = "g", skip_serializing_if = "is_zero")]
     pub good: u32,
+    /// Checks in a row that were not simply good.
+    #[serde(rename = "i", skip_serializing_if = "is_zero")]
+    pub ill: u32,
     /// The newest checks, the newest one in the lowest bit, set where it was bad.
     #[serde(rename = "r", skip_serializing_if = "is_zero")]
     pub recent: u32,
@@ -72,6 +75,10 @@ impl Memory {
         (self.bad, self.good) = match bad {
             true => ((self.bad + 1).min(most), 0),
             false => (0, (self.good + 1).min(most)),
+        };
+        self.ill = match check {
+            Check::Good => 0,
+            Check::Warned | Check::Bad => (self.ill + 1).min(most),
         };
         if bad && self.bad >= policy.failures_to_down {
             self.down = true;

@@ -420,6 +420,27 @@ fn mistakes_are_named() {
             "in place of",
         ),
         (json!([{ "disk": { "path": "/d" } }]), "needs a limit"),
+        (
+            json!([{ "process": "web", "warn_ms": 5 }]),
+            "`warn_ms` has no meaning",
+        ),
+        (
+            json!([{ "tcp": "a:1", "http_version": "2" }]),
+            "`http_version`",
+        ),
+        (json!([{ "http": "http://a", "http_version": "3" }]), "`3`"),
+        (
+            json!([{ "http": "http://a", "expect_version": ["HTTP/2"] }]),
+            "`HTTP/2` is no version",
+        ),
+        (
+            json!([{ "http": format!("http://{}", "a".repeat(200)) }]),
+            "needs a `name` of one line, 1 to 200 bytes",
+        ),
+        (
+            json!([{ "name": "a\nb", "http": "http://a" }]),
+            "needs a `name`",
+        ),
         (json!([{ "dns": {} }]), "needs a `name`"),
         (
             json!([{ "dns": { "name": "a", "rcodes": ["NXDOMAIN"] } }]),

@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::Result;
 pub use crate::bindings::mhost::plugin::probe::{
     Answer, Ask, Certificate, DnsAnswer, DnsAsk, DnsFound, Family, Found, HttpAsk, HttpFound,
-    IcmpAsk, IcmpFound, News, Phases, Question, RecordType, TcpAnswer, TcpAsk, TcpFound, TcpStep,
-    Timings, TlsAnswer, TlsAsk, TlsFacts, TlsFound, TlsOptions,
+    HttpVersion, IcmpAsk, IcmpFound, News, Phases, Question, RecordType, TcpAnswer, TcpAsk,
+    TcpFound, TcpStep, Timings, TlsAnswer, TlsAsk, TlsFacts, TlsFound, TlsOptions,
 };
 
 /// Probes, each within its timeout.

@@ -1,4 +1,5 @@
-//! `--dir`, `--db`, `--repo`, `--remote`, `--net`, `--secret`, `--task`, `--channel`.
+//! `--dir`, `--db`, `--repo`, `--remote`, `--net`, `--secret`, `--process`, `--command`, `--task`,
+//! `--channel`.
 //!
 //! A value is `NAME=REST`, and what follows the last colon of the rest says what may be done:
 //! paths and URLs hold colons themselves, so it is split from the right.
@@ -6,8 +7,8 @@
 use std::path::Path;
 
 use mhost_model::grant::{
-    DatabaseGrant, DirGrant, Origin, RemoteGrant, RepositoryGrant, SecretSource,
-    repository_password,
+    CommandGrant, DatabaseGrant, DirGrant, Origin, ProcessGrant, RemoteGrant, RepositoryGrant,
+    SecretSource, SignalGrant, repository_password,
 };
 use mhost_model::resource::{DatabaseDef, RemoteDef, RepositoryDef};
 use mhost_model::{Name, NameError};
@@ -17,7 +18,7 @@ use serde_json::{Value as Json, json};
 use super::{ExecArgs, ExecGrants, Wrong};
 use crate::config::mistake::{ConfigError, Mistake, Refusal};
 use crate::config::scalar::short;
-use crate::config::shape::Scalar;
+use crate::config::shape::{SIGNAL, Scalar};
 use crate::config::source::Extent;
 use crate::config::suggest;
 
@@ -47,6 +48,8 @@ pub(super) fn read(args: &ExecArgs, folder: &Path) -> Result<ExecGrants, ConfigE
         &args.remotes,
         &args.net,
         &args.secrets,
+        &args.processes,
+        &args.commands,
         &args.tasks,
         &args.channels,
     ];
@@ -64,7 +67,7 @@ pub(super) fn read(args: &ExecArgs, folder: &Path) -> Result<ExecGrants, ConfigE
     ConfigError::of(mistakes).map_or(Ok(all), Err)
 }
 
-const GRAMMARS: [Grammar; 8] = [
+const GRAMMARS: [Grammar; 10] = [
     Grammar {
         option: "--dir",
         form: "NAME=PATH:ro|rw",
@@ -94,6 +97,16 @@ const GRAMMARS: [Grammar; 8] = [
         option: "--secret",
         form: "NAME=file:PATH|env:VAR|credential:NAME",
         read: secret,
+    },
+    Grammar {
+        option: "--process",
+        form: "NAME=PID_FILE:HUP|USR1|USR2|WINCH|NONE",
+        read: process,
+    },
+    Grammar {
+        option: "--command",
+        form: "NAME=PROGRAM ARGUMENT ...",
+        read: command,
     },
     Grammar {
         option: "--task",
@@ -316,5 +329,42 @@ fn secret(all: &mut ExecGrants, value: &Value) -> Result<(), Wrong> {
     };
     let source: SecretSource = model(value, json!({ kind: of }))?;
     all.grants.secrets.insert(name, source);
+    Ok(())
+}
+
+fn process(all: &mut ExecGrants, value: &Value) -> Result<(), Wrong> {
+    let (name, rest) = value.named(|name| all.grants.processes.contains_key(name))?;
+    let (path, signal) = last(&rest, "the signal, or `NONE`,")?;
+    let path = value.scalar(Scalar::Path, &path)?;
+    let signal = value.scalar(SIGNAL, &signal)?;
+    let grant: SignalGrant = model(value, json!({ "pid_file": path, "signal": signal }))?;
+    let grant = ProcessGrant::Signal(grant);
+    all.grants.processes.insert(name, grant);
+    Ok(())
+}
+
+/// Words between blanks; where one holds a blank itself, all of them as a JSON array. There
+/// is no shell, so nothing else has a meaning.
+fn command(all: &mut ExecGrants, value: &Value) -> Result<(), Wrong> {
+    let (name, (text, extent)) = value.named(|name| all.grants.processes.contains_key(name))?;
+    let command: Vec<String> = match text.trim_start().starts_with('[') {
+        true => serde_json::from_str(text).map_err(|error| {
+            let message = format!("this is no list of words in JSON: {error}");
+            let help = "write `[\"/usr/sbin/nginx\", \"-s\", \"reopen\"]`";
+            Wrong::new(extent.clone(), message, help)
+        })?,
+        false => text.split_whitespace().map(str::to_owned).collect(),
+    };
+    let program = command.first().map(String::as_str).unwrap_or_default();
+    if !program.starts_with('/') {
+        let message = format!("`{}` is not an absolute path", short(program));
+        let help = "write the program's whole path, such as `/usr/sbin/nginx`";
+        return Err(Wrong::new(extent, message, help));
+    }
+    for word in &command {
+        value.scalar(Scalar::Argument, &(word.as_str(), extent.clone()))?;
+    }
+    let grant = ProcessGrant::Command(CommandGrant { command });
+    all.grants.processes.insert(name, grant);
     Ok(())
 }

@@ -160,6 +160,17 @@ pub(super) static SECRET: Fixed = Fixed {
     judge: None,
 };
 
+pub(in crate::config) const SIGNAL: Scalar = Word(&[
+    ("HUP", "SIGHUP"),
+    ("USR1", "SIGUSR1"),
+    ("USR2", "SIGUSR2"),
+    ("WINCH", "SIGWINCH"),
+    (
+        "NONE",
+        "no signal; whether the process lives is all that may be asked",
+    ),
+]);
+
 static PROCESS_GRANT: Fixed = Fixed {
     keys: &[
         key(
@@ -170,16 +181,7 @@ static PROCESS_GRANT: Fixed = Fixed {
         ),
         key(
             "signal",
-            one(Word(&[
-                ("HUP", "SIGHUP"),
-                ("USR1", "SIGUSR1"),
-                ("USR2", "SIGUSR2"),
-                ("WINCH", "SIGWINCH"),
-                (
-                    "NONE",
-                    "no signal; whether the process lives is all that may be asked",
-                ),
-            ])),
+            one(SIGNAL),
             Optional,
             "Beside `pid_file`: the signal.",
         ),

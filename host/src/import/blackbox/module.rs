@@ -80,15 +80,16 @@ impl<'n> Made<'n> {
         }
         if !http.valid_http_versions.is_empty() {
             self.set("expect_version", json!(http.valid_http_versions));
-            if !http
+            if http
                 .valid_http_versions
                 .iter()
-                .any(|one| one.starts_with("HTTP/1"))
+                .all(|one| one.starts_with("HTTP/3"))
             {
-                self.note(
-                    "accepts HTTP/2 alone, and HTTP/1.1 is what is spoken here: it is always down",
-                );
+                self.note("accepts HTTP/3 alone, which is not spoken here: it is always down");
             }
+        }
+        if http.enable_http2 == Some(false) {
+            self.set("http_version", "1.1");
         }
         let follows = http
             .follow_redirects

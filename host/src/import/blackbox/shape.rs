@@ -54,7 +54,6 @@ pub struct Http {
     pub authorization: Option<Authorization>,
     pub preferred_ip_protocol: Option<String>,
     pub ip_protocol_fallback: Option<bool>,
-    /// It asks over HTTP/1.1 here.
     pub enable_http2: Option<bool>,
     #[serde(flatten)]
     pub rest: Rest,

@@ -27,6 +27,13 @@ fn modules_in_our_words() {
             }),
         ),
         (
+            "prober: http\nhttp: { enable_http2: false, valid_http_versions: [HTTP/2.0] }",
+            json!({
+                "method": "GET", "redirects": 10, "max_body": "1 GiB", "http_version": "1.1",
+                "expect_version": ["HTTP/2.0"],
+            }),
+        ),
+        (
             "prober: tcp\ntcp:\n  query_response:\n    - expect: \"^220\"\n    - send: EHLO x\n    - starttls: true\n  tls_config: { insecure_skip_verify: true, server_name: mail }",
             json!({
                 "steps": [{ "expect": "^220" }, { "send": "EHLO x\n" }, { "start_tls": true }],
@@ -60,7 +67,7 @@ fn what_has_no_counterpart_is_said() {
             "`proxy_url`",
         ),
         (
-            "prober: http\nhttp: { valid_http_versions: [HTTP/2.0] }",
+            "prober: http\nhttp: { valid_http_versions: [HTTP/3.0] }",
             "always down",
         ),
         ("prober: icmp\nicmp: { ttl: 3 }", "`ttl`"),

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use mhost_sdk::probe::Family;
+use mhost_sdk::probe::{Family, HttpVersion as Speak};
 use mhost_sdk::units::{Size, Span};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
@@ -193,7 +193,7 @@ impl JsonSchema for Record {
 }
 
 /// Which addresses of a name to use.
-#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum IpFamily {
     #[default]
@@ -208,6 +208,30 @@ impl From<IpFamily> for Family {
             IpFamily::Any => Self::Any,
             IpFamily::Ipv4 => Self::V4,
             IpFamily::Ipv6 => Self::V6,
+        }
+    }
+}
+
+/// Which HTTP is spoken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum HttpVersion {
+    /// Over TLS what the peer prefers of 2 and 1.1, otherwise 1.1.
+    #[default]
+    #[serde(rename = "any")]
+    Any,
+    #[serde(rename = "1.1")]
+    One,
+    /// Without TLS from the first byte on, as with a server that is known to speak it.
+    #[serde(rename = "2")]
+    Two,
+}
+
+impl From<HttpVersion> for Speak {
+    fn from(version: HttpVersion) -> Self {
+        match version {
+            HttpVersion::Any => Self::Any,
+            HttpVersion::One => Self::Http1,
+            HttpVersion::Two => Self::Http2,
         }
     }
 }
@@ -282,4 +306,16 @@ pub struct Disk {
     #[serde(default)]
     #[schemars(range(min = 0, max = 100))]
     pub warn_free_percent: Option<f64>,
+}
+
+/// A task of this host, which must succeed again and again.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Freshness {
+    /// The task's name.
+    pub name: String,
+    /// Down when its newest success was due longer ago. When not given, what its own schedule
+    /// calls for.
+    #[serde(default)]
+    pub max_age: Option<Span>,
 }

@@ -9,7 +9,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    Basic, Certificate, Disk, Dns, FileAge, IpFamily, JsonRule, Status, Step, Tls, Window,
+    Basic, Certificate, Disk, Dns, FileAge, Freshness, HttpVersion, IpFamily, JsonRule, Status,
+    Step, Tls, Window,
 };
 use crate::verdict::json_path;
 
@@ -30,7 +31,7 @@ fn small() -> u32 {
 }
 
 /// One target: exactly one of `http`, `tcp`, `tls`, `dns`, `icmp`, `file`, `disk`, `process`,
-/// `database`.
+/// `database`, `task`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
@@ -68,6 +69,9 @@ pub struct Target {
     /// The name of a database that is granted with `verify`.
     #[serde(default)]
     pub database: Option<String>,
+    /// Whether another task of this host succeeds in time; it must be granted.
+    #[serde(default)]
+    pub task: Option<Freshness>,
 
     /// For HTTP: `GET`, `HEAD`, `POST` ….
     #[serde(default = "get")]
@@ -101,7 +105,11 @@ pub struct Target {
     /// For HTTP: regular expressions that headers may not match, if they are there.
     #[serde(default)]
     pub reject_header: BTreeMap<String, String>,
-    /// For HTTP: one of these, such as `HTTP/1.1`, must be spoken.
+    /// For HTTP: which version is spoken: `any` (over TLS what the peer prefers of 2 and 1.1),
+    /// `1.1`, or `2`.
+    #[serde(default)]
+    pub http_version: HttpVersion,
+    /// For HTTP: one of these, such as `HTTP/1.1` or `HTTP/2.0`, must be spoken.
     #[serde(default)]
     pub expect_version: Vec<String>,
     /// For HTTP: so many redirects are followed; each origin must be granted.
@@ -138,7 +146,7 @@ pub struct Target {
     #[serde(default)]
     pub family: IpFamily,
 
-    /// The whole exchange must end within this.
+    /// Over the network: the whole exchange must end within this.
     #[serde(default = "ten_seconds")]
     pub timeout: Span,
     /// How often a target that failed is asked again before the check has failed.
@@ -148,10 +156,11 @@ pub struct Target {
     /// How long to wait before it is asked again.
     #[serde(default)]
     pub retry_delay: Option<Span>,
-    /// An answer that takes longer is reported as slow; the target is degraded.
+    /// Over the network: an answer that takes longer is reported as slow; the target is
+    /// degraded.
     #[serde(default)]
     pub warn_ms: Option<u64>,
-    /// An answer that takes longer is as bad as none.
+    /// Over the network: an answer that takes longer is as bad as none.
     #[serde(default)]
     pub fail_ms: Option<u64>,
     /// In place of the check's own.
@@ -206,6 +215,7 @@ impl Target {
             self.database
                 .as_ref()
                 .map(|name| format!("database {name}")),
+            self.task.as_ref().map(|task| format!("task {}", task.name)),
         ];
         let label = labels.into_iter().flatten().next();
         label.unwrap_or_else(|| "a target of no kind".to_owned())
@@ -235,15 +245,13 @@ impl Target {
             self.disk.is_some(),
             self.process.is_some(),
             self.database.is_some(),
+            self.task.is_some(),
         ];
         if kinds.iter().filter(|kind| **kind).count() != 1 {
             return Some(
-                "it needs exactly one of `http`, `tcp`, `tls`, `dns`, `icmp`, `file`, `disk`, `process`, `database`"
+                "it needs exactly one of `http`, `tcp`, `tls`, `dns`, `icmp`, `file`, `disk`, `process`, `database`, `task`"
                     .to_owned(),
             );
-        }
-        if self.label().len() > MOST_NAME {
-            return Some(format!("give it a `name` of at most {MOST_NAME} bytes"));
         }
         let own = match self.kind() {
             Kind::Http => self.http_mistake(),
@@ -257,6 +265,8 @@ impl Target {
     fn misplaced(&self) -> Option<String> {
         let http = self.http.is_some();
         let tcp = self.tcp.is_some();
+        let icmp = self.icmp.is_some();
+        let network = self.kind() != Kind::Local;
         let fields = [
             ("method", http, self.method != "GET"),
             ("headers", http, !self.headers.is_empty()),
@@ -266,6 +276,7 @@ impl Target {
             ("expect_json", http, !self.expect_json.is_empty()),
             ("expect_header", http, !self.expect_header.is_empty()),
             ("reject_header", http, !self.reject_header.is_empty()),
+            ("http_version", http, self.http_version != HttpVersion::Any),
             ("expect_version", http, !self.expect_version.is_empty()),
             ("redirects", http, self.redirects > 0),
             ("expect_tls", http, self.expect_tls.is_some()),
@@ -276,6 +287,11 @@ impl Target {
             ("reject_match", http || tcp, !self.reject_match.is_empty()),
             ("secure", tcp, self.secure),
             ("steps", tcp, !self.steps.is_empty()),
+            ("icmp_bytes", icmp, self.icmp_bytes != small()),
+            ("family", network, self.family != IpFamily::Any),
+            ("timeout", network, self.timeout != ten_seconds()),
+            ("warn_ms", network, self.warn_ms.is_some()),
+            ("fail_ms", network, self.fail_ms.is_some()),
         ];
         let found = fields.into_iter().find(|(_, fits, there)| *there && !fits);
         found.map(|(field, ..)| {
@@ -296,6 +312,11 @@ impl Target {
         }
         if self.method == "HEAD" && self.looks_into_the_body() {
             return Some("an answer to `HEAD` has no body to expect something in".to_owned());
+        }
+        let known = |version: &&String| VERSIONS.contains(&version.as_str());
+        if let Some(version) = self.expect_version.iter().find(|version| !known(version)) {
+            let versions = VERSIONS.join("`, `");
+            return Some(format!("`{version}` is no version: write `{versions}`"));
         }
         if self.bearer_secret.is_some() && self.basic_auth.is_some() {
             return Some("`bearer_secret` and `basic_auth` exclude each other".to_owned());
@@ -365,8 +386,8 @@ impl Target {
     }
 }
 
-/// A name in the host's memory is at most so long, bytes.
-const MOST_NAME: usize = 512;
+/// What `expect_version` can name, as an answer's `version` says it.
+const VERSIONS: [&str; 4] = ["HTTP/1.0", "HTTP/1.1", "HTTP/2.0", "HTTP/3.0"];
 
 /// `host:port`, `[v6]:port`.
 pub fn split_address(text: &str) -> Option<(&str, u16)> {

@@ -5,11 +5,14 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use mhost_sdk::Error;
-use mhost_sdk::testing::NativeHost;
+use mhost_sdk::alerts::Severity;
+use mhost_sdk::probe::HttpFound;
+use mhost_sdk::testing::{FakeDatabase, NativeHost};
 use mhost_sdk::watch::{Condition, Summary};
 use serde_json::{Value, json};
 
-use super::{answering, details, response};
+use super::{answering, details, phases, response};
+use crate::config::Config;
 use crate::plugin;
 
 /// A host at which the named targets are down; who is down can be changed.
@@ -121,11 +124,226 @@ fn in_maintenance_nothing_is_down() {
 }
 
 #[test]
+fn what_a_task_holds_is_silent() {
+    let (host, down) = down();
+    down.borrow_mut().insert("http://a/");
+    let config = json!({ "targets": [
+        { "name": "a", "http": "http://a/" },
+        { "name": "b", "http": "http://b/" },
+    ]});
+    // By the target's name, and by the task's own, which is all of its targets.
+    for name in ["a", "test"] {
+        host.hold(name, "pack-site");
+        assert_eq!(
+            states(&host, &config),
+            (true, vec!["held".into(), "up".into()])
+        );
+        assert!(host.standing().is_empty());
+        host.release(name);
+    }
+    let report = details(host.run(&plugin(), "check", config.clone()));
+    assert_eq!(
+        report["targets"][0]["state"], "down",
+        "it did not count before"
+    );
+    assert_eq!(host.standing().into_keys().collect::<Vec<_>>(), ["a"]);
+    let conditions = host.observed().into_iter().filter(|one| one.subject == "a");
+    let conditions: Vec<_> = conditions.map(|one| one.condition).collect();
+    assert_eq!(
+        conditions,
+        [Condition::Unknown, Condition::Unknown, Condition::Down]
+    );
+    // What stands goes on standing meanwhile.
+    host.hold("a", "restore-site");
+    let report = details(host.run(&plugin(), "check", config.clone()));
+    assert_eq!(
+        report["targets"][0]["note"],
+        "`restore-site` is at work on it"
+    );
+    assert_eq!(host.standing().len(), 1);
+    // A check that holds its own targets looks all the same.
+    host.release("a");
+    host.hold("a", "test");
+    assert_eq!(states(&host, &config).1[0], "down");
+}
+
+#[test]
+fn what_is_looked_at_is_held_by_its_own_name() {
+    let host = NativeHost::new().with_database("site", FakeDatabase::new("sqlite", 4096, 0));
+    let config = json!({ "targets": [{ "database": "gone" }, { "process": "web" }] });
+    assert_eq!(states(&host, &config).1, ["down", "down"]);
+    host.hold("gone", "restore");
+    host.hold("web", "restore");
+    assert_eq!(
+        states(&host, &config),
+        (true, vec!["held".into(), "held".into()])
+    );
+}
+
+/// A hold that ends while the targets are asked was on when they were.
+#[test]
+fn a_hold_that_ends_meanwhile_counts() {
+    let host = Rc::new_cyclic(|weak: &std::rc::Weak<NativeHost>| {
+        let weak = weak.clone();
+        answering(move |_| {
+            weak.upgrade().unwrap().release("a");
+            Err(Error::Failed("refused".to_owned()))
+        })
+    });
+    host.hold("a", "pack-site");
+    let config = json!({ "targets": [{ "name": "a", "http": "http://a/" }] });
+    assert_eq!(states(&host, &config), (true, vec!["held".into()]));
+    assert_eq!(states(&host, &config), (false, vec!["down".into()]));
+}
+
+/// What people are told after each check: the severity and the message.
+fn told(host: &NativeHost, config: &Value) -> Option<(Severity, String)> {
+    let _ = host.run(&plugin(), "check", config.clone());
+    let standing = host.standing();
+    assert!(standing.len() <= 1, "{standing:?}");
+    standing
+        .into_values()
+        .next()
+        .map(|one| (one.severity, one.message))
+}
+
+#[test]
+fn an_alert_stands_from_down_to_up() {
+    let (host, down) = down();
+    let config = json!({
+        "targets": [{ "name": "a", "http": "http://a/" }],
+        "failures_to_down": 2,
+        "successes_to_up": 2,
+    });
+    for (failing, stands) in [
+        (false, false),
+        (true, false),
+        (true, true),
+        (true, true),
+        (false, true),
+        (false, false),
+        (true, false),
+    ] {
+        down.borrow_mut().clear();
+        if failing {
+            down.borrow_mut().insert("http://a/");
+        }
+        let told = told(&host, &config);
+        assert_eq!(told.is_some(), stands);
+        if let Some((severity, message)) = told {
+            assert_eq!(severity, Severity::Critical);
+            let why = if failing { "refused" } else { "answers again" };
+            assert!(
+                message.starts_with("down: ") && message.contains(why),
+                "{message}"
+            );
+        }
+    }
+}
+
+#[test]
+fn slow_for_long_enough_is_told_and_flapping_is_told_once() {
+    let slow = Rc::new(RefCell::new(true));
+    let seen = Rc::clone(&slow);
+    let host = answering(move |_| {
+        Ok(HttpFound {
+            phases: phases(if *seen.borrow() { 50 } else { 1 }),
+            ..response(200, "")
+        })
+    });
+    let config = json!({
+        "targets": [{ "name": "a", "http": "http://a/", "warn_ms": 10 }],
+        "failures_to_down": 2,
+    });
+    assert_eq!(told(&host, &config), None);
+    let (severity, message) = told(&host, &config).unwrap();
+    assert_eq!(severity, Severity::Degraded);
+    assert_eq!(message, "degraded: it is slow: 50 ms, more than 10");
+    *slow.borrow_mut() = false;
+    assert_eq!(told(&host, &config), None);
+
+    let (host, down) = self::down();
+    let config = json!({
+        "targets": [{ "name": "a", "http": "http://a/" }],
+        "flapping": { "checks": 10, "changes": 3 },
+    });
+    let mut heard = Vec::new();
+    for failing in [false, true, false, true, false] {
+        down.borrow_mut().clear();
+        if failing {
+            down.borrow_mut().insert("http://a/");
+        }
+        heard.push(told(&host, &config).map(|(severity, _)| severity));
+    }
+    use Severity::{Critical, Degraded};
+    assert_eq!(
+        heard,
+        [None, Some(Critical), None, Some(Degraded), Some(Degraded)]
+    );
+}
+
+#[test]
+fn nobody_is_told_of_what_is_unreachable_or_in_maintenance() {
+    let (host, down) = down();
+    let schedule = json!({ "cron": "0 2 * * SUN" });
+    let host = host.with_window(&schedule.to_string(), 1_772_323_260_000);
+    down.borrow_mut()
+        .extend(["http://gate/", "http://a/", "http://b/"]);
+    let config = json!({ "targets": [
+        { "name": "gate", "http": "http://gate/" },
+        { "name": "a", "http": "http://a/", "parents": ["gate"] },
+        { "name": "b", "http": "http://b/", "maintenance": [{ "schedule": schedule, "length": "2h" }] },
+    ]});
+    assert_eq!(
+        states(&host, &config).1,
+        ["down", "unreachable", "maintenance"]
+    );
+    assert_eq!(host.standing().into_keys().collect::<Vec<_>>(), ["gate"]);
+}
+
+#[test]
+fn a_target_that_is_none_any_more_has_no_alert() {
+    let (host, down) = down();
+    down.borrow_mut().extend(["http://a/", "http://b/"]);
+    let config = |names: &[&str]| {
+        let target = |name: &&str| json!({ "name": name, "http": format!("http://{name}/") });
+        json!({ "targets": names.iter().map(target).collect::<Vec<_>>() })
+    };
+    states(&host, &config(&["a", "b"]));
+    assert_eq!(host.standing().len(), 2);
+    states(&host, &config(&["b", "c"]));
+    assert_eq!(host.standing().into_keys().collect::<Vec<_>>(), ["b"]);
+    host.dry_run(&plugin(), "check", config(&["c"])).unwrap();
+    assert_eq!(host.standing().len(), 1, "a dry run takes nothing back");
+}
+
+#[test]
+fn many_alerts_are_remembered() {
+    let down = Rc::new(RefCell::new(true));
+    let seen = Rc::clone(&down);
+    let host = answering(move |_| match *seen.borrow() {
+        true => Err(Error::Failed("refused".to_owned())),
+        false => Ok(response(200, "")),
+    });
+    let targets: Vec<_> = (0..9000)
+        .map(|at| json!({ "name": format!("{at}"), "http": format!("http://a/{at}") }))
+        .collect();
+    let config = json!({ "targets": targets });
+    states(&host, &config);
+    assert_eq!(host.standing().len(), 9000);
+    *down.borrow_mut() = false;
+    states(&host, &config);
+    assert!(host.standing().is_empty());
+}
+
+#[test]
 fn a_dry_run_leaves_nothing_behind() {
-    let (host, _) = down();
+    let (host, down) = down();
+    down.borrow_mut().insert("http://a/");
     let config = json!({ "targets": [{ "http": "http://a/" }] });
-    host.dry_run(&plugin(), "check", config).unwrap();
+    host.dry_run(&plugin(), "check", config).unwrap_err();
     assert!(host.observed().is_empty());
+    assert!(host.standing().is_empty());
 }
 
 #[test]
@@ -135,17 +353,24 @@ fn equal_targets_are_told_apart() {
     host.run(&plugin(), "check", config).unwrap();
     let subjects: Vec<_> = host.observed().into_iter().map(|one| one.subject).collect();
     assert_eq!(subjects, ["http://a/", "http://a/ #2"]);
+    let config = json!({ "targets": [
+        { "http": "http://a/" },
+        { "name": "http://a/ #2", "http": "http://b/" },
+        { "http": "http://a/" },
+    ]});
+    let labels = serde_json::from_value::<Config>(config).unwrap().labels();
+    assert_eq!(labels, ["http://a/", "http://a/ #2", "http://a/ #3"]);
 }
 
 #[test]
 fn many_targets_fit_into_a_report() {
-    let long = "x".repeat(500);
+    let long = "x".repeat(195);
     let host = answering(move |asked| match asked.url.ends_with("/9999") {
         true => Err(Error::Failed("refused".to_owned())),
         false => Ok(response(200, "")),
     });
     let targets: Vec<_> = (0..10_000)
-        .map(|at| json!({ "name": format!("{at}{}", &long[..400]), "http": format!("http://a/{at}") }))
+        .map(|at| json!({ "name": format!("{at}{}", &long[..195]), "http": format!("http://a/{at}") }))
         .collect();
     let failure = host
         .run(&plugin(), "check", json!({ "targets": targets }))

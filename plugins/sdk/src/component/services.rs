@@ -103,6 +103,10 @@ impl Tasks for Imports {
         tasks::holders(target)
     }
 
+    fn holders_of(&self, targets: &[String]) -> Result<Vec<Vec<Hold>>> {
+        tasks::holders_of(targets)
+    }
+
     fn status(&self, task: &str) -> Result<TaskState> {
         tasks::status(task)
     }

@@ -149,6 +149,10 @@ impl Tasks for NativeHost {
         Ok(holds.get(target).cloned().unwrap_or_default())
     }
 
+    fn holders_of(&self, targets: &[String]) -> Result<Vec<Vec<Hold>>> {
+        targets.iter().map(|target| self.holders(target)).collect()
+    }
+
     fn status(&self, task: &str) -> Result<TaskState> {
         let found = self.around.tasks.get(task).cloned();
         found.ok_or_else(|| Error::NotFound(format!("the test grants no task `{task}`")))

@@ -52,7 +52,7 @@ impl Secrets for Nothing {
 }
 
 impl Tasks for Nothing {
-    fn holders(&self, _target: &str) -> FaultResult<Vec<Hold>> {
+    fn holders(&self, _targets: &[String]) -> FaultResult<Vec<Vec<Hold>>> {
         nothing()
     }
 

@@ -116,6 +116,14 @@ fn holds_are_open_and_other_tasks_are_granted() {
     assert_eq!(went.report().summary, "pack");
     let went = people(json!({"verb": "holders", "key": "free"})).go();
     assert_eq!(went.report().summary, "");
+    for (key, count, held) in [("held", 3, "3"), ("free", 3, "0"), ("held", 0, "0")] {
+        let went = people(json!({"verb": "holders-of", "key": key, "count": count})).go();
+        assert_eq!(went.report().summary, held);
+    }
+    let went = people(json!({"verb": "holders-of", "key": "held", "count": 50_001})).go();
+    assert!(matches!(cause(&went), Fault::Limit(_)));
+    let went = people(json!({"verb": "holders-of", "key": "", "count": 1})).go();
+    assert!(matches!(cause(&went), Fault::Invalid(_)));
     let went = people(json!({"verb": "status", "name": "backup"})).go();
     let Fault::Denied(denial) = cause(&went) else {
         panic!("granted");

@@ -29,8 +29,8 @@ pub struct TaskState {
 
 /// The host's tasks.
 pub trait Tasks: Send + Sync {
-    /// Who holds a target now.
-    fn holders(&self, target: &str) -> FaultResult<Vec<Hold>>;
+    /// Who holds each of these targets now, in their order.
+    fn holders(&self, targets: &[String]) -> FaultResult<Vec<Vec<Hold>>>;
     /// [`Fault::NotFound`](crate::Fault::NotFound) where there is no such task.
     fn status(&self, task: &Name) -> FaultResult<TaskState>;
 }

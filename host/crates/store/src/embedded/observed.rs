@@ -32,8 +32,13 @@ fn of_task(task: TaskId) -> String {
     format!("#{}", task.0)
 }
 
+/// The task behind a watcher's key.
+pub(super) fn task_of(watcher: &str) -> Option<u64> {
+    watcher.strip_prefix('#')?.parse().ok()
+}
+
 /// As it stands in keys; the numbers are for ever.
-fn code(span: Lookback) -> u8 {
+pub(super) fn code(span: Lookback) -> u8 {
     match span {
         Lookback::Hour => 0,
         Lookback::Day => 1,

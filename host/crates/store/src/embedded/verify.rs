@@ -3,6 +3,7 @@
 
 mod ledger;
 mod notices;
+mod observed;
 mod tasks;
 
 use std::path::PathBuf;
@@ -66,8 +67,13 @@ pub fn findings(database: &mut Database) -> Res<Vec<String>> {
         }
     }
     let snapshot = Snapshot::of(database)?;
-    let checks: [fn(&Snapshot, &mut Findings) -> Res<()>; 4] =
-        [definitions, tasks::check, ledger::check, notices::check];
+    let checks: [fn(&Snapshot, &mut Findings) -> Res<()>; 5] = [
+        definitions,
+        tasks::check,
+        ledger::check,
+        notices::check,
+        observed::check,
+    ];
     for check in checks {
         let checked = check(&snapshot, &mut findings);
         findings.readable("the check ended early", checked);

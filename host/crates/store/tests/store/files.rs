@@ -271,11 +271,18 @@ async fn a_broken_record_is_told_by_name() {
     let home = Home::filled().await;
     let tasks: TableDefinition<u64, &[u8]> = TableDefinition::new("tasks");
     let due: TableDefinition<(i64, u64), ()> = TableDefinition::new("due");
+    let memories: TableDefinition<(&str, &str), &[u8]> = TableDefinition::new("memories");
+    let observed: TableDefinition<(&str, u8, i64), &[u8]> = TableDefinition::new("observed");
     foreign(&home.path, |txn| {
         let mut table = txn.open_table(tasks).unwrap();
         table.insert(3, [99, 1, 2].as_slice()).unwrap();
         table.remove(4).unwrap();
         txn.open_table(due).unwrap().insert((0, 5), ()).unwrap();
+        let mut table = txn.open_table(memories).unwrap();
+        table.insert(("#2", "a"), [99].as_slice()).unwrap();
+        let mut table = txn.open_table(observed).unwrap();
+        table.insert(("ping", 0, 7), [99].as_slice()).unwrap();
+        table.insert(("#4", 0, 0), [1, 0].as_slice()).unwrap();
     });
     let s = home.open();
     let findings = s.store.verify().await.unwrap();
@@ -284,6 +291,9 @@ async fn a_broken_record_is_told_by_name() {
         "the name `t3` leads to no task",
         "task 5 would be woken for nothing",
         "there is progress of task 4, which is gone",
+        "what is remembered of `a` for task 2: the plugin's state has the unknown version 99",
+        "what was observed from 7 on for runs of `ping` is of no stretch of time",
+        "what was observed from 0 on for task 4, which is gone",
     ] {
         assert!(
             findings.iter().any(|finding| finding == expected),

@@ -359,6 +359,39 @@ async fn what_stands_is_told_again_until_somebody_knows() {
     w.sound().await;
 }
 
+#[tokio::test]
+async fn nobody_is_told_again_of_what_a_task_holds() {
+    let w = World::new(json!({"channels": ["log"], "repeat": "10m"})).await;
+    let mut pack = spec(0);
+    pack.holds = ["site".to_owned()].into();
+    w.s.put("pack", pack).await;
+    let mut check = minutely();
+    check.schedule = spec(0).schedule;
+    w.s.put("check", check).await;
+    let start = async |task: &str, nonce: u64| {
+        let ask = w.s.manual(task, nonce).await;
+        match w.s.store.ask(ask).await.unwrap() {
+            mhost_store::Answer::Start(claim) => claim,
+            _ => panic!("{task} did not start"),
+        }
+    };
+    let claim = start("check", 1).await;
+    let mut completion = w.s.completion(&claim, Ended::Succeeded).await;
+    completion.alerts = vec![raise("site", Severity::Critical)];
+    w.s.store.complete(completion).await.unwrap();
+    let pack = start("pack", 2).await;
+    assert_eq!(w.wake().await, Some(600_000));
+    for seconds in [600, 601, 660, 720] {
+        w.claim_at(seconds).await;
+    }
+    assert_eq!(w.kinds().await, [EventKind::Alert], "somebody works on it");
+    assert_eq!(w.wake().await, Some(780_000), "and nobody waits busily");
+    w.s.end(&pack, Ended::Succeeded).await;
+    w.claim_at(780).await;
+    assert_eq!(w.kinds().await, [EventKind::Alert, EventKind::Alert]);
+    w.sound().await;
+}
+
 /// rule 10: late, too long, too fast, overdue: each once, at its time.
 #[tokio::test]
 async fn rule_10_each_disappointment_is_told_once_without_polling() {

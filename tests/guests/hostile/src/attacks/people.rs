@@ -54,6 +54,13 @@ pub fn people(_: &Context, config: &Value) -> Result<Report, Failure> {
             let names: Vec<String> = held.into_iter().map(|hold| hold.task).collect();
             return Ok(report(names.join(","), &[]));
         }
+        "holders-of" => {
+            let count = number(config, "count") as usize;
+            let targets = vec![key.to_owned(); count];
+            let held = tasks::holders_of(&targets)?;
+            let held = held.iter().filter(|holds| holds.len() == 1).count();
+            return Ok(report(held.to_string(), &[]));
+        }
         "status" => drop(tasks::status(text(config, "name"))?),
         other => return Err(crate::failed(format!("no verb `{other}`"))),
     }

@@ -36,7 +36,7 @@ pub(super) async fn probe(
         connect,
     } = reach(shared, &permit, family, clock.until()).await?;
     clock.dialed(resolve, connect);
-    let (_, tls) = shake(shared, &origin, stream, &asked.options, clock).await?;
+    let (_, tls) = shake(shared, &origin, stream, &asked.options, Vec::new(), clock).await?;
     Ok(TlsFound {
         address: address.to_string(),
         tls,
@@ -55,12 +55,14 @@ pub(super) fn server_name(
         .map_err(|_| Fault::Invalid(format!("`{name}` is no server name")))
 }
 
-/// Shakes hands over a connection to `origin`.
+/// Shakes hands over a connection to `origin`, and offers to speak these protocols
+/// (ALPN), the best first.
 pub(super) async fn shake<S: AsyncRead + AsyncWrite + Unpin + Send>(
     shared: &Shared,
     origin: &Origin,
     stream: S,
     options: &TlsOptions,
+    protocols: Vec<Vec<u8>>,
     clock: &mut Clockwork,
 ) -> FaultResult<(TlsStream<S>, TlsFacts)> {
     let trust = match &options.authorities {
@@ -69,7 +71,8 @@ pub(super) async fn shake<S: AsyncRead + AsyncWrite + Unpin + Send>(
     };
     let name = server_name(origin, options)?;
     let recorder = Arc::new(Recorder::new(trust));
-    let config = tls::config(trust, Arc::clone(&recorder), options.tls13_only)?;
+    let mut config = tls::config(trust, Arc::clone(&recorder), options.tls13_only)?;
+    config.alpn_protocols = protocols;
     let connector = TlsConnector::from(Arc::new(config));
     let begun = Instant::now();
     let about = origin.to_string();
@@ -104,6 +107,9 @@ pub(super) fn why(error: &std::io::Error) -> String {
     match inner {
         Some(Tls::PeerIncompatible(_) | Tls::AlertReceived(AlertDescription::ProtocolVersion)) => {
             "the peer offers no version of TLS that is accepted here, 1.2 or newer".to_owned()
+        }
+        Some(Tls::AlertReceived(AlertDescription::NoApplicationProtocol)) => {
+            "the peer speaks none of the versions of HTTP that were offered".to_owned()
         }
         Some(Tls::InvalidMessage(_)) => format!("the peer does not speak TLS ({error})"),
         None if error.kind() == std::io::ErrorKind::UnexpectedEof => {

@@ -151,7 +151,8 @@ impl Talk<'_> {
         let Some(stream) = self.stream.take() else {
             return Err(self.failed("start TLS", &"the connection is gone"));
         };
-        let (stream, facts) = shake(self.shared, self.origin, stream, options, clock).await?;
+        let (stream, facts) =
+            shake(self.shared, self.origin, stream, options, Vec::new(), clock).await?;
         self.stream = Some(Box::new(stream));
         self.tls = Some(facts);
         Ok(())

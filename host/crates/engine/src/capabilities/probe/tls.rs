@@ -49,7 +49,7 @@ pub(super) async fn probe(
         connect,
     } = reach(shared, &permit, Family::Any, until).await?;
     let mut clock = Clockwork::new(until);
-    let (_, facts) = shake(shared, origin, stream, &options, &mut clock).await?;
+    let (_, facts) = shake(shared, origin, stream, &options, Vec::new(), &mut clock).await?;
     let mut timings = timings(resolve, connect);
     timings.handshake = clock.phases().handshake;
     Ok(TlsAnswer {

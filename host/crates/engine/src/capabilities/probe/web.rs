@@ -2,6 +2,7 @@
 //! each phase took. Each hop of a redirect needs its own grant.
 
 mod hop;
+mod version;
 
 use std::time::Instant;
 
@@ -20,6 +21,7 @@ use super::{Dialed, MOST_KEPT, reach};
 use crate::network::{Family, Stream};
 use crate::state::Shared;
 use hop::Hop;
+use version::{Helpers, Version};
 
 /// The most that one request may carry, bytes.
 const MOST_SENT: usize = 1 << 20;
@@ -80,17 +82,24 @@ async fn exchange(
     } = reach(shared, &permit, family, clock.until()).await?;
     clock.dialed(resolve, connect);
     let _ = stream.set_nodelay(true);
-    let (stream, tls): (Box<dyn Stream>, Option<TlsFacts>) = match origin.scheme {
+    let offered = version::offered(asked.speak);
+    let (stream, tls, version): (Box<dyn Stream>, Option<TlsFacts>, Version) = match origin.scheme {
         Scheme::Https => {
-            let (stream, facts) = shake(shared, &origin, stream, &asked.tls, clock).await?;
-            (Box::new(stream), Some(facts))
+            let (stream, facts) =
+                shake(shared, &origin, stream, &asked.tls, offered, clock).await?;
+            let chosen = stream.get_ref().1.alpn_protocol();
+            let version = version::chosen(&origin, asked.speak, chosen)?;
+            (Box::new(stream), Some(facts), version)
         }
-        _ => (Box::new(stream), None),
+        _ => (Box::new(stream), None, version::in_the_clear(asked.speak)),
     };
     shared.budget.take_unplaced(hop.body.len() as u64)?;
     let about = format!("{} {}", hop.method, hop.url);
-    let answered = talk(hop.request()?, stream, asked, &about, clock).await;
-    let found = answered?;
+    let request = hop.request(version)?;
+    let found = match version {
+        Version::One => over_1(request, stream, asked, &about, clock).await?,
+        Version::Two => over_2(request, stream, asked, &about, clock).await?,
+    };
     shared.meter.read(found.size);
     Ok(HttpFound {
         address: address.to_string(),
@@ -99,26 +108,61 @@ async fn exchange(
     })
 }
 
-/// Sends and hears, while the connection is driven beside it.
-async fn talk(
+/// The request over HTTP/1.1.
+async fn over_1(
     request: http::Request<Full<Bytes>>,
     stream: Box<dyn Stream>,
     asked: &HttpAsk,
     about: &str,
     clock: &mut Clockwork,
 ) -> FaultResult<HttpFound> {
-    let broken = |error: hyper::Error| Fault::Failed(format!("{about}: {}", said(&error)));
     let begun = Instant::now();
     let opened = http1::handshake(TokioIo::new(stream));
-    let (mut sender, mut connection) = clock
+    let (mut sender, connection) = clock
         .step(about, "connecting", opened)
         .await?
-        .map_err(broken)?;
+        .map_err(|error| broken(about, &error))?;
+    let sent = sender.send_request(request);
+    converse(sent, connection, begun, asked, about, clock).await
+}
+
+/// The request over HTTP/2.
+async fn over_2(
+    request: http::Request<Full<Bytes>>,
+    stream: Box<dyn Stream>,
+    asked: &HttpAsk,
+    about: &str,
+    clock: &mut Clockwork,
+) -> FaultResult<HttpFound> {
+    let begun = Instant::now();
+    // What the connection leaves running ends with this function.
+    let helpers = Helpers::default();
+    let opened = helpers.open(stream);
+    let (mut sender, connection) = clock
+        .step(about, "connecting", opened)
+        .await?
+        .map_err(|error| broken(about, &error))?;
+    let sent = sender.send_request(request);
+    converse(sent, connection, begun, asked, about, clock).await
+}
+
+fn broken(about: &str, error: &hyper::Error) -> Fault {
+    Fault::Failed(format!("{about}: {}", said(error)))
+}
+
+/// Waits for the answer and hears it, while the connection is driven beside it.
+async fn converse(
+    sent: impl Future<Output = hyper::Result<Response<Incoming>>>,
+    mut connection: impl Future + Unpin,
+    begun: Instant,
+    asked: &HttpAsk,
+    about: &str,
+    clock: &mut Clockwork,
+) -> FaultResult<HttpFound> {
     let heard = {
         let hearing = async {
-            let sent = sender.send_request(request);
             let answered = clock.step(about, "waiting for the answer", sent).await?;
-            let response = answered.map_err(broken)?;
+            let response = answered.map_err(|error| broken(about, &error))?;
             clock.first_byte(begun);
             let begun = Instant::now();
             let found = hear(response, asked, about, clock).await;
@@ -174,7 +218,7 @@ async fn hear(
         let Some(frame) = frame else {
             return Ok(found);
         };
-        let frame = frame.map_err(|error| Fault::Failed(format!("{about}: {}", said(&error))))?;
+        let frame = frame.map_err(|error| broken(about, &error))?;
         let Some(data) = frame.data_ref() else {
             continue;
         };

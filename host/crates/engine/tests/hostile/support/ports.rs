@@ -97,13 +97,17 @@ impl Secrets for Fake {
 }
 
 impl Tasks for Fake {
-    fn holders(&self, target: &str) -> FaultResult<Vec<Hold>> {
+    fn holders(&self, targets: &[String]) -> FaultResult<Vec<Vec<Hold>>> {
         let hold = Hold {
             task: "pack".parse().unwrap(),
             run: RunId(7),
             since: Instant::UNIX_EPOCH,
         };
-        Ok(if target == "held" { vec![hold] } else { vec![] })
+        let of = |target: &String| match target.as_str() {
+            "held" => vec![hold.clone()],
+            _ => Vec::new(),
+        };
+        Ok(targets.iter().map(of).collect())
     }
 
     fn status(&self, task: &Name) -> FaultResult<TaskState> {

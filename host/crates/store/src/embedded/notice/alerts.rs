@@ -1,6 +1,7 @@
 //! Alerts that stand. Each is told once: when it begins, when it becomes another one, and
 //! again only where its task asks for that.
 
+use chrono::TimeDelta;
 use mhost_model::alert::AlertChange;
 use mhost_model::notify::{Event, Notify, Standing};
 use mhost_model::run::Run;
@@ -19,6 +20,9 @@ use super::route::Audience;
 /// Whose an alert is; the beginning of its name in the table.
 pub const HOST: &str = "host:";
 pub const PLUGIN: &str = "plugin:";
+
+/// What is to be told again while somebody works on it is looked at anew after this.
+const WHILE_HELD: TimeDelta = TimeDelta::minutes(1);
 
 /// The alert's name in the table.
 fn slot(whose: &str, key: &str) -> String {
@@ -98,6 +102,11 @@ impl Tx<'_> {
                 continue;
             };
             if at <= self.now {
+                if self.held(task, &standing.event(self.now))? {
+                    let later = self.now.checked_add_signed(WHILE_HELD);
+                    next = next.into_iter().chain(later).min();
+                    continue;
+                }
                 self.tell_standing(task, &mut standing)?;
                 self.put_alert(task.id, &name, &standing)?;
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::batch::Batch;
 use super::super::contract::{
-    Answer, Ask, DnsAsk, Family, Found, HttpAsk, IcmpAsk, Question, TcpAsk, TlsOptions,
+    Answer, Ask, DnsAsk, Family, Found, HttpAsk, HttpVersion, IcmpAsk, Question, TcpAsk, TlsOptions,
 };
 use super::*;
 use crate::network::Network;
@@ -27,6 +27,7 @@ fn http(method: &str, url: &str) -> Question {
         url: url.to_owned(),
         headers: Vec::new(),
         body: Vec::new(),
+        speak: HttpVersion::Any,
         tls: TlsOptions {
             server_name: None,
             trusted: true,

@@ -8,6 +8,7 @@ use mhost_model::{Fault, FaultResult};
 use url::Url;
 
 use super::super::contract::{HttpAsk, HttpFound};
+use super::version::Version;
 
 /// What to send where.
 #[derive(Debug)]
@@ -47,7 +48,7 @@ impl Hop {
             .map_err(|error| Fault::Invalid(error.to_string()))
     }
 
-    pub(super) fn request(&self) -> FaultResult<Request<Full<Bytes>>> {
+    pub(super) fn request(&self, version: Version) -> FaultResult<Request<Full<Bytes>>> {
         let wrong = |why: String| Fault::Invalid(format!("cannot request `{}`: {why}", self.url));
         let method = Method::from_bytes(self.method.as_bytes());
         let path = match self.url.query() {
@@ -57,7 +58,6 @@ impl Hop {
         let body = Full::new(Bytes::from(self.body.clone()));
         let mut request = Request::new(body);
         *request.method_mut() = method.map_err(|error| wrong(error.to_string()))?;
-        *request.uri_mut() = path.parse().map_err(|error| wrong(format!("{error}")))?;
         let headers = request.headers_mut();
         for (name, value) in &self.headers {
             let named = HeaderName::from_bytes(name.as_bytes());
@@ -66,13 +66,24 @@ impl Hop {
             let value = value.map_err(|error| wrong(format!("the header `{name}`: {error}")))?;
             headers.append(named, value);
         }
-        if !headers.contains_key(header::HOST) {
-            let host = self.authority().parse();
-            headers.insert(
-                header::HOST,
-                host.map_err(|_| wrong("its host".to_owned()))?,
-            );
-        }
+        let own = headers.remove(header::HOST);
+        let host = match own {
+            Some(host) => host,
+            None => HeaderValue::from_str(&self.authority())
+                .map_err(|error| wrong(format!("its host: {error}")))?,
+        };
+        let target = match version {
+            Version::One => {
+                headers.insert(header::HOST, host);
+                path
+            }
+            // There the host is a part of what is asked for.
+            Version::Two => {
+                let host = String::from_utf8_lossy(host.as_bytes());
+                format!("{}://{host}{path}", self.url.scheme())
+            }
+        };
+        *request.uri_mut() = target.parse().map_err(|error| wrong(format!("{error}")))?;
         Ok(request)
     }
 
@@ -120,7 +131,7 @@ impl Hop {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::contract::{Phases, TlsOptions};
+    use super::super::super::contract::{HttpVersion, Phases, TlsOptions};
     use super::*;
 
     fn asked(method: &str, url: &str) -> HttpAsk {
@@ -132,6 +143,7 @@ mod tests {
                 ("Content-Type".to_owned(), "text/plain".to_owned()),
             ],
             body: b"body".to_vec(),
+            speak: HttpVersion::Any,
             tls: TlsOptions {
                 server_name: None,
                 trusted: true,
@@ -245,7 +257,11 @@ mod tests {
         assert!(Hop::first(&asked("GET", "nowhere")).is_err());
         let hop = Hop::first(&asked("GET", "http://[::1]:81")).unwrap();
         assert_eq!(hop.origin().unwrap().to_string(), "http://[::1]:81");
-        assert_eq!(hop.request().unwrap().headers()["host"], "[::1]:81");
-        assert_eq!(hop.request().unwrap().uri(), "/");
+        let one = hop.request(Version::One).unwrap();
+        assert_eq!(one.headers()["host"], "[::1]:81");
+        assert_eq!(one.uri(), "/");
+        let two = hop.request(Version::Two).unwrap();
+        assert_eq!(two.uri(), "http://[::1]:81/");
+        assert!(two.headers().get("host").is_none());
     }
 }
