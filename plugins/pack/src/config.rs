@@ -80,10 +80,11 @@ pub struct Pack {
     /// FileStorage: whether objects that nobody can reach go too, not only old revisions.
     #[serde(default = "yes")]
     pub gc: bool,
-    /// FileStorage: what happens to the old file: `true` keeps it as `Data.fs.old` until the next pack, a
-    /// length of time such as `7 days` keeps each so long, `false` removes it.
+    /// What happens to the old file: `true` keeps it as `Data.fs.old` until the next pack, a
+    /// length of time such as `7 days` keeps each so long, `false` removes it. When it is not given: `true` for
+    /// a FileStorage, as with ZODB, and `false` for a database.
     #[serde(default)]
-    pub keep_old: KeepOld,
+    pub keep_old: Option<KeepOld>,
     /// FileStorage: writes the packed file here, and leaves the original alone.
     #[serde(default)]
     pub output: Option<String>,
@@ -102,12 +103,6 @@ pub struct Pack {
 pub enum KeepOld {
     Until(bool),
     For(Span),
-}
-
-impl Default for KeepOld {
-    fn default() -> Self {
-        Self::Until(true)
-    }
 }
 
 /// The configuration of `verify`.
@@ -139,14 +134,57 @@ pub enum Level {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Recover {
-    /// The damaged `Data.fs`, which is only read.
-    pub source: String,
-    /// Where to write what is sound.
+    /// What is damaged, and is only read: the guest path of a `Data.fs`, or `{ database = "NAME" }`, a granted one.
+    pub source: Source,
+    /// Where to write what is sound. A database's must not exist yet.
     pub output: String,
-    /// Keep the good records of a transaction of which others are lost. Such a
+    /// FileStorage: keep the good records of a transaction of which others are lost. Such a
     /// transaction is not what was committed.
     #[serde(default)]
     pub partial: bool,
+    /// SQLite: also write what lies in unused pages, which are rows that were deleted once.
+    #[serde(default)]
+    pub deleted: bool,
+}
+
+/// What is damaged.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Source {
+    FileStorage(String),
+    Other(Damaged),
+}
+
+/// What is damaged, by its kind.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Damaged {
+    /// A granted database, by its name.
+    #[serde(default)]
+    pub database: Option<String>,
+    /// A FileStorage: the guest path of a `Data.fs`.
+    #[serde(default)]
+    pub filestorage: Option<String>,
+}
+
+impl Recover {
+    /// The one thing that the source names.
+    pub fn named(&self) -> Result<Named<'_>, Failure> {
+        match &self.source {
+            Source::FileStorage(path) => Ok(Named::FileStorage(path)),
+            Source::Other(Damaged {
+                database: Some(name),
+                filestorage: None,
+            }) => Ok(Named::Database(name)),
+            Source::Other(Damaged {
+                database: None,
+                filestorage: Some(path),
+            }) => Ok(Named::FileStorage(path)),
+            Source::Other(_) => Err(Failure::permanent(
+                "`source` must name one thing: write `\"/DIR/Data.fs\"` or `{ database = \"NAME\" }`",
+            )),
+        }
+    }
 }
 
 /// The configuration of `inspect`.

@@ -2,4 +2,5 @@
 //! says what came of it.
 
 pub mod pack;
+pub mod recover;
 pub mod verify;

@@ -66,13 +66,18 @@ pub fn plugin() -> Plugin {
     .action(
         Action::new(
             "recover",
-            "Writes what is sound in a damaged FileStorage to a new file",
+            "Writes what is sound in a damaged database to a new file",
             recover,
+        )
+        .may_use(
+            Capability::Databases,
+            Access::Looks,
+            "to read a damaged SQLite or redb database (verb `recover`)",
         )
         .requires(
             Capability::Directories,
             Access::Changes,
-            "to read the damaged file, and to write the new one",
+            "to write the new file, and to read a damaged FileStorage",
         ),
     )
     .action(
@@ -96,7 +101,7 @@ pub fn plugin() -> Plugin {
 
 fn pack(context: &Context, config: Pack) -> Result<Report, Failure> {
     match config.target.named()? {
-        Named::Database(name) => database::pack::pack(context, name),
+        Named::Database(name) => database::pack::pack(context, name, config.keep_old),
         Named::FileStorage(path) => filestorage::pack::pack(context, path, &config),
         Named::Zope(site) => zope::pack(context, site, &config),
     }
@@ -111,7 +116,11 @@ fn verify(context: &Context, config: Verify) -> Result<Report, Failure> {
 }
 
 fn recover(context: &Context, config: Recover) -> Result<Report, Failure> {
-    filestorage::recover::recover(context, &config)
+    match config.named()? {
+        Named::Database(name) => database::recover::recover(context, name, &config),
+        Named::FileStorage(path) => filestorage::recover::recover(context, path, &config),
+        Named::Zope(_) => Err(only_packed()),
+    }
 }
 
 fn inspect(context: &Context, config: Inspect) -> Result<Report, Failure> {

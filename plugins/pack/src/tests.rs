@@ -31,6 +31,53 @@ fn packing_gives_space_back_once() {
 }
 
 #[test]
+fn the_old_file_of_a_database_stays_where_it_is_asked_for() {
+    for (keep, old) in [
+        (json!(null), json!(null)),
+        (json!(false), json!(null)),
+        (json!(true), json!("db.old")),
+        (json!("7 days"), json!("db.old-20260131T040000Z")),
+    ] {
+        let host = host(FakeDatabase::new("redb", 1000, 600));
+        let mut config = site();
+        config["keep_old"] = keep;
+        let report = host.run(&plugin(), "pack", config).unwrap();
+        assert_eq!(report.details.unwrap()["old"], old);
+    }
+}
+
+#[test]
+fn what_is_sound_in_a_database_is_written_to_a_new_file() {
+    let database = {
+        FakeDatabase::new("sqlite", 1000, 0)
+            .with_row("a", vec![Value::Integer(1)], vec![Value::Null])
+            .damaged("page 7 is lost")
+    };
+    let host = NativeHost::new()
+        .with_directory("data")
+        .with_database("site", database);
+    let config = json!({ "source": { "database": "site" }, "output": "/data/new.db" });
+    let report = host.dry_run(&plugin(), "recover", config.clone()).unwrap();
+    assert!(
+        report.summary.starts_with("would write"),
+        "{}",
+        report.summary
+    );
+    assert!(!host.path("/data/new.db").exists());
+    let report = host.run(&plugin(), "recover", config).unwrap();
+    assert_eq!(report.figure("rows_recovered"), Some(1.0));
+    assert!(host.path("/data/new.db").exists());
+    for source in [
+        json!({}),
+        json!({ "database": "a", "filestorage": "/data/a" }),
+    ] {
+        let config = json!({ "source": source, "output": "/data/x" });
+        let failure = host.run(&plugin(), "recover", config).unwrap_err();
+        assert!(failure.message.contains("one thing"), "{}", failure.message);
+    }
+}
+
+#[test]
 fn a_dry_run_says_what_it_would_do() {
     let host = host(FakeDatabase::new("sqlite", 1000, 600));
     let report = host.dry_run(&plugin(), "pack", site()).unwrap();

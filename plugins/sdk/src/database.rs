@@ -2,7 +2,7 @@
 
 use crate::Result;
 pub use crate::bindings::mhost::plugin::database::{
-    Info, Packed, Page, Row, Table, Value, Verdict,
+    Info, KeepOld, PackResult, Packed, Page, RecoverOptions, Recovered, Row, Table, Value, Verdict,
 };
 
 /// A view of one state of the database; dropped without a commit, nothing of it remains.
@@ -32,4 +32,8 @@ pub trait Database {
     fn verify(&self) -> Result<Verdict>;
     /// Replaces the database by the one at a guest path; the old file's new name.
     fn restore(&self, source: &str) -> Result<String>;
+    /// Packs, and says what becomes of the old file.
+    fn pack_keeping(&self, keep: KeepOld) -> Result<PackResult>;
+    /// Writes what is sound in a damaged database to a guest path that must not exist.
+    fn recover(&self, target: &str, options: RecoverOptions) -> Result<Recovered>;
 }

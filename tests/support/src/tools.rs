@@ -22,6 +22,8 @@ pub enum Tool {
     Logrotate,
     Blackbox,
     Rsync,
+    /// SQLite's shell.
+    Sqlite,
     /// A Python with these distributions, named as pip does.
     Python(&'static [&'static str]),
 }
@@ -54,6 +56,11 @@ pub fn rsync() -> Result<PathBuf, Unavailable> {
     Tool::Rsync.path()
 }
 
+/// SQLite's shell.
+pub fn sqlite() -> Result<PathBuf, Unavailable> {
+    Tool::Sqlite.path()
+}
+
 /// A Python interpreter that can import these distributions.
 pub fn python_with(distributions: &'static [&'static str]) -> Result<PathBuf, Unavailable> {
     Tool::Python(distributions).path()
@@ -78,6 +85,7 @@ impl Tool {
                 on_path(debian::BLACKBOX.name).map_or_else(|| debian::BLACKBOX.get(), Ok)
             }
             Self::Rsync => on_path("rsync").map_or_else(|| debian::RSYNC.get(), Ok),
+            Self::Sqlite => on_path("sqlite3").map_or_else(|| debian::SQLITE.get(), Ok),
             Self::Python(wanted) => python::interpreter(wanted),
         };
         found.map_err(|reason| Unavailable {
@@ -92,6 +100,7 @@ impl Tool {
             Self::Logrotate => "logrotate".to_owned(),
             Self::Blackbox => debian::BLACKBOX.name.to_owned(),
             Self::Rsync => "rsync".to_owned(),
+            Self::Sqlite => "sqlite3".to_owned(),
             Self::Python(wanted) => format!("python3 with {}", wanted.join(", ")),
         }
     }

@@ -1,7 +1,7 @@
 //! Drivers of managed databases: redb and SQLite behind the port
 //! [`mhost_model::ports::database`].
 //!
-//! Rows, tables, consistent snapshots, packing, verifying and restoring; for each
+//! Rows, tables, consistent snapshots, packing, verifying, restoring and recovering; for each
 //! verb that touches the whole file, the old or the new file stands there whole,
 //! whatever crashes. Who may ask for what is the engine's to decide; no grant and no
 //! SQL of a guest is seen here.
@@ -24,11 +24,20 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use mhost_model::ports::database::{Database, Databases, Verdict};
+use mhost_model::ports::database::{Around, Database, Databases, Verdict};
 use mhost_model::resource::{DatabaseDef, Engine};
-use mhost_model::{Fault, FaultResult, Name};
+use mhost_model::{Fault, FaultResult, Instant, Name};
+
+/// For work that nobody can end.
+fn unattended() -> Around {
+    Around {
+        now: Instant::default(),
+        cancelled: Arc::new(|| false),
+    }
+}
 
 /// How long SQLite waits for another process's lock before it is busy.
 const WAIT: Duration = Duration::from_secs(5);

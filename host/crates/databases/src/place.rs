@@ -12,7 +12,9 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use mhost_model::{Fault, FaultResult};
+use chrono::NaiveDateTime;
+use mhost_model::ports::database::KeepOld;
+use mhost_model::{Fault, FaultResult, Instant};
 use rustix::fs::{Gid, Uid};
 
 use crate::file::{check_regular, fault, folder};
@@ -225,6 +227,64 @@ fn rename_new(source: &Path, target: &Path) -> io::Result<()> {
         }
         other => other.map_err(Into::into),
     }
+}
+
+/// How the time stands in the name of an old file that is kept for days.
+const STAMP: &str = "%Y%m%dT%H%M%SZ";
+
+/// The name under which a pack keeps the old file, if it does.
+pub(crate) fn old_path(path: &Path, keep: KeepOld, now: Instant) -> Option<PathBuf> {
+    match keep {
+        KeepOld::No => None,
+        KeepOld::UntilNext => Some(suffixed(path, ".old")),
+        KeepOld::For(_) => Some(suffixed(path, &format!(".old-{}", now.format(STAMP)))),
+    }
+}
+
+/// Gives the file a second name, instead of whatever has that name.
+pub(crate) fn second_name(path: &Path, name: &Path) -> FaultResult<()> {
+    let failed = |error: io::Error| fault("keep a second name for", path, &error);
+    let aside = aside_path(name)?;
+    remove_leftover(&aside)?;
+    std::fs::hard_link(path, &aside).map_err(failed)?;
+    std::fs::rename(&aside, name).map_err(failed)?;
+    // Renaming a file to another name of its own does nothing, and leaves both.
+    match std::fs::remove_file(&aside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
+        _ => sync_folder(path),
+    }
+}
+
+/// Removes old files that were kept long enough. Answers which.
+pub(crate) fn forget_old(path: &Path, keep: KeepOld, now: Instant) -> FaultResult<Vec<PathBuf>> {
+    let KeepOld::For(span) = keep else {
+        return Ok(Vec::new());
+    };
+    let folder = folder(path);
+    let failed = |error: io::Error| fault("list", &folder, &error);
+    let mut prefix = OsString::from(path.file_name().unwrap_or_default());
+    prefix.push(".old-");
+    let mut forgotten = Vec::new();
+    for entry in std::fs::read_dir(&folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name();
+        let stamp = name
+            .as_encoded_bytes()
+            .strip_prefix(prefix.as_encoded_bytes());
+        let made = stamp
+            .and_then(|stamp| std::str::from_utf8(stamp).ok())
+            .and_then(|stamp| NaiveDateTime::parse_from_str(stamp, STAMP).ok());
+        let age = made.and_then(|made| (now - made.and_utc()).to_std().ok());
+        if age.is_some_and(|age| age > span) {
+            let old = entry.path();
+            if check_regular(&old)?.is_some() {
+                std::fs::remove_file(&old).map_err(|error| fault("remove", &old, &error))?;
+                forgotten.push(old);
+            }
+        }
+    }
+    forgotten.sort();
+    Ok(forgotten)
 }
 
 /// Makes the entries of a file's folder durable.

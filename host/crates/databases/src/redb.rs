@@ -10,6 +10,7 @@ mod backend;
 mod fault;
 mod kind;
 mod open;
+mod recover;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -20,7 +21,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mhost_model::ports::database::{
-    Database, DatabaseInfo, Packed, TableInfo, Transaction, Verdict,
+    Around, Database, DatabaseInfo, KeepOld, PackResult, Packed, RecoverOptions, Recovered,
+    TableInfo, Transaction, Verdict,
 };
 use mhost_model::{Fault, FaultResult};
 use redb::ReadableDatabase;
@@ -30,7 +32,7 @@ use self::open::{Open, open_shared, open_writable};
 use crate::file::{self, open_regular};
 use crate::live::Live;
 use crate::place::Step;
-use crate::space;
+use crate::{space, unattended};
 
 /// Where the first commit slot says its format.
 const FORMAT_AT: u64 = 64;
@@ -183,8 +185,8 @@ impl Database for RedbDatabase {
     }
 
     fn pack(&mut self) -> FaultResult<Packed> {
-        self.close("pack")?;
-        whole::pack(&self.path, &space::free, &mut |_: Step| {})
+        self.pack_keeping(KeepOld::No, &unattended())
+            .map(|result| result.packed)
     }
 
     fn verify(&mut self) -> FaultResult<Verdict> {
@@ -197,5 +199,20 @@ impl Database for RedbDatabase {
     fn restore(&mut self, source: &Path) -> FaultResult<String> {
         self.close("restore")?;
         whole::restore(&self.path, source, &mut |_: Step| {})
+    }
+
+    fn pack_keeping(&mut self, keep: KeepOld, around: &Around) -> FaultResult<PackResult> {
+        self.close("pack")?;
+        whole::pack(&self.path, keep, around, &space::free, &mut |_: Step| {})
+    }
+
+    fn recover(
+        &mut self,
+        target: &Path,
+        _: RecoverOptions,
+        around: &Around,
+    ) -> FaultResult<Recovered> {
+        self.close("recover")?;
+        recover::recover(&self.path, target, around, &space::free, &mut |_: Step| {})
     }
 }

@@ -8,6 +8,7 @@
 
 mod connect;
 mod fault;
+mod recover;
 mod restore;
 mod rows;
 mod schema;
@@ -19,7 +20,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mhost_model::ports::database::{
-    Database, DatabaseInfo, Packed, TableInfo, Transaction, Verdict,
+    Around, Database, DatabaseInfo, KeepOld, PackResult, Packed, RecoverOptions, Recovered,
+    TableInfo, Transaction, Verdict,
 };
 use mhost_model::{Fault, FaultResult};
 
@@ -27,7 +29,7 @@ use self::connect::{Access, connect};
 use self::fault::fault;
 use crate::file;
 use crate::live::Live;
-use crate::space;
+use crate::{space, unattended};
 
 /// A managed SQLite file.
 pub(crate) struct SqliteDatabase {
@@ -96,8 +98,8 @@ impl Database for SqliteDatabase {
     }
 
     fn pack(&mut self) -> FaultResult<Packed> {
-        self.live.none("pack")?;
-        whole::pack(&self.site, &space::free, &mut |_| {})
+        self.pack_keeping(KeepOld::No, &unattended())
+            .map(|result| result.packed)
     }
 
     fn verify(&mut self) -> FaultResult<Verdict> {
@@ -107,5 +109,27 @@ impl Database for SqliteDatabase {
     fn restore(&mut self, source: &Path) -> FaultResult<String> {
         self.live.none("restore")?;
         restore::restore(&self.site, source, &mut |_| {})
+    }
+
+    fn pack_keeping(&mut self, keep: KeepOld, around: &Around) -> FaultResult<PackResult> {
+        self.live.none("pack")?;
+        whole::pack(&self.site, keep, around, &space::free, &mut |_| {})
+    }
+
+    fn recover(
+        &mut self,
+        target: &Path,
+        options: RecoverOptions,
+        around: &Around,
+    ) -> FaultResult<Recovered> {
+        self.live.none("recover")?;
+        recover::recover(
+            &self.site,
+            target,
+            options,
+            around,
+            &space::free,
+            &mut |_| {},
+        )
     }
 }

@@ -84,6 +84,8 @@ pub enum DatabaseVerb {
     Verify,
     /// Replace it by a verified copy.
     Restore,
+    /// Write what is sound in it, damaged, to a new file.
+    Recover,
 }
 
 /// Verbs on a managed database, perhaps only on some of its tables.

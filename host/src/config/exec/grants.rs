@@ -266,7 +266,9 @@ fn database(all: &mut ExecGrants, value: &Value) -> Result<(), Wrong> {
     let path: Part = (&text[at + 1..], extent.start + at + 1..extent.end);
     let engine = value.scalar(Scalar::Word(&[("redb", ""), ("sqlite", "")]), &engine)?;
     let path = value.scalar(Scalar::Path, &path)?;
-    let known = ["read", "write", "snapshot", "pack", "verify", "restore"];
+    let known = [
+        "read", "write", "snapshot", "pack", "verify", "restore", "recover",
+    ];
     let grant = DatabaseGrant {
         verbs: verbs(&words, &known)?,
         tables: None,

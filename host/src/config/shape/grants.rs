@@ -89,6 +89,7 @@ static DATABASE_GRANT: Fixed = fixed(&[
                 ("pack", "give unused space back"),
                 ("verify", "check the structure"),
                 ("restore", "replace it by a verified copy"),
+                ("recover", "write what is sound in it to a new file"),
             ])),
             Empty::Refused,
         ),

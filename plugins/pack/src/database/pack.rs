@@ -1,10 +1,12 @@
 //! Packing a database.
 
-use mhost_sdk::database::{Database, Info, Packed};
+use mhost_sdk::database::{Database, Info, KeepOld as Keep, PackResult};
 use mhost_sdk::progress::Unit;
 use mhost_sdk::units::human_bytes;
 use mhost_sdk::{Context, Doing as _, Failure, Optional as _, Report};
 use serde_json::json;
+
+use crate::config::KeepOld;
 
 /// For messages: the database `site`.
 pub fn label(name: &str) -> String {
@@ -19,14 +21,19 @@ pub fn open<'h>(context: &'h Context, name: &str) -> Result<Box<dyn Database + '
 
 /// Packs, and says how many bytes that gave back. A dry run asks for the pack too,
 /// which the host withholds, so that it stands on the receipt.
-pub fn pack(context: &Context, name: &str) -> Result<Report, Failure> {
+pub fn pack(context: &Context, name: &str, keep: Option<KeepOld>) -> Result<Report, Failure> {
     let label = label(name);
     let database = open(context, name)?;
     let info = info(database.as_ref(), &label)?;
     context.check_cancelled()?;
     context.report_progress(&format!("packing {label}"), 0, Some(info.size), Unit::Bytes);
+    let keep = match keep.unwrap_or(KeepOld::Until(false)) {
+        KeepOld::Until(false) => Keep::No,
+        KeepOld::Until(true) => Keep::UntilNext,
+        KeepOld::For(span) => Keep::Seconds(span.duration().as_secs()),
+    };
     let packed = database
-        .pack()
+        .pack_keeping(keep)
         .unless_dry_run()
         .doing(|| format!("pack {label}"))?;
     context.report_progress(
@@ -45,7 +52,7 @@ pub fn info(database: &dyn Database, label: &str) -> Result<Info, Failure> {
     database.info().doing(|| format!("look at {label}"))
 }
 
-fn done(label: &str, info: &Info, packed: &Packed) -> Report {
+fn done(label: &str, info: &Info, packed: &PackResult) -> Report {
     let reclaimed = packed.before.saturating_sub(packed.after);
     let summary = if packed.after > packed.before {
         let more = human_bytes(packed.after - packed.before);
@@ -56,8 +63,16 @@ fn done(label: &str, info: &Info, packed: &Packed) -> Report {
         let (before, after) = (human_bytes(packed.before), human_bytes(packed.after));
         format!("packed {label} from {before} to {after}")
     };
-    figures(Report::new(summary), packed.before, packed.after, reclaimed)
-        .details(&json!({ "engine": info.engine, "version": info.version }))
+    let summary = match &packed.old {
+        Some(old) => format!("{summary}; the old one stays as {old}"),
+        None => summary,
+    };
+    figures(Report::new(summary), packed.before, packed.after, reclaimed).details(&json!({
+        "engine": info.engine,
+        "version": info.version,
+        "old": packed.old,
+        "forgotten": packed.forgotten,
+    }))
 }
 
 fn planned(label: &str, info: &Info) -> Report {

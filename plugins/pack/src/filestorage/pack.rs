@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::aside::{self, Aside};
 use super::{File, Told, blobs, failed, lock, look, open, swap};
-use crate::config::Pack;
+use crate::config::{KeepOld, Pack};
 
 /// Packs, into the file's own place or into another.
 pub fn pack(context: &Context, path: &str, config: &Pack) -> Result<Report, Failure> {
@@ -146,7 +146,7 @@ impl Job<'_, '_> {
             removed = blobs.remove(&gone, old.as_deref())?;
         }
         let forgotten = match self.in_place {
-            true => swap::forget(self.context, self.path, self.config.keep_old)?,
+            true => swap::forget(self.context, self.path, self.keep_old())?,
             false => Vec::new(),
         };
         let mut report = self.report(&figures, length);
@@ -256,7 +256,7 @@ impl Job<'_, '_> {
             swap::place(self.context, self.target, aside, index)?;
             return Ok(None);
         }
-        let old = swap::old_path(self.context, self.path, self.config.keep_old);
+        let old = swap::old_path(self.context, self.path, self.keep_old());
         if let Some(blobs) = &self.blobs {
             blobs.note(gone)?;
         }
@@ -265,6 +265,11 @@ impl Job<'_, '_> {
         }
         swap::place(self.context, self.path, aside, index)?;
         Ok(old)
+    }
+
+    /// As ZODB does, unless something else is asked for.
+    fn keep_old(&self) -> KeepOld {
+        self.config.keep_old.unwrap_or(KeepOld::Until(true))
     }
 
     fn told(&self) -> Told<'_, '_> {

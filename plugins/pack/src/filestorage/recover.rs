@@ -11,8 +11,8 @@ use super::{Told, failed, lock, look, open, pack, swap};
 use crate::config::Recover;
 
 /// Writes all that is sound to the output, which takes its place whole.
-pub fn recover(context: &Context, config: &Recover) -> Result<Report, Failure> {
-    let (source, output) = (config.source.as_str(), config.output.as_str());
+pub fn recover(context: &Context, source: &str, config: &Recover) -> Result<Report, Failure> {
+    let output = config.output.as_str();
     let original = look(context, source)?;
     pack::check_output(context, &original, source, output)?;
     let _lock = lock::take_if_there(context, output)?;

@@ -2,7 +2,10 @@
 
 use crate::Result;
 use crate::bindings::mhost::plugin::{database, remote, repository};
-use crate::database::{Database, Info, Packed, Page, Row, Table, Transaction, Value, Verdict};
+use crate::database::{
+    Database, Info, KeepOld, PackResult, Packed, Page, RecoverOptions, Recovered, Row, Table,
+    Transaction, Value, Verdict,
+};
 use crate::remote::{Entry, Metadata, Remote, Writer};
 use crate::repository::{
     BackupOptions, BackupResult, BackupRules, BackupSummary, Comparison, Difference, Found, Judged,
@@ -63,6 +66,14 @@ impl Database for database::Connection {
 
     fn restore(&self, source: &str) -> Result<String> {
         database::Connection::restore(self, source)
+    }
+
+    fn pack_keeping(&self, keep: KeepOld) -> Result<PackResult> {
+        database::Connection::pack_keeping(self, keep)
+    }
+
+    fn recover(&self, target: &str, options: RecoverOptions) -> Result<Recovered> {
+        database::Connection::recover(self, target, options)
     }
 }
 

@@ -54,6 +54,13 @@ pub const RSYNC: Package = Package {
     version: "--version",
 };
 
+pub const SQLITE: Package = Package {
+    name: "sqlite3",
+    program: "usr/bin/sqlite3",
+    libraries: &["libsqlite3-0", "libreadline8", "libtinfo6"],
+    version: "-version",
+};
+
 impl Package {
     /// The executable; the second time at once.
     pub fn get(&self) -> Result<PathBuf, String> {

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use mhost_model::Fault;
-use mhost_model::ports::database::{Database as _, Value};
+use mhost_model::ports::database::{Database as _, KeepOld, RecoverOptions, Value};
 use proptest::prelude::*;
 use redb::{
     Database, MultimapTableDefinition, ReadOnlyDatabase, ReadableDatabase, TableDefinition,
 };
 
-use super::{RedbDatabase, whole};
+use super::{RedbDatabase, recover, whole};
 use crate::place::Step;
 use crate::testing::{Other, all, blob, count, crash, int, names, ready_and_wait, role, text};
 
@@ -308,13 +308,26 @@ fn a_full_disk_stops_a_pack_before_it_begins() {
     holey(&path);
     let size = path.metadata().unwrap().len();
     let mut steps = Vec::new();
-    let packed = whole::pack(&path, &|_| Ok(size), &mut |step| steps.push(step));
+    let packed = whole::pack(
+        &path,
+        KeepOld::No,
+        &crate::unattended(),
+        &|_| Ok(size),
+        &mut |step| steps.push(step),
+    );
     let fault = packed.unwrap_err();
     assert!(fault.to_string().contains("free"), "{fault}");
     assert_eq!(steps, []);
     assert_eq!(names(dir.path()), ["db"]);
     let enough = size + size / 8;
-    whole::pack(&path, &|_| Ok(enough), &mut |_| {}).unwrap();
+    whole::pack(
+        &path,
+        KeepOld::No,
+        &crate::unattended(),
+        &|_| Ok(enough),
+        &mut |_| {},
+    )
+    .unwrap();
     check_rows(&path);
 }
 
@@ -339,8 +352,27 @@ fn crash_in(role: &str, path: &Path) {
     };
     let other = path.with_file_name("other");
     match verb {
-        "pack" => drop(whole::pack(path, &crate::space::free, hook).unwrap()),
+        "pack" => drop(
+            whole::pack(
+                path,
+                KeepOld::UntilNext,
+                &crate::unattended(),
+                &crate::space::free,
+                hook,
+            )
+            .unwrap(),
+        ),
         "snapshot" => drop(whole::snapshot(path, &other, hook).unwrap()),
+        "recover" => drop(
+            recover::recover(
+                path,
+                &other,
+                &crate::unattended(),
+                &crate::space::free,
+                hook,
+            )
+            .unwrap(),
+        ),
         _ => drop(whole::restore(path, &other, hook).unwrap()),
     }
 }
@@ -352,7 +384,7 @@ fn a_crash_at_any_step_leaves_a_whole_file() {
     }
     let me = "redb::tests::a_crash_at_any_step_leaves_a_whole_file";
     let mut crashes = BTreeMap::new();
-    for verb in ["pack", "snapshot", "restore"] {
+    for verb in ["pack", "snapshot", "restore", "recover"] {
         for step in 0..STEPS.len() {
             let dir = tempfile::tempdir().unwrap();
             let at = |name: &str| dir.path().join(name);
@@ -364,8 +396,8 @@ fn a_crash_at_any_step_leaves_a_whole_file() {
             let crashed = Other::start(me, &role, &at("db")).finish();
             *crashes.entry(verb).or_insert(0) += u32::from(crashed);
             check_rows(&at("db"));
-            if verb != "pack" && at("other").exists() {
-                check_rows(&at("other"));
+            for copy in ["other", "db.old"].map(at).iter().filter(|p| p.exists()) {
+                check_rows(copy);
             }
             // The next attempt finds nothing in its way.
             let mut db = RedbDatabase::open(&at("db")).unwrap();
@@ -373,6 +405,11 @@ fn a_crash_at_any_step_leaves_a_whole_file() {
                 "pack" => assert!(db.pack().unwrap().after < 1 << 20),
                 "restore" => drop(db.restore(&at("other")).unwrap()),
                 _ if at("other").exists() => {}
+                "recover" => {
+                    let options = RecoverOptions::default();
+                    db.recover(&at("other"), options, &crate::unattended())
+                        .unwrap();
+                }
                 _ => drop(db.snapshot(&at("other")).unwrap()),
             }
             drop(db);
@@ -382,8 +419,102 @@ fn a_crash_at_any_step_leaves_a_whole_file() {
             assert!(!leftover, "{role}: {left:?}");
         }
     }
-    let expected = BTreeMap::from([("pack", 6), ("restore", 6), ("snapshot", 5)]);
+    let expected = BTreeMap::from([("pack", 7), ("recover", 5), ("restore", 6), ("snapshot", 5)]);
     assert_eq!(crashes, expected);
+}
+
+/// A file whose application was killed after its second commit, and the places of that commit's pages.
+fn killed_after_two_commits(path: &Path) -> (Vec<u8>, Vec<usize>) {
+    const TABLE: TableDefinition<u64, &[u8]> = TableDefinition::new("t");
+    let db = Database::create(path).unwrap();
+    let commit = |keys: std::ops::Range<u64>| {
+        let write = db.begin_write().unwrap();
+        let mut table = write.open_table(TABLE).unwrap();
+        for key in keys {
+            table.insert(key, &[7_u8; 500][..]).unwrap();
+        }
+        drop(table);
+        write.commit().unwrap();
+        std::fs::read(path).unwrap()
+    };
+    let before = commit(0..100);
+    let bytes = commit(100..110);
+    let pages = bytes.chunks(4096).zip(before.chunks(4096)).enumerate();
+    let of_the_last = pages.skip(1).filter(|(_, (now, then))| now != then);
+    let places = of_the_last.map(|(n, _)| n * 4096).collect();
+    drop(db);
+    std::fs::write(path, &bytes).unwrap();
+    (bytes, places)
+}
+
+#[test]
+fn a_file_whose_newest_commit_is_damaged_goes_back_to_the_one_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let (sound, places) = killed_after_two_commits(&at("db"));
+    let recover = |bytes: &[u8]| {
+        std::fs::write(at("db"), bytes).unwrap();
+        let mut db = RedbDatabase::open(&at("db")).unwrap();
+        let options = RecoverOptions::default();
+        let recovered = db.recover(&at("new"), options, &crate::unattended());
+        drop(db);
+        assert!(bytes == std::fs::read(at("db")).unwrap());
+        recovered
+    };
+    let whole = recover(&sound).unwrap();
+    assert_eq!(whole.rows, 110);
+    assert!(whole.findings[0].contains("no row is lost"), "{whole:?}");
+    std::fs::remove_file(at("new")).unwrap();
+    let (mut back, mut beyond) = (0, 0);
+    let older = sound.len() / 2 / 4096 * 4096;
+    for place in places.iter().copied().chain([4096, older]) {
+        let mut bytes = sound.clone();
+        bytes[place..place + 4096].fill(0xa5);
+        match recover(&bytes) {
+            Ok(recovered) if recovered.rows == 110 => {}
+            Ok(recovered) => {
+                assert_eq!(recovered.rows, 100, "{place}");
+                assert!(recovered.findings[0].contains("is lost"), "{recovered:?}");
+                back += 1;
+            }
+            Err(fault) => {
+                assert!(matches!(fault, Fault::Damaged(_)), "{place}: {fault}");
+                assert!(fault.to_string().contains("restore it"), "{fault}");
+                beyond += 1;
+                assert_eq!(names(dir.path()), ["db"], "{place}");
+                continue;
+            }
+        }
+        assert!(
+            RedbDatabase::open(&at("new"))
+                .unwrap()
+                .verify()
+                .unwrap()
+                .sound
+        );
+        std::fs::remove_file(at("new")).unwrap();
+    }
+    assert!(
+        back > 0,
+        "{back} back, {beyond} beyond repair of {}",
+        places.len()
+    );
+}
+
+#[test]
+fn a_sound_file_is_recovered_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    holey(&at("db"));
+    let mut db = RedbDatabase::open(&at("db")).unwrap();
+    let recovered = db
+        .recover(&at("new"), RecoverOptions::default(), &crate::unattended())
+        .unwrap();
+    assert_eq!(recovered.findings, [""; 0]);
+    assert_eq!(recovered.rows_lost, 0);
+    check_rows(&at("new"));
+    let again = db.recover(&at("new"), RecoverOptions::default(), &crate::unattended());
+    assert!(matches!(again, Err(Fault::Exists(_))));
 }
 
 /// Keys or values of one type that a new table can have.

@@ -16,7 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use mhost_model::ports::database::{Packed, Verdict};
+use mhost_model::ports::database::{Around, KeepOld, PackResult, Packed, Verdict};
 use mhost_model::{Fault, FaultResult};
 use redb::StorageBackend;
 use redb::backends::FileBackend;
@@ -30,8 +30,8 @@ use crate::place::{self, Aside, Hook, Step};
 use crate::space::{self, Free};
 
 /// A file that nobody else has open, or only readers; dropping it lets go.
-struct Locked {
-    file: File,
+pub(super) struct Locked {
+    pub file: File,
     // Its locks end with the last handle of the file.
     _locks: FileBackend,
 }
@@ -44,7 +44,7 @@ impl Locked {
     }
 
     /// Keeps writers out.
-    fn shared(path: &Path, operation: &str) -> FaultResult<Self> {
+    pub fn shared(path: &Path, operation: &str) -> FaultResult<Self> {
         Self::take(path, operation, false)
     }
 
@@ -79,7 +79,7 @@ impl Locked {
 }
 
 /// Copies the file into `aside`, from its start.
-fn copy(locked: &Locked, aside: &Aside, path: &Path) -> FaultResult<()> {
+pub(super) fn copy(locked: &Locked, aside: &Aside, path: &Path) -> FaultResult<()> {
     let mut source = &locked.file;
     source
         .rewind()
@@ -89,24 +89,31 @@ fn copy(locked: &Locked, aside: &Aside, path: &Path) -> FaultResult<()> {
 }
 
 /// Lets redb repair a copy of a file that was not closed, and close it.
-fn settle(aside: &Aside, path: &Path) -> FaultResult<()> {
+pub(super) fn settle(aside: &Aside, path: &Path) -> FaultResult<()> {
     guarded("repair a copy of", path, || {
-        open_held(aside, path).map(drop)
+        open_held(aside, path, |_| {}).map(drop)
     })
 }
 
-fn open_held(aside: &Aside, path: &Path) -> FaultResult<redb::Database> {
+pub(super) fn open_held(
+    aside: &Aside,
+    path: &Path,
+    repairing: impl Fn(&mut redb::RepairSession) + 'static,
+) -> FaultResult<redb::Database> {
     let file = aside
         .file()
         .try_clone()
         .map_err(|error| file::fault("open a copy of", path, &error))?;
     let failed = |error| fault("open a copy of", path, error);
     let backend = FileBackend::new(file).map_err(failed)?;
-    builder().create_with_backend(Held(backend)).map_err(failed)
+    builder()
+        .set_repair_callback(repairing)
+        .create_with_backend(Held(backend))
+        .map_err(failed)
 }
 
 /// Refuses a copy that is not sound.
-fn demand(verdict: &Verdict, what: &str, path: &Path) -> FaultResult<()> {
+pub(super) fn demand(verdict: &Verdict, what: &str, path: &Path) -> FaultResult<()> {
     if verdict.sound {
         return Ok(());
     }
@@ -148,7 +155,13 @@ pub(super) fn snapshot(path: &Path, target: &Path, hook: Hook) -> FaultResult<u6
 }
 
 /// Compacts the file by way of a verified copy.
-pub(super) fn pack(path: &Path, free: Free, hook: Hook) -> FaultResult<Packed> {
+pub(super) fn pack(
+    path: &Path,
+    keep: KeepOld,
+    around: &Around,
+    free: Free,
+    hook: Hook,
+) -> FaultResult<PackResult> {
     let locked = Locked::alone(path, "pack")?;
     check_magic(&locked.file, path)?;
     let old = locked
@@ -163,8 +176,10 @@ pub(super) fn pack(path: &Path, free: Free, hook: Hook) -> FaultResult<Packed> {
     // Compacting gives damaged pages that it moves new checksums, and so hides them.
     demand(&inspect(&locked.file, path)?, "the database", path)?;
     let counts = counts(&locked.file, path)?;
+    around.go_on()?;
     copy(&locked, &aside, path)?;
     hook(Step::Copied);
+    around.go_on()?;
     guarded("pack a copy of", path, || compact(&aside, path))?;
     hook(Step::Packed);
     let packed = aside.file_again(path)?;
@@ -177,22 +192,34 @@ pub(super) fn pack(path: &Path, free: Free, hook: Hook) -> FaultResult<Packed> {
     }
     hook(Step::Verified);
     let after = aside.size()?;
-    if after >= before {
-        return Ok(Packed {
+    let mut result = PackResult {
+        packed: Packed {
             before,
             after: before,
-        });
+        },
+        old: None,
+        forgotten: Vec::new(),
+    };
+    if after < before {
+        aside.dress(&old)?;
+        aside.sync()?;
+        hook(Step::Synced);
+        around.go_on()?;
+        result.old = place::old_path(path, keep, around.now);
+        if let Some(old) = &result.old {
+            place::second_name(path, old)?;
+            hook(Step::Kept);
+        }
+        aside.place_over(path, hook)?;
+        result.packed.after = after;
     }
-    aside.dress(&old)?;
-    aside.sync()?;
-    hook(Step::Synced);
-    aside.place_over(path, hook)?;
     drop(locked);
-    Ok(Packed { before, after })
+    result.forgotten = place::forget_old(path, keep, around.now)?;
+    Ok(result)
 }
 
 fn compact(aside: &Aside, path: &Path) -> FaultResult<()> {
-    let mut db = open_held(aside, path)?;
+    let mut db = open_held(aside, path, |_| {})?;
     // Each call goes on until it finds nothing more to move; a second one finds
     // what the first one's own commits have freed.
     for _ in 0..4 {
@@ -204,7 +231,7 @@ fn compact(aside: &Aside, path: &Path) -> FaultResult<()> {
 }
 
 /// The rows of every table, of whatever type.
-fn counts(file: &File, path: &Path) -> FaultResult<BTreeMap<String, u64>> {
+pub(super) fn counts(file: &File, path: &Path) -> FaultResult<BTreeMap<String, u64>> {
     guarded("count the rows of", path, || {
         let (db, _) = open_over(file, path)?;
         let tables = rows::tables(&db, path)?;
@@ -214,7 +241,10 @@ fn counts(file: &File, path: &Path) -> FaultResult<BTreeMap<String, u64>> {
 
 /// Opens a file that the caller holds, without changing it; also says whether redb
 /// had to repair it.
-fn open_over(file: &File, path: &Path) -> FaultResult<(redb::Database, Arc<AtomicBool>)> {
+pub(super) fn open_over(
+    file: &File,
+    path: &Path,
+) -> FaultResult<(redb::Database, Arc<AtomicBool>)> {
     let failed = |error: io::Error| file::fault("open", path, &error);
     let overlay = file.try_clone().and_then(Overlay::held).map_err(failed)?;
     let repaired = Arc::new(AtomicBool::new(false));
@@ -235,7 +265,7 @@ pub(super) fn verify(path: &Path) -> FaultResult<Verdict> {
 
 /// The structure, every checksum, and every row of a known type. redb's own check
 /// repairs what it finds: here only in memory.
-fn inspect(file: &File, path: &Path) -> FaultResult<Verdict> {
+pub(super) fn inspect(file: &File, path: &Path) -> FaultResult<Verdict> {
     let mut findings = Vec::new();
     let sound = match guarded("verify", path, || look(file, path, &mut findings)) {
         Ok(sound) => sound,

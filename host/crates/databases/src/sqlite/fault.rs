@@ -15,10 +15,13 @@ pub(super) fn fault(operation: &str, path: &Path, error: Error) -> Fault {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Fault::Busy(format!(
             "{text}: another process or run is using it; try again later"
         )),
-        Some(ErrorCode::NotADatabase) => not_a_database(path),
-        Some(ErrorCode::DatabaseCorrupt) => {
-            Fault::Damaged(format!("{text}: restore it from a snapshot"))
+        Some(ErrorCode::OperationInterrupted) => {
+            Fault::Failed("the run was asked to end; nothing was changed".into())
         }
+        Some(ErrorCode::NotADatabase) => not_a_database(path),
+        Some(ErrorCode::DatabaseCorrupt) => Fault::Damaged(format!(
+            "{text}: restore it from a snapshot, or recover what is sound in it"
+        )),
         Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch) => Fault::Invalid(text),
         Some(ErrorCode::TooBig) => Fault::Limit(text),
         Some(ErrorCode::DiskFull) => Fault::Failed(format!("{text}: free some space")),

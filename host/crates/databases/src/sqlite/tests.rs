@@ -1,12 +1,13 @@
 //! What is SQLite's own: shapes of tables, keys, journals, other processes.
 
 mod processes;
+mod recovering;
 
 use std::path::Path;
 use std::time::Duration;
 
 use mhost_model::Fault;
-use mhost_model::ports::database::{Database as _, Transaction, Value};
+use mhost_model::ports::database::{Database as _, KeepOld, Transaction, Value};
 use proptest::prelude::*;
 use rusqlite::Connection;
 
@@ -309,7 +310,13 @@ fn a_source_with_a_log_is_restored_with_it() {
 fn a_full_disk_stops_a_pack_before_it_begins() {
     let (_dir, path) = folder("CREATE TABLE t (v); INSERT INTO t VALUES (zeroblob(100000))");
     let mut steps = Vec::new();
-    let packed = whole::pack(&site(&path), &|_| Ok(50_000), &mut |step| steps.push(step));
+    let packed = whole::pack(
+        &site(&path),
+        KeepOld::No,
+        &crate::unattended(),
+        &|_| Ok(50_000),
+        &mut |step| steps.push(step),
+    );
     assert!(packed.unwrap_err().to_string().contains("free"));
     assert_eq!(steps, []);
 }

@@ -13,7 +13,7 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use mhost_model::ports::database::{Packed, Verdict};
+use mhost_model::ports::database::{Around, KeepOld, PackResult, Packed, Verdict};
 use mhost_model::{Fault, FaultResult};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, Error};
@@ -118,7 +118,7 @@ fn demand(connection: &Connection, what: &str, path: &Path) -> FaultResult<()> {
 }
 
 /// What SQLite finds wrong with the structure.
-fn integrity(connection: &Connection) -> Result<Vec<String>, Error> {
+pub(super) fn integrity(connection: &Connection) -> Result<Vec<String>, Error> {
     let mut statement = connection.prepare("PRAGMA integrity_check(100)")?;
     let lines = statement.query_map([], |row| row.get::<_, String>(0))?;
     lines
@@ -142,24 +142,65 @@ fn foreign_keys(connection: &Connection) -> Result<Vec<String>, Error> {
 }
 
 /// Gives unused pages back.
-pub(super) fn pack(site: &Site, free: Free, hook: Hook) -> FaultResult<Packed> {
-    let connection = connect(site, Access::Write)?;
+pub(super) fn pack(
+    site: &Site,
+    keep: KeepOld,
+    around: &Around,
+    free: Free,
+    hook: Hook,
+) -> FaultResult<PackResult> {
+    let mut connection = connect(site, Access::Write)?;
     let failed = |error| fault("pack", &site.path, error);
     demand(&connection, "the database", &site.path)?;
     let before = size(&site.path)?;
     let used = pages(&connection, "page_count").map_err(failed)?;
-    check_room(&site.path, used, free)?;
+    let old = place::old_path(&site.path, keep, around.now);
+    check_room(&site.path, used, old.is_some(), free)?;
     hook(Step::Begun);
-    connection.execute_batch("VACUUM").map_err(failed)?;
+    if let Some(old) = &old {
+        keep_copy(site, &connection, old, hook)?;
+    }
+    around.go_on()?;
+    vacuum(&mut connection, around).map_err(failed)?;
     hook(Step::Packed);
     truncate_log(&connection, &site.path)?;
     demand(&connection, "the packed database", &site.path)?;
     hook(Step::Verified);
     drop(connection);
-    Ok(Packed {
+    let packed = Packed {
         before,
         after: size(&site.path)?,
+    };
+    Ok(PackResult {
+        packed,
+        old,
+        forgotten: place::forget_old(&site.path, keep, around.now)?,
     })
+}
+
+/// `VACUUM`, which a run that is to end interrupts: it is rolled back then.
+fn vacuum(connection: &mut Connection, around: &Around) -> Result<(), Error> {
+    const OPERATIONS: i32 = 100_000;
+    let cancelled = around.cancelled.clone();
+    connection.progress_handler(OPERATIONS, Some(move || cancelled()))?;
+    let packed = connection.execute_batch("VACUUM");
+    connection.progress_handler(0, None::<fn() -> bool>)?;
+    packed
+}
+
+/// Keeps a verified copy of the file as it is under another name.
+fn keep_copy(site: &Site, connection: &Connection, old: &Path, hook: Hook) -> FaultResult<()> {
+    let mode = metadata(&site.path)?;
+    let aside = Aside::beside(old)?;
+    copy(connection, &aside, &site.path)?;
+    hook(Step::Copied);
+    demand_sound(&aside, "the copy of the database", &site.path)?;
+    aside.dress(&mode)?;
+    aside.sync()?;
+    hook(Step::Synced);
+    aside.place_over(old, &mut |_| {})?;
+    hook(Step::Kept);
+    Ok(())
 }
 
 /// Moves the write-ahead log into the file; without one this does nothing.
@@ -178,13 +219,14 @@ fn truncate_log(connection: &Connection, path: &Path) -> FaultResult<()> {
 
 /// `VACUUM` writes the new content to a temporary file, and the old pages to the
 /// journal or the new ones to the log, which lie beside the database.
-fn check_room(path: &Path, used: u64, free: Free) -> FaultResult<()> {
+fn check_room(path: &Path, used: u64, keep: bool, free: Free) -> FaultResult<()> {
     let (beside, temporary) = (folder(path), temporary_folder());
     let device = |folder: &Path| folder.metadata().map(|m| m.dev()).ok();
+    let here = if keep { 2 } else { 1 };
     if device(&beside) == device(&temporary) {
-        return space::check(&beside, used.saturating_mul(2), free);
+        return space::check(&beside, used.saturating_mul(here + 1), free);
     }
-    space::check(&beside, used, free)?;
+    space::check(&beside, used.saturating_mul(here), free)?;
     space::check(&temporary, used, free)
 }
 

@@ -11,7 +11,8 @@ use wasmtime::component::{Linker, Resource};
 
 use crate::beneath;
 use crate::bindings::mhost::plugin::database::{
-    self, Host, HostConnection, HostTransaction, Info, Packed, Page, Row, Table, Value, Verdict,
+    self, Host, HostConnection, HostTransaction, Info, KeepOld, PackResult, Packed, Page,
+    RecoverOptions, Recovered, Row, Table, Value, Verdict,
 };
 use crate::permits::{DatabaseUse, Permit};
 use crate::refusal::Answer;
@@ -179,6 +180,36 @@ impl HostConnection for Call<'_> {
         Ok(old)
     }
 
+    async fn pack_keeping(
+        &mut self,
+        connection: Resource<Connection>,
+        keep: KeepOld,
+    ) -> Answer<PackResult> {
+        let (shared, database, permit) = self.database(&connection, DatabaseVerb::Pack)?;
+        let result = database.pack_keeping(values::keep_old(keep), &around(&shared))?;
+        shared.meter.read(result.packed.before);
+        shared.meter.wrote(result.packed.after);
+        permit.used();
+        Ok(values::pack_result(result))
+    }
+
+    async fn recover(
+        &mut self,
+        connection: Resource<Connection>,
+        target: String,
+        options: RecoverOptions,
+    ) -> Answer<Recovered> {
+        let (shared, database, permit) = self.database(&connection, DatabaseVerb::Recover)?;
+        let place = beneath::locate(&shared, &target, Access::ReadWrite, "recover")?;
+        let pinned = place.pinned_new("recover")?;
+        let recovered = recover(&shared, database, &permit.name, &pinned.path, options)?;
+        shared.meter.read(recovered.before);
+        shared.meter.changed(1);
+        permit.used();
+        place.used();
+        Ok(values::recovered(recovered))
+    }
+
     async fn drop(&mut self, connection: Resource<Connection>) -> wasmtime::Result<()> {
         self.table.delete(connection)?;
         Ok(())
@@ -201,6 +232,43 @@ pub(crate) fn snapshot(
     let written = taken.as_ref().map_or(0, |bytes| *bytes);
     shared.budget.give_back(size.saturating_sub(written));
     taken
+}
+
+/// What long work is told of the run.
+fn around(shared: &Arc<Shared>) -> port::Around {
+    let run = Arc::clone(shared);
+    port::Around {
+        now: shared.clock.now(),
+        cancelled: Arc::new(move || run.cancel.is_cancelled() || run.is_over()),
+    }
+}
+
+/// Recovers to a path that must not exist, within the budget: as much as the damaged file takes
+/// is set aside first, what the new one takes beyond that is counted afterwards.
+fn recover(
+    shared: &Arc<Shared>,
+    database: &mut dyn port::Database,
+    name: &Name,
+    target: &Path,
+    options: RecoverOptions,
+) -> FaultResult<port::Recovered> {
+    let size = shared
+        .databases
+        .path(name)?
+        .metadata()
+        .map_or(0, |m| m.len());
+    let folder = target.parent().unwrap_or(target);
+    let folder = std::fs::File::open(folder)
+        .map_err(|error| Fault::Failed(format!("cannot open the new file's folder: {error}")))?;
+    shared.budget.take(size, &folder)?;
+    let options = port::RecoverOptions {
+        deleted: options.deleted,
+    };
+    let recovered = database.recover(target, options, &around(shared));
+    let written = recovered.as_ref().map_or(0, |recovered| recovered.after);
+    shared.budget.give_back(size.saturating_sub(written));
+    shared.budget.take_unplaced(written.saturating_sub(size))?;
+    recovered
 }
 
 impl HostTransaction for Call<'_> {

@@ -54,6 +54,7 @@ pub fn database_verb(verb: DatabaseVerb) -> &'static str {
         DatabaseVerb::Pack => "pack",
         DatabaseVerb::Verify => "verify",
         DatabaseVerb::Restore => "restore",
+        DatabaseVerb::Recover => "recover",
     }
 }
 

@@ -20,6 +20,7 @@ fn everything(grants: &mut Grants) {
             D::Pack,
             D::Verify,
             D::Restore,
+            D::Recover,
         ]
         .into(),
         tables: None,
@@ -111,6 +112,16 @@ fn nothing_changes() {
             "database",
             json!({"name": "site", "verb": "snapshot", "path": "/data/new"}),
             "snapshot /data/new",
+        ),
+        (
+            "database",
+            json!({"name": "site", "verb": "pack-keeping"}),
+            "pack database site",
+        ),
+        (
+            "database",
+            json!({"name": "site", "verb": "recover", "path": "/data/new"}),
+            "recover /data/new",
         ),
         (
             "services",

@@ -30,13 +30,14 @@ fn denial(went: &Went) -> Denial {
     denial.clone()
 }
 
-const VERBS: [(&str, DatabaseVerb); 6] = [
+const VERBS: [(&str, DatabaseVerb); 7] = [
     ("info", DatabaseVerb::Read),
     ("put", DatabaseVerb::Write),
     ("snapshot", DatabaseVerb::Snapshot),
     ("pack", DatabaseVerb::Pack),
     ("verify", DatabaseVerb::Verify),
     ("restore", DatabaseVerb::Restore),
+    ("recover", DatabaseVerb::Recover),
 ];
 
 #[test]
@@ -44,10 +45,10 @@ fn each_verb_is_granted_by_itself() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("file"), "copy").unwrap();
     for (word, verb) in VERBS {
-        let path = if word == "snapshot" {
-            "/data/new"
-        } else {
-            "/data/file"
+        let path = match word {
+            "snapshot" => "/data/new",
+            "recover" => "/data/recovered",
+            _ => "/data/file",
         };
         let config = json!({"name": "site", "verb": word, "table": "open", "path": path});
         let others: Vec<_> = VERBS

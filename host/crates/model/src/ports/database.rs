@@ -1,11 +1,13 @@
 //! Managed databases; shapes and units are those of `wit/database.wit`.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::resource::Engine;
-use crate::{Fault, FaultResult, Name};
+use crate::{Fault, FaultResult, Instant, Name};
 
 /// A value of a row.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,6 +55,65 @@ pub struct Packed {
     pub after: u64,
 }
 
+/// What becomes of the old file of a pack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeepOld {
+    No,
+    /// As `NAME.old`.
+    UntilNext,
+    /// As `NAME.old-20260131T040000Z`; what was kept longer than this goes.
+    For(Duration),
+}
+
+/// What came of a pack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackResult {
+    pub packed: Packed,
+    /// Where the old file stays.
+    pub old: Option<PathBuf>,
+    /// Older ones that are gone.
+    pub forgotten: Vec<PathBuf>,
+}
+
+/// What to recover.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RecoverOptions {
+    /// Also rows that were deleted and still lie in unused pages.
+    pub deleted: bool,
+}
+
+/// What was recovered and what was lost; see the contract.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recovered {
+    pub before: u64,
+    pub after: u64,
+    pub tables: u64,
+    pub rows: u64,
+    pub orphans: u64,
+    pub rows_lost: u64,
+    pub pages_lost: u64,
+    pub findings: Vec<String>,
+}
+
+/// What long work on a whole file is told: the time, and whether it is to end.
+#[derive(Clone)]
+pub struct Around {
+    pub now: Instant,
+    pub cancelled: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+impl Around {
+    /// An error where the run is to end.
+    pub fn go_on(&self) -> FaultResult<()> {
+        match (self.cancelled)() {
+            true => Err(Fault::Failed(
+                "the run was asked to end; nothing was changed".into(),
+            )),
+            false => Ok(()),
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
     pub sound: bool,
@@ -87,6 +148,15 @@ pub trait Database: Send {
     fn verify(&mut self) -> FaultResult<Verdict>;
     /// Returns the path of the old file.
     fn restore(&mut self, source: &Path) -> FaultResult<String>;
+    /// Packs, and keeps the old file.
+    fn pack_keeping(&mut self, keep: KeepOld, around: &Around) -> FaultResult<PackResult>;
+    /// Writes what is sound to `target`, which must not exist.
+    fn recover(
+        &mut self,
+        target: &Path,
+        options: RecoverOptions,
+        around: &Around,
+    ) -> FaultResult<Recovered>;
 }
 
 /// A transaction; dropping it without a commit undoes it.

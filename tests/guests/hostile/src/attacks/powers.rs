@@ -45,6 +45,8 @@ pub fn database(_: &Context, config: &Value) -> Result<Report, Failure> {
         "pack" => drop(open.pack()?),
         "verify" => drop(open.verify()?),
         "restore" => drop(open.restore(path)?),
+        "pack-keeping" => drop(open.pack_keeping(host::KeepOld::UntilNext)?),
+        "recover" => drop(open.recover(path, host::RecoverOptions { deleted: false })?),
         other => return Err(crate::failed(format!("no verb `{other}`"))),
     }
     Ok(report("done", &[]))

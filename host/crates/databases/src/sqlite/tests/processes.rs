@@ -5,12 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use mhost_model::Fault;
-use mhost_model::ports::database::{Database as _, Value};
+use mhost_model::ports::database::{Database as _, KeepOld, RecoverOptions, Value};
 use rusqlite::Connection;
 
 use super::{WAIT, folder, make, open, site};
 use crate::place::{Step, suffixed};
-use crate::sqlite::{SqliteDatabase, restore, whole};
+use crate::sqlite::{SqliteDatabase, recover, restore, whole};
 use crate::testing::{Other, all, count, crash, names, ready_and_wait, role, say_ready};
 
 /// In the other process: crashes in a transaction that has spilled to the file.
@@ -160,7 +160,13 @@ fn a_busy_writer_in_another_process() {
                 })
                 .sum();
             assert_eq!(amounts, 1_000, "one state of the database");
-            match whole::pack(&site(&path), &crate::space::free, &mut |_| {}) {
+            match whole::pack(
+                &site(&path),
+                KeepOld::No,
+                &crate::unattended(),
+                &crate::space::free,
+                &mut |_| {},
+            ) {
                 Ok(_) | Err(Fault::Busy(_)) => {}
                 Err(fault) => panic!("{fault}"),
             }
@@ -183,7 +189,14 @@ fn crash_in_vacuum(bytes: u64, path: &Path) {
             }
         }
     });
-    whole::pack(&site(path), &crate::space::free, &mut |_| {}).unwrap();
+    whole::pack(
+        &site(path),
+        KeepOld::No,
+        &crate::unattended(),
+        &crate::space::free,
+        &mut |_| {},
+    )
+    .unwrap();
 }
 
 #[test]
@@ -212,9 +225,10 @@ fn a_crash_in_vacuum_leaves_a_whole_file() {
     assert!(crashes >= 4, "{crashes}");
 }
 
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 7] = [
     Step::Begun,
     Step::Copied,
+    Step::Packed,
     Step::Verified,
     Step::Synced,
     Step::Kept,
@@ -234,12 +248,33 @@ fn a_crash_at_any_step_leaves_a_whole_file() {
         let other = path.with_file_name("other");
         return match verb {
             "snapshot" => drop(whole::snapshot(&site(&path), &other, hook).unwrap()),
+            "recover" => drop(
+                recover::recover(
+                    &site(&path),
+                    &other,
+                    RecoverOptions::default(),
+                    &crate::unattended(),
+                    &crate::space::free,
+                    hook,
+                )
+                .unwrap(),
+            ),
+            "pack" => drop(
+                whole::pack(
+                    &site(&path),
+                    KeepOld::UntilNext,
+                    &crate::unattended(),
+                    &crate::space::free,
+                    hook,
+                )
+                .unwrap(),
+            ),
             _ => drop(restore::restore(&site(&path), &other, hook).unwrap()),
         };
     }
     let me = "sqlite::tests::processes::a_crash_at_any_step_leaves_a_whole_file";
     let mut crashes = BTreeMap::new();
-    for verb in ["snapshot", "restore"] {
+    for verb in ["snapshot", "restore", "recover", "pack"] {
         for step in 0..STEPS.len() {
             let (dir, path) =
                 folder("PRAGMA journal_mode = WAL; CREATE TABLE t (v); INSERT INTO t VALUES (1)");
@@ -253,8 +288,23 @@ fn a_crash_at_any_step_leaves_a_whole_file() {
             let mut db = open(&path);
             assert!(db.verify().unwrap().sound, "{role}");
             assert_eq!(count(&mut db, "t"), Some(1), "{role}");
+            let old = path.with_file_name("db.old");
+            if old.exists() {
+                assert_eq!(count(&mut open(&old), "t"), Some(1), "{role}");
+            }
             match verb {
                 "restore" => drop(db.restore(&other).unwrap()),
+                "pack" => {
+                    db.pack_keeping(KeepOld::UntilNext, &crate::unattended())
+                        .unwrap();
+                    std::fs::rename(&old, &other).unwrap();
+                }
+                "recover" => {
+                    // The next attempt to the same place takes away what this one left.
+                    let _ = std::fs::remove_file(&other);
+                    db.recover(&other, RecoverOptions::default(), &crate::unattended())
+                        .unwrap();
+                }
                 _ if other.exists() => {}
                 _ => drop(db.snapshot(&other).unwrap()),
             }
@@ -266,5 +316,8 @@ fn a_crash_at_any_step_leaves_a_whole_file() {
             );
         }
     }
-    assert_eq!(crashes, BTreeMap::from([("restore", 6), ("snapshot", 5)]));
+    assert_eq!(
+        crashes,
+        BTreeMap::from([("pack", 6), ("recover", 5), ("restore", 6), ("snapshot", 5)])
+    );
 }

@@ -1,9 +1,14 @@
 //! Rows and answers between the contract's types and the port's.
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use mhost_model::FaultResult;
 use mhost_model::ports::database as port;
 
-use crate::bindings::mhost::plugin::database::{Info, Packed, Row, Table, Value, Verdict};
+use crate::bindings::mhost::plugin::database::{
+    Info, KeepOld, PackResult, Packed, Recovered, Row, Table, Value, Verdict,
+};
 
 /// Values from the guest; a huge one is refused.
 pub(super) fn to_port(values: Vec<Value>) -> FaultResult<Vec<port::Value>> {
@@ -52,6 +57,37 @@ pub(super) fn row(row: port::Row) -> Row {
     Row {
         key: row.key.into_iter().map(value).collect(),
         columns: row.columns.into_iter().map(value).collect(),
+    }
+}
+
+pub(super) fn keep_old(keep: KeepOld) -> port::KeepOld {
+    match keep {
+        KeepOld::No => port::KeepOld::No,
+        KeepOld::UntilNext => port::KeepOld::UntilNext,
+        KeepOld::Seconds(seconds) => port::KeepOld::For(Duration::from_secs(seconds)),
+    }
+}
+
+pub(super) fn pack_result(result: port::PackResult) -> PackResult {
+    let text = |path: PathBuf| path.display().to_string();
+    PackResult {
+        before: result.packed.before,
+        after: result.packed.after,
+        old: result.old.map(text),
+        forgotten: result.forgotten.into_iter().map(text).collect(),
+    }
+}
+
+pub(super) fn recovered(recovered: port::Recovered) -> Recovered {
+    Recovered {
+        before: recovered.before,
+        after: recovered.after,
+        tables: recovered.tables,
+        rows: recovered.rows,
+        orphans: recovered.orphans,
+        rows_lost: recovered.rows_lost,
+        pages_lost: recovered.pages_lost,
+        findings: recovered.findings,
     }
 }
 

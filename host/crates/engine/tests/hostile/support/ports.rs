@@ -9,7 +9,8 @@ use mhost_model::alert::Message;
 use mhost_model::grant::SecretSource;
 use mhost_model::ports::around::{Hold, Messenger, TaskState, Tasks};
 use mhost_model::ports::database::{
-    Database, DatabaseInfo, Databases, Packed, Page, Row, TableInfo, Transaction, Value, Verdict,
+    Around, Database, DatabaseInfo, Databases, KeepOld, PackResult, Packed, Page, RecoverOptions,
+    Recovered, Row, TableInfo, Transaction, Value, Verdict,
 };
 use mhost_model::ports::remote::{self, Remote, Remotes};
 use mhost_model::ports::repository::{self, Repositories, Repository};
@@ -233,6 +234,24 @@ impl Database for FakeDatabase {
             sound: true,
             findings: Vec::new(),
         })
+    }
+
+    fn pack_keeping(&mut self, keep: KeepOld, _: &Around) -> FaultResult<PackResult> {
+        self.ask(format!("pack keeping {keep:?}"));
+        Ok(PackResult {
+            packed: Packed {
+                before: 5,
+                after: 4,
+            },
+            old: None,
+            forgotten: Vec::new(),
+        })
+    }
+
+    fn recover(&mut self, target: &Path, _: RecoverOptions, _: &Around) -> FaultResult<Recovered> {
+        self.ask("recover");
+        std::fs::write(target, "12345").map_err(|error| Fault::Failed(error.to_string()))?;
+        Ok(Recovered::default())
     }
 
     fn restore(&mut self, source: &Path) -> FaultResult<String> {
