@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use mhost_model::Name;
 use mhost_model::fault::Fault;
+use mhost_model::grant::SecretSource;
 use mhost_model::resource::{DatabaseDef, RemoteDef, RepositoryDef};
 use mhost_model::run::Trigger;
 use mhost_model::task::TaskSpec;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::runs::RunView;
 use super::{Call, tasks};
 use crate::app::App;
+use crate::config::ExecGrants;
 use crate::dispatch::LEASE;
 use crate::execute::SecretValues;
 use crate::exit::{Outcomes, Problem};
@@ -81,8 +83,8 @@ pub struct Exec {
     pub databases: BTreeMap<Name, DatabaseDef>,
     pub repositories: BTreeMap<Name, RepositoryDef>,
     pub remotes: BTreeMap<Name, RemoteDef>,
-    /// Read where the command was given.
-    pub secrets: BTreeMap<Name, String>,
+    /// Values of secrets, read where the command was given.
+    pub secrets: Vec<(SecretSource, String)>,
     pub dry_run: bool,
 }
 
@@ -98,6 +100,14 @@ impl Call for Exec {
         config::check_exec(&spec, &record.manifest)
             .map_err(|error| Problem::usage(error.to_string()))?;
         refuse_protected(app, &spec)?;
+        let places = ExecGrants {
+            databases: self.databases.clone(),
+            repositories: self.repositories.clone(),
+            remotes: self.remotes.clone(),
+            ..ExecGrants::default()
+        };
+        config::check_places(&places, &app.home.protected())
+            .map_err(|error| Problem::refused(error.to_string()))?;
         let pool = spec.policy.pool.clone();
         let ask = Ask {
             node: app.store.node(),

@@ -7,6 +7,7 @@
 
 pub mod harness;
 pub mod place;
+pub mod servers;
 pub mod tools;
 pub mod tree;
 
