@@ -7,6 +7,10 @@
 mod bench;
 #[path = "backup/databases.rs"]
 mod databases;
+#[path = "backup/drills.rs"]
+mod drills;
+#[path = "backup/places.rs"]
+mod places;
 #[path = "backup/recipe.rs"]
 mod recipe;
 #[path = "backup/restic.rs"]
@@ -15,10 +19,14 @@ mod restic;
 mod storage;
 
 use libtest_mimic::Trial;
-use mhost_test_support::{Tool, trial};
+use mhost_test_support::{Tool, servers, trial};
 
 fn main() {
-    let alone: [(&str, fn()); 3] = [
+    let alone: [(&str, fn()); 4] = [
+        (
+            "a_backup_that_was_never_drilled_shows",
+            drills::a_backup_that_was_never_drilled_shows,
+        ),
         (
             "a_busy_sqlite_is_one_state",
             databases::a_busy_sqlite_is_one_state,
@@ -51,6 +59,43 @@ fn main() {
     ];
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(alone.map(|(name, body)| trial(name, &[], body)));
+    const RESTIC: Tool = Tool::Restic;
+    let places: [(&str, &[Tool], fn()); 13] = [
+        (
+            "sftp_both_ways",
+            &[RESTIC, Tool::Sshd],
+            places::sftp_both_ways,
+        ),
+        ("sftp_killed", &[RESTIC, Tool::Sshd], places::sftp_killed),
+        ("sftp_cut", &[RESTIC, Tool::Sshd], places::sftp_cut),
+        ("s3_both_ways", &[RESTIC, servers::S3], places::s3_both_ways),
+        ("s3_killed", &[RESTIC, servers::S3], places::s3_killed),
+        ("s3_cut", &[RESTIC, servers::S3], places::s3_cut),
+        (
+            "rest_both_ways",
+            &[RESTIC, Tool::Rclone],
+            places::rest_both_ways,
+        ),
+        ("rest_killed", &[RESTIC, Tool::Rclone], places::rest_killed),
+        ("rest_cut", &[RESTIC, Tool::Rclone], places::rest_cut),
+        (
+            "webdav_both_ways",
+            &[RESTIC, servers::WEBDAV],
+            places::webdav_both_ways,
+        ),
+        (
+            "webdav_killed",
+            &[RESTIC, servers::WEBDAV],
+            places::webdav_killed,
+        ),
+        ("webdav_cut", &[RESTIC, servers::WEBDAV], places::webdav_cut),
+        (
+            "three_two_one",
+            &[Tool::Sshd, Tool::Rclone, servers::S3],
+            places::three_two_one,
+        ),
+    ];
+    trials.extend(places.map(|(name, needs, body)| trial(name, needs, body)));
     trials.extend(restic.map(|(name, body)| trial(name, &[Tool::Restic], body)));
     trials.extend(zodb.map(|(name, body)| trial(name, &[storage::ZODB], body)));
     mhost_test_support::main(trials)

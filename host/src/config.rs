@@ -25,7 +25,7 @@ mod tree;
 
 use std::path::Path;
 
-pub use check::{Checks, Plugins, Refused, RemoteCheck, check_exec, check_places};
+pub use check::{Checks, EndpointCheck, Plugins, Refused, check_exec, check_places};
 pub use document::{Document, Draft, TaskEntry};
 pub use exec::{ExecArgs, ExecGrants, exec_config, exec_grants};
 pub use export::export;
@@ -34,7 +34,7 @@ pub use mistake::{ConfigError, Mistake, Severity};
 pub use plan::{Change, Current, Detail, Kind, Plan, Sign, plan};
 pub use reference::reference;
 
-/// From text to a draft, which its `finish` or `validate` makes a document. Fails where the text is no TOML.
+/// From text to a draft, which its `finish` makes a document. Fails where the text is no TOML.
 /// Relative paths are taken from the folder of `file`, which need not exist.
 pub fn parse(text: &str, file: &Path) -> Result<Draft, ConfigError> {
     Draft::parse(text, file)

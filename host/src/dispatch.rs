@@ -81,7 +81,7 @@ impl Loop {
             clocks: Clocks::new(&*app.clock),
             patience: Patience::default(),
             app,
-            powers: Arc::new(Powers::new(&definitions)),
+            powers: Arc::new(Powers::new(&definitions, &SecretValues::default())),
             definitions,
             live: BTreeMap::new(),
             run_waiters: Vec::new(),
@@ -314,7 +314,7 @@ impl Loop {
     /// Reads the definitions anew.
     async fn refresh(&mut self) -> Outcomes<()> {
         self.definitions = self.app.store.definitions().await?;
-        self.powers = Arc::new(Powers::new(&self.definitions));
+        self.powers = Arc::new(Powers::new(&self.definitions, &SecretValues::default()));
         self.look = true;
         Ok(())
     }
@@ -351,7 +351,7 @@ impl Loop {
                 let run = claim.run.clone();
                 match exec {
                     Some(work) => {
-                        let powers = Arc::new(Powers::new(&definitions));
+                        let powers = Arc::new(Powers::new(&definitions, &secrets));
                         self.start(*claim, work, powers, secrets);
                     }
                     None => self.start_task(*claim),

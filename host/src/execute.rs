@@ -139,7 +139,7 @@ async fn execute(app: &App, plugin: &Plugin, attempt: Attempt, log: Arc<log::Sin
         databases: Arc::clone(&powers.databases),
         repositories: Arc::clone(&powers.repositories),
         remotes: Arc::clone(&powers.remotes),
-        secrets: Arc::new(secrets.over(&spec.grants)),
+        secrets: Arc::new(secrets),
         tasks: around::tasks(app),
         messenger: around::messenger(app, run),
         state: ports::state(&app.store, run.task),

@@ -19,7 +19,7 @@ const CRATES: [(&str, &[&str]); 9] = [
 ];
 
 /// Libraries that only some may name.
-const RESERVED: [(&str, &[&str]); 11] = [
+const RESERVED: [(&str, &[&str]); 13] = [
     ("mail-send", &["channels"]),
     ("minijinja", &["channels"]),
     ("wasmtime", &["engine"]),
@@ -29,6 +29,8 @@ const RESERVED: [(&str, &[&str]); 11] = [
     ("redb", &["store", "databases", "host"]),
     ("rustic_core", &["repositories"]),
     ("opendal", &["remotes"]),
+    ("reqwest", &["remotes"]),
+    ("openssh-sftp-client", &["remotes"]),
     ("clap", &["host"]),
     ("axum", &["host"]),
     ("croner", &["sched"]),

@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Call;
 use crate::app::App;
-use crate::config::{self, Change, Current, TaskEntry};
+use crate::config::{
+    self, Change, Checks, ConfigError, Current, Document, Draft, Plugins, TaskEntry,
+};
 use crate::exit::{Outcomes, Problem};
 use crate::{housekeeping, plugins, watch};
 
@@ -56,6 +58,27 @@ pub struct Applied {
     pub warnings: Vec<String>,
 }
 
+/// The document, checked against plugins, the drivers of storage, and what nothing may reach.
+fn judged(
+    draft: Draft,
+    plugins: &dyn Plugins,
+    protected: &[PathBuf],
+) -> Result<Document, ConfigError> {
+    let refused = |grants: &Grants| -> Vec<Fault> {
+        let judged = mhost_engine::check_grants(grants, protected);
+        judged.err().unwrap_or_default()
+    };
+    draft.finish(&Checks {
+        plugins: Some(plugins),
+        refused: Some(&refused),
+        endpoint: Some(&|repository, endpoint| match repository {
+            true => mhost_remotes::check_repository(endpoint),
+            false => mhost_remotes::check(endpoint),
+        }),
+        protected,
+    })
+}
+
 impl Call for Apply {
     const PATH: &'static str = "apply";
     const CREATES: bool = true;
@@ -66,13 +89,7 @@ impl Call for Apply {
         app.reconcile().await?;
         let draft = config::parse(&self.text, &self.file).map_err(wrong)?;
         let known = manifests(app, draft.plugins()).await?;
-        let protected = app.home.protected();
-        let refused = |grants: &Grants| -> Vec<Fault> {
-            mhost_engine::check_grants(grants, &protected)
-                .err()
-                .unwrap_or_default()
-        };
-        let mut document = draft.validate(&known, &refused).map_err(wrong)?;
+        let mut document = judged(draft, &known, &app.home.protected()).map_err(wrong)?;
         // Built in: a file that does not speak of it leaves it as it comes.
         let built_in = TaskEntry {
             spec: housekeeping::spec()?,

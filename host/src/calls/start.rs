@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use mhost_model::Name;
 use mhost_model::fault::Fault;
+use mhost_model::grant::SecretSource;
 use mhost_model::resource::{DatabaseDef, RemoteDef, RepositoryDef};
 use mhost_model::run::Trigger;
 use mhost_model::task::TaskSpec;
@@ -14,10 +15,11 @@ use serde::{Deserialize, Serialize};
 use super::runs::RunView;
 use super::{Call, tasks};
 use crate::app::App;
+use crate::config::ExecGrants;
+use crate::config::{self, ExecGrants};
 use crate::dispatch::LEASE;
 use crate::execute::SecretValues;
 use crate::exit::{Outcomes, Problem};
-use crate::config::{self, ExecGrants};
 use crate::watch;
 
 /// Runs a task now.
@@ -82,8 +84,8 @@ pub struct Exec {
     pub databases: BTreeMap<Name, DatabaseDef>,
     pub repositories: BTreeMap<Name, RepositoryDef>,
     pub remotes: BTreeMap<Name, RemoteDef>,
-    /// Read where the command was given.
-    pub secrets: BTreeMap<Name, String>,
+    /// Values of secrets, read where the command was given.
+    pub secrets: Vec<(SecretSource, String)>,
     pub dry_run: bool,
 }
 

@@ -1,15 +1,15 @@
 //! `mhost exec`: a plugin once, without a stored task. It stands in the ledger like any
 //! run.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use mhost_model::grant::SecretSource;
 use mhost_model::limits::Limits;
 use mhost_model::plugin::PluginRef;
 use mhost_model::policy::Policy;
 use mhost_model::schedule::Schedule;
 use mhost_model::task::TaskSpec;
-use mhost_model::{ByteSize, Name, Span};
+use mhost_model::{ByteSize, Span};
 
 use super::start::exit_code;
 use super::{Context, bar, runs};
@@ -36,6 +36,10 @@ pub struct Args {
     /// Remote storage
     #[arg(long = "remote", value_name = "NAME=URL:ro|rw")]
     remotes: Vec<String>,
+    /// Who logs in where the repository or the remote NAME is kept, and where the password
+    /// (for S3: the secret key) is read from
+    #[arg(long = "login", value_name = "NAME=USER:file:PATH|env:VAR")]
+    logins: Vec<String>,
     /// A peer, such as https://example.org or tcp://db.example.org:5432
     #[arg(long, value_name = "ORIGIN")]
     net: Vec<String>,
@@ -91,6 +95,7 @@ fn prepare(args: Args) -> Outcomes<Exec> {
             databases: args.databases,
             repositories: args.repositories,
             remotes: args.remotes,
+            logins: args.logins,
             net: args.net,
             secrets: args.secrets,
             processes: args.processes,
@@ -130,14 +135,23 @@ fn prepare(args: Args) -> Outcomes<Exec> {
 }
 
 /// Secrets are read here: a service that may run it has another environment.
-fn values(granted: &config::ExecGrants) -> Outcomes<BTreeMap<Name, String>> {
-    let read = |(name, source)| -> Outcomes<(Name, String)> {
+fn values(granted: &config::ExecGrants) -> Outcomes<Vec<(SecretSource, String)>> {
+    let read = |what: String, source: &SecretSource| {
         let value = read_secret(source).map_err(|fault| {
-            Problem::from(fault).hint(format!(
-                "--secret {name} must be readable before anything starts"
-            ))
+            Problem::from(fault).hint(format!("{what} must be readable before anything starts"))
         })?;
-        Ok((Name::clone(name), value))
+        Ok((source.clone(), value))
     };
-    granted.grants.secrets.iter().map(read).collect()
+    let secrets = granted.grants.secrets.iter();
+    let secrets = secrets.map(|(name, source)| (format!("--secret {name}"), source));
+    let repositories = granted.repositories.iter();
+    let repositories = repositories.map(|(name, one)| (name, &one.endpoint));
+    let remotes = granted.remotes.iter();
+    let remotes = remotes.map(|(name, one)| (name, &one.endpoint));
+    let logins = repositories.chain(remotes).filter_map(|(name, endpoint)| {
+        let source = endpoint.secret.as_ref()?;
+        Some((format!("the secret of --login {name}"), source))
+    });
+    let all = secrets.chain(logins);
+    all.map(|(what, source)| read(what, source)).collect()
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use mhost_model::grant::Grants;
 use mhost_model::plugin::{Digest, Manifest, PluginRef};
-use mhost_model::resource::RemoteDef;
+use mhost_model::resource::Endpoint;
 use mhost_model::task::TaskSpec;
 use mhost_model::{Fault, FaultResult};
 
@@ -27,16 +27,16 @@ pub trait Plugins {
 /// What grants reach that they must not, each with the remedy.
 pub type Refused<'a> = &'a dyn Fn(&Grants) -> Vec<Fault>;
 
-/// See [`Checks::remote`].
-pub type RemoteCheck<'a> = &'a dyn Fn(&RemoteDef) -> FaultResult<()>;
+/// See [`Checks::endpoint`].
+pub type EndpointCheck<'a> = &'a dyn Fn(bool, &Endpoint) -> FaultResult<()>;
 
 /// What to check against; without any of it a document is only checked against itself.
 #[derive(Default, Clone, Copy)]
 pub struct Checks<'a> {
     pub plugins: Option<&'a dyn Plugins>,
     pub refused: Option<Refused<'a>>,
-    /// What is wrong with a remote's URL.
-    pub remote: Option<RemoteCheck<'a>>,
+    /// What is wrong with where a repository (true) or a remote is.
+    pub endpoint: Option<EndpointCheck<'a>>,
     /// Folders in which no database, repository or remote may lie, and which no remote may cover.
     pub protected: &'a [PathBuf],
 }

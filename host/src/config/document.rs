@@ -12,7 +12,7 @@ use mhost_model::task::TaskSpec;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
-use super::check::{Checks, Plugins, Refused};
+use super::check::Checks;
 use super::mistake::{ConfigError, Mistake, Notes, Refusal};
 use super::path::{KeyPath, Step};
 use super::reader::Reader;
@@ -82,19 +82,6 @@ impl Draft {
         let tasks = self.document.tasks.values();
         let named: BTreeSet<&PluginRef> = tasks.map(|task| &task.spec.plugin).collect();
         named.into_iter().cloned().collect()
-    }
-
-    /// The document, checked against plugins and against what grants must not reach.
-    pub fn validate(
-        self,
-        plugins: &dyn Plugins,
-        refused: Refused,
-    ) -> Result<Document, ConfigError> {
-        self.finish(&Checks {
-            plugins: Some(plugins),
-            refused: Some(refused),
-            ..Checks::default()
-        })
     }
 
     /// The document, or everything that is wrong with it.

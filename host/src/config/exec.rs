@@ -27,6 +27,8 @@ pub struct ExecArgs {
     pub repositories: Vec<String>,
     /// `--remote NAME=URL:ro|rw`
     pub remotes: Vec<String>,
+    /// `--login NAME=USER:file:PATH|env:VAR|credential:NAME`
+    pub logins: Vec<String>,
     /// `--net ORIGIN`
     pub net: Vec<String>,
     /// `--secret NAME=file:PATH|env:VAR|credential:NAME`

@@ -93,8 +93,8 @@ pub(super) fn judge(
         remotes: &document.remotes,
     };
     findings.extend(protected::definitions(places, checks.protected));
-    if let Some(check) = checks.remote {
-        findings.extend(protected::remotes(document, check));
+    if let Some(check) = checks.endpoint {
+        findings.extend(protected::endpoints(document, check));
     }
     if let Some(plugins) = checks.plugins {
         findings.extend(plugin::judge_all(document, plugins, notes));

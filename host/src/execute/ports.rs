@@ -1,19 +1,18 @@
 //! The host's side of the engine's ports: drivers for what the definitions name,
 //! the plugin's state in the store, and secrets from where the operator keeps them.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 
 use mhost_databases::ManagedDatabases;
-use mhost_model::grant::{Grants, SecretSource};
+use mhost_model::grant::SecretSource;
 use mhost_model::ports::database::Databases;
 use mhost_model::ports::remote::Remotes;
 use mhost_model::ports::repository::Repositories;
 use mhost_model::ports::run::{Secrets, StateReader};
-use mhost_model::{Fault, FaultResult, Name, TaskId};
+use mhost_model::{Fault, FaultResult, TaskId};
 use mhost_remotes::NamedRemotes;
 use mhost_repositories::ManagedRepositories;
 use mhost_store::{Definitions, StoreResult, TaskStore};
@@ -30,8 +29,11 @@ pub struct Powers {
 }
 
 impl Powers {
-    pub fn new(definitions: &Definitions) -> Self {
-        let remotes: Arc<dyn Remotes> = Arc::new(NamedRemotes::new(definitions.remotes.clone()));
+    /// `secrets` are those of logins.
+    pub fn new(definitions: &Definitions, secrets: &SecretValues) -> Self {
+        let secrets = Arc::new(secrets.clone());
+        let remotes = NamedRemotes::new(definitions.remotes.clone(), secrets);
+        let remotes: Arc<dyn Remotes> = Arc::new(remotes);
         Self {
             databases: Arc::new(ManagedDatabases::new(definitions.databases.clone())),
             repositories: Arc::new(ManagedRepositories::new(
@@ -121,31 +123,14 @@ impl StateReader for NoState {
     }
 }
 
-/// Values that came with the request: `exec` reads secrets where it was called, not
-/// where the service runs.
+/// Values that came with the request, by their sources: `exec` reads secrets where it was called,
+/// not where the service runs. Others are read where the operator keeps them.
 #[derive(Clone, Default)]
-pub struct SecretValues(pub BTreeMap<Name, String>);
+pub struct SecretValues(pub Vec<(SecretSource, String)>);
 
-impl SecretValues {
-    /// The port for one run: a value that came along, else the grant's source.
-    pub fn over(self, grants: &Grants) -> impl Secrets + use<> {
-        let known = grants.secrets.iter().filter_map(|(name, source)| {
-            let value = self.0.get(name)?;
-            Some((source.clone(), value.clone()))
-        });
-        SecretReader {
-            known: known.collect(),
-        }
-    }
-}
-
-struct SecretReader {
-    known: Vec<(SecretSource, String)>,
-}
-
-impl Secrets for SecretReader {
+impl Secrets for SecretValues {
     fn read(&self, source: &SecretSource) -> FaultResult<String> {
-        match self.known.iter().find(|(known, _)| known == source) {
+        match self.0.iter().find(|(known, _)| known == source) {
             Some((_, value)) => Ok(value.clone()),
             None => read_secret(source),
         }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use mhost_channels::{Bundle, Failure};
 use mhost_model::channel::ChannelDef;
-use mhost_model::grant::Grants;
 use mhost_model::{Instant, ports::run::Secrets};
 
 use crate::execute::SecretValues;
@@ -32,7 +31,7 @@ impl Carrier for Channels {
         bundle: &Bundle,
         now: Instant,
     ) -> Result<(), Failure> {
-        let secrets: Arc<dyn Secrets> = Arc::new(SecretValues::default().over(&Grants::default()));
+        let secrets: Arc<dyn Secrets> = Arc::new(SecretValues::default());
         mhost_channels::deliver(channel, bundle, &secrets, now).await
     }
 }

@@ -82,15 +82,18 @@ fn every_option() {
         [DatabaseVerb::Read, DatabaseVerb::Pack].into()
     );
     assert_eq!(
-        all.repositories[&name("vault")].url,
+        all.repositories[&name("vault")].endpoint.url,
         "rest:https://u@vault.example.org:8000/"
     );
-    assert_eq!(all.repositories[&name("local")].url, "/here/vault");
+    assert_eq!(all.repositories[&name("local")].endpoint.url, "/here/vault");
     assert_eq!(
         grants.repositories[&name("local")].verbs,
         [RepositoryVerb::Check].into()
     );
-    assert_eq!(all.remotes[&name("offsite")].url, "file:///srv/off:site");
+    assert_eq!(
+        all.remotes[&name("offsite")].endpoint.url,
+        "file:///srv/off:site"
+    );
     assert_eq!(grants.remotes[&name("offsite")].access, Access::ReadWrite);
     assert_eq!(grants.net.len(), 1);
     assert_eq!(

@@ -399,6 +399,17 @@ fn channel() -> impl Strategy<Value = ChannelDef> {
     prop::sample::select(all).prop_map(|json| ChannelDef::read(json).unwrap())
 }
 
+/// With every key that is a text.
+fn endpoint(url: String) -> Endpoint {
+    Endpoint {
+        user: Some("me".into()),
+        secret: Some(SecretSource::Env("SECRET".into())),
+        region: Some("there".into()),
+        ca: Some("/etc/ca.pem".into()),
+        ..Endpoint::at(url)
+    }
+}
+
 /// Random documents that hold.
 pub fn documents() -> impl Strategy<Value = Document> {
     let database = (
@@ -410,9 +421,12 @@ pub fn documents() -> impl Strategy<Value = Document> {
         path().prop_map(|path| path.to_str().unwrap().to_owned()),
         Just("rest:https://example.org/".to_owned())
     ]
-    .prop_map(|url| RepositoryDef { url });
-    let remote = "[a-z0-9]{1,5}".prop_map(|url| RemoteDef {
-        url: format!("memory:{url}"),
+    .prop_map(|url| RepositoryDef::from(endpoint(url)));
+    let remote = "[a-z0-9]{1,5}".prop_map(|url| {
+        RemoteDef::from(Endpoint {
+            ssh: Some(vec!["/usr/bin/ssh".into(), url.clone()]),
+            ..endpoint(format!("memory:{url}"))
+        })
     });
     let pool = (1u32..9).prop_map(|size| PoolDef { size });
     let channels = btree_map(name(), channel(), 0..4);

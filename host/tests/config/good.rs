@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mhost::config::{Document, parse};
+use mhost::config::{Checks, Document, parse};
 use mhost_model::grant::{Access, SecretSource};
 use mhost_model::policy::{Missed, Overlap};
 use mhost_model::schedule::{AfterOn, Schedule};
@@ -253,7 +253,11 @@ fn refused_grants_are_told_at_their_line() {
     };
     let draft = parse(text, Path::new("/f/mhost.toml")).unwrap();
     let error = draft
-        .validate(&super::support::plugins(), &refused)
+        .finish(&Checks {
+            plugins: Some(&super::support::plugins()),
+            refused: Some(&refused),
+            ..Checks::default()
+        })
         .unwrap_err();
     assert_eq!(error.count(), 1);
     let mistake = &error.mistakes[0];

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use mhost::config::{Checks, ConfigError, Document, Plugins, TaskEntry, parse};
 use mhost_model::TaskId;
 use mhost_model::plugin::{Action, Capability, Digest, Manifest, Need, PluginRef};
-use mhost_model::resource::RemoteDef;
+use mhost_model::resource::Endpoint;
 use mhost_model::task::Task;
 use mhost_model::{Fault, Name};
 use mhost_store::{Definitions, Edit, TaskStatus};
@@ -159,7 +159,7 @@ pub fn plugins() -> Known {
 /// Reads a text that is checked against [`plugins`].
 pub fn read(text: &str) -> Result<Document, ConfigError> {
     let plugins = plugins();
-    let remote = |one: &RemoteDef| match one.url.starts_with("gopher:") {
+    let endpoint = |_, one: &Endpoint| match one.url.starts_with("gopher:") {
         true => Err(Fault::Unsupported(
             "`gopher:` is no kind of remote that there is: choose another".into(),
         )),
@@ -169,7 +169,7 @@ pub fn read(text: &str) -> Result<Document, ConfigError> {
     parse(text, Path::new(FILE))?.finish(&Checks {
         plugins: Some(&plugins),
         refused: None,
-        remote: Some(&remote),
+        endpoint: Some(&endpoint),
         protected: &protected,
     })
 }

@@ -8,6 +8,7 @@
 pub mod harness;
 pub mod mount;
 pub mod place;
+pub mod servers;
 pub mod tools;
 pub mod tree;
 

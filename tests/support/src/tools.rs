@@ -24,6 +24,10 @@ pub enum Tool {
     Rsync,
     /// SQLite's shell.
     Sqlite,
+    /// OpenSSH's server.
+    Sshd,
+    Rclone,
+    Borg,
     /// A Python with these distributions, named as pip does.
     Python(&'static [&'static str]),
 }
@@ -86,6 +90,9 @@ impl Tool {
             }
             Self::Rsync => on_path("rsync").map_or_else(|| debian::RSYNC.get(), Ok),
             Self::Sqlite => on_path("sqlite3").map_or_else(|| debian::SQLITE.get(), Ok),
+            Self::Sshd => on_path("sshd").map_or_else(|| debian::SSHD.get(), Ok),
+            Self::Rclone => on_path("rclone").map_or_else(|| debian::RCLONE.get(), Ok),
+            Self::Borg => on_path("borg").map_or_else(|| debian::BORG.get(), Ok),
             Self::Python(wanted) => python::interpreter(wanted),
         };
         found.map_err(|reason| Unavailable {
@@ -101,6 +108,9 @@ impl Tool {
             Self::Blackbox => debian::BLACKBOX.name.to_owned(),
             Self::Rsync => "rsync".to_owned(),
             Self::Sqlite => "sqlite3".to_owned(),
+            Self::Sshd => "sshd".to_owned(),
+            Self::Rclone => "rclone".to_owned(),
+            Self::Borg => "borg".to_owned(),
             Self::Python(wanted) => format!("python3 with {}", wanted.join(", ")),
         }
     }

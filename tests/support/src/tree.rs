@@ -40,6 +40,8 @@ struct Entry {
     kind: &'static str,
     mode: u32,
     owner: (u32, u32),
+    /// Of a device.
+    device: Option<u64>,
     /// Seconds and nanoseconds.
     modified: (i64, i64),
     link_target: Option<PathBuf>,
@@ -88,6 +90,7 @@ fn read_entry(root: &Path, name: &Path, first: &mut BTreeMap<(u64, u64), PathBuf
             meta.mode() & 0o7777
         },
         owner: (meta.uid(), meta.gid()),
+        device: (kind(&meta) == "device").then(|| meta.rdev()),
         modified: (meta.mtime(), meta.mtime_nsec()),
         link_target: meta
             .is_symlink()
@@ -116,13 +119,14 @@ fn kind(meta: &Metadata) -> &'static str {
     }
 }
 
-/// Those that a user may set; the system's own differ from place to place.
+/// Those that a user may set, with access control lists; the system's own differ from place
+/// to place.
 fn attributes(path: &Path) -> BTreeMap<OsString, Vec<u8>> {
     let mut names = vec![0; 64 * 1024];
     let length = rustix::fs::llistxattr(path, &mut names).unwrap_or(0);
     let names = names[..length].split(|byte| *byte == 0);
     names
-        .filter(|name| name.starts_with(b"user."))
+        .filter(|name| name.starts_with(b"user.") || name.starts_with(b"system.posix_acl_"))
         .map(std::ffi::OsStr::from_bytes)
         .map(|name| {
             let mut value = vec![0; 64 * 1024];

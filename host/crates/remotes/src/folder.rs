@@ -4,7 +4,6 @@
 //! (`openat2` through cap-std): a symbolic link is followed as long as it stays
 //! inside. A link itself is replaced, renamed and deleted, never what it points to.
 
-mod listing;
 mod writing;
 
 use std::io;
@@ -18,7 +17,8 @@ use mhost_model::ports::remote::{Entry, Metadata, Remote, Writer};
 use mhost_model::{Fault, FaultResult, Instant};
 use rustix::fs::OFlags;
 
-use crate::path::{check, check_folder, split};
+use crate::listing::{self, Child, Tree};
+use crate::path::{check, check_folder, is_aside, split};
 use crate::{CHUNK, check_limit};
 
 /// A remote that is a directory.
@@ -121,6 +121,40 @@ fn metadata(found: &cap_std::fs::Metadata) -> Metadata {
     }
 }
 
+impl Tree for Folder {
+    fn children(&self, folder: &str) -> FaultResult<Vec<Child>> {
+        let failed = |error: io::Error| fault("list", folder, &error);
+        let dir = open_folder(&self.root, folder).map_err(failed)?;
+        let mut children = Vec::new();
+        for entry in dir.entries().map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name().into_string().map_err(|name| {
+                Fault::Unsupported(format!(
+                    "{name:?} in the folder `{folder}` is not UTF-8: rename it"
+                ))
+            })?;
+            if !is_aside(&name) {
+                children.push(Child {
+                    name,
+                    folder: entry.file_type().is_ok_and(|kind| kind.is_dir()),
+                    metadata: None,
+                });
+            }
+        }
+        Ok(children)
+    }
+
+    fn look(&self, path: &str) -> FaultResult<Metadata> {
+        let failed = |error: io::Error| fault("look at", path, &error);
+        let own = self.root.symlink_metadata(path).map_err(failed)?;
+        if !own.is_symlink() {
+            return Ok(metadata(&own));
+        }
+        let target = self.root.metadata(path);
+        Ok(metadata(&target.unwrap_or(own)))
+    }
+}
+
 impl Remote for Folder {
     fn list(
         &self,
@@ -131,7 +165,7 @@ impl Remote for Folder {
     ) -> FaultResult<Vec<Entry>> {
         let limit = check_limit(limit)?;
         let folder = check_folder(path)?;
-        listing::list(&self.root, folder, recursive, after, limit)
+        listing::list(self, folder, recursive, after, limit)
     }
 
     fn stat(&self, path: &str) -> FaultResult<Metadata> {

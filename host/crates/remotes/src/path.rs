@@ -1,5 +1,8 @@
 //! Paths within a remote: relative, `/` between names, nothing that climbs.
 
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+
 use mhost_model::{Fault, FaultResult};
 
 /// Bytes of a path; what Linux takes as well.
@@ -47,6 +50,36 @@ fn why_bad(path: &str) -> Option<&'static str> {
         "." | ".." => Some("`.` and `..` are not allowed"),
         _ => None,
     })
+}
+
+/// A file in the making lies beside its place, as `.NAME.mhost-tmp`.
+const ASIDE_PREFIX: &str = ".";
+const ASIDE_SUFFIX: &str = ".mhost-tmp";
+/// Bytes of a name that still leave room for prefix and suffix.
+const ASIDE_LONGEST: usize = 240;
+
+/// Whether a name is that of a file in the making, which is no entry of the remote.
+pub(crate) fn is_aside(name: &str) -> bool {
+    name.starts_with(ASIDE_PREFIX) && name.ends_with(ASIDE_SUFFIX)
+}
+
+pub(crate) fn aside_name(name: &str) -> String {
+    if name.len() <= ASIDE_LONGEST {
+        return format!("{ASIDE_PREFIX}{name}{ASIDE_SUFFIX}");
+    }
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    format!("{ASIDE_PREFIX}{:016x}{ASIDE_SUFFIX}", hasher.finish())
+}
+
+/// Nobody else writes files of such names.
+pub(crate) fn refuse_aside(name: &str, path: &str) -> FaultResult<()> {
+    match is_aside(name) {
+        true => Err(Fault::Invalid(format!(
+            "`{path}` is a name that mhost keeps for itself"
+        ))),
+        false => Ok(()),
+    }
 }
 
 /// The folder and the name of a checked path; the root's folder is empty.

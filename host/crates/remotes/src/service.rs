@@ -1,87 +1,39 @@
 //! A service of OpenDAL's as a remote.
 //!
 //! Written for what every service can do, with the steps in between where one
-//! cannot: an object store has no folders and no rename. Only the store in memory
-//! is built in so far.
+//! cannot: an object store has no folders and no rename, and a WebDAV server shows a file
+//! while it is being sent. How each is reached stands in `reach`.
+
+mod reach;
+mod upload;
 
 use std::collections::BTreeMap;
-use std::future::Future;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
 
+use bytes::Bytes;
 use mhost_model::ports::remote::{Entry, Metadata, Remote, Writer};
-use mhost_model::{Fault, FaultResult, Instant, Name};
+use mhost_model::{Fault, FaultResult, Instant};
 use opendal::{ErrorKind, Operator};
-use tokio::runtime::{Builder, Runtime};
 
-use crate::path::{check, check_folder};
+use self::upload::{Sending, Upload};
+use crate::path::{aside_name, check, check_folder, is_aside, join, refuse_aside, split};
+use crate::worker::Worker;
 use crate::{CHUNK, check_limit};
 
-/// Runs what services do on one thread of its own, started when it is needed.
-#[derive(Debug, Default)]
-pub(crate) struct Worker(OnceLock<Runtime>);
-
-impl Worker {
-    /// Runs to the end; must be called off the async threads.
-    fn run<T>(&self, work: impl Future<Output = T>) -> FaultResult<T> {
-        Ok(self.runtime()?.block_on(work))
-    }
-
-    fn runtime(&self) -> FaultResult<&Runtime> {
-        if self.0.get().is_none() {
-            let built = Builder::new_multi_thread()
-                .worker_threads(1)
-                .thread_name("mhost-remotes")
-                .enable_all()
-                .build()
-                .map_err(|error| {
-                    Fault::Failed(format!("cannot start a thread for remotes: {error}"))
-                })?;
-            // Another thread may have been quicker.
-            if let Err(spare) = self.0.set(built) {
-                spare.shutdown_background();
-            }
-        }
-        self.0
-            .get()
-            .ok_or_else(|| Fault::Failed("the thread for remotes has gone".into()))
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        // Waiting for it would be an error on an async thread.
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background();
-        }
-    }
-}
-
-/// The stores in memory, by name; they live as long as the process.
-static MEMORIES: Mutex<BTreeMap<Name, Operator>> = Mutex::new(BTreeMap::new());
+/// Bytes of a part that an object store is sent; S3 takes 5 MiB at least, and 10,000 parts.
+const PART: usize = 8 << 20;
 
 /// A remote that is a service.
 #[derive(Debug, Clone)]
 pub(crate) struct Service {
     operator: Operator,
     worker: Arc<Worker>,
+    /// How files are sent where each is seen while it grows.
+    put: Option<upload::Put>,
 }
 
 impl Service {
-    /// The store in memory of this name, empty when it is asked for first.
-    pub fn memory(name: &Name, worker: Arc<Worker>) -> FaultResult<Self> {
-        let mut memories = MEMORIES.lock().unwrap_or_else(PoisonError::into_inner);
-        let operator = match memories.get(name) {
-            Some(operator) => operator.clone(),
-            None => {
-                let made = Operator::new(opendal::services::Memory::default())
-                    .map_err(|error| fault("open", name.as_str(), error))?;
-                memories.insert(name.clone(), made.clone());
-                made
-            }
-        };
-        Ok(Self { operator, worker })
-    }
-
     /// Whether a folder has anything in it, which is what makes it one.
     async fn has_entries(&self, path: &str) -> opendal::Result<bool> {
         let folder = format!("{path}/");
@@ -120,22 +72,31 @@ impl Service {
             "" => "/".to_owned(),
             folder => format!("{folder}/"),
         };
-        let lister = self.operator.lister_with(&root).recursive(recursive);
+        let mut lister = self.operator.lister_with(&root).recursive(recursive);
+        // An object store lists in order.
+        let ordered = recursive && self.operator.info().capability().list_with_start_after;
+        if ordered && !after.is_empty() {
+            lister = lister.start_after(after);
+        }
         let mut lister = lister.await?;
         let mut first = BTreeMap::new();
         while let Some(entry) = next(&mut lister).await? {
             let path = entry.path().trim_matches('/');
-            if path > after && path != folder {
+            if path > after && path != folder && !is_aside(split(path).1) {
                 first.insert(path.to_owned(), entry.metadata().clone());
             }
             if first.len() > limit {
                 first.pop_last();
+                if ordered {
+                    break;
+                }
             }
         }
         let mut entries = Vec::new();
         for (path, found) in first {
             // Some services list names alone.
-            let metadata = match found.is_file() && found.content_length() == 0 {
+            let bare = found.content_length() == 0 && found.last_modified().is_none();
+            let metadata = match found.is_file() && bare {
                 true => match self.look(&path).await {
                     Err(error) if error.kind() == ErrorKind::NotFound => continue,
                     looked => looked?,
@@ -147,7 +108,7 @@ impl Service {
         Ok(entries)
     }
 
-    async fn read_range(&self, path: &str, offset: u64, length: u64) -> opendal::Result<Vec<u8>> {
+    async fn part(&self, path: &str, offset: u64, length: u64) -> opendal::Result<Vec<u8>> {
         let range = offset..offset.saturating_add(length);
         match self.operator.read_with(path).range(range).await {
             Err(error) if error.kind() == ErrorKind::RangeNotSatisfied => {
@@ -162,8 +123,12 @@ impl Service {
         }
     }
 
-    /// Copies in chunks, then deletes: for services that cannot rename.
+    /// Copies, then deletes: for services that cannot rename.
     async fn carry(&self, source: &str, target: &str) -> opendal::Result<()> {
+        if self.operator.info().capability().copy {
+            self.operator.copy(source, target).await?;
+            return self.operator.delete(source).await;
+        }
         let size = self.operator.stat(source).await?.content_length();
         let mut writer = self.operator.writer(target).await?;
         let mut offset = 0;
@@ -175,6 +140,29 @@ impl Service {
         }
         writer.close().await?;
         self.operator.delete(source).await
+    }
+}
+
+impl Service {
+    /// Pieces that S3 takes; what is smaller goes in one.
+    async fn begin(&self, path: &str) -> opendal::Result<opendal::Writer> {
+        self.operator.writer_with(path).chunk(PART).await
+    }
+
+    /// Where a file is made that would be seen while it grows.
+    fn aside(&self, path: &str) -> FaultResult<String> {
+        let (folder, name) = split(path);
+        refuse_aside(name, path)?;
+        let number = RandomState::new().build_hasher().finish();
+        Ok(join(folder, &aside_name(&format!("{name}.{number:016x}"))))
+    }
+
+    /// Makes the folders that a new file needs.
+    fn make_way(&self, path: &str) -> FaultResult<()> {
+        match split(path).0 {
+            "" => Ok(()),
+            folder => self.create_directory(folder),
+        }
     }
 }
 
@@ -207,17 +195,35 @@ fn metadata(found: &opendal::Metadata) -> Metadata {
 }
 
 fn fault(operation: &str, path: &str, error: opendal::Error) -> Fault {
-    let text = format!("cannot {operation} `{path}`: {}", error.message());
+    let text = format!("cannot {operation} `{path}`: {}", said(&error));
     match error.kind() {
         ErrorKind::NotFound => Fault::NotFound(text),
         ErrorKind::AlreadyExists => Fault::Exists(text),
         ErrorKind::RateLimited => Fault::Busy(format!("{text}: try again later")),
         ErrorKind::Unsupported => Fault::Unsupported(text),
+        ErrorKind::PermissionDenied => Fault::Failed(format!(
+            "{text}: `user` and `secret` must be those of somebody who may"
+        )),
         ErrorKind::IsADirectory | ErrorKind::NotADirectory | ErrorKind::IsSameFile => {
             Fault::Invalid(text)
         }
         _ => Fault::Failed(text),
     }
+}
+
+/// In one line, with the innermost cause, which names what the system or the server said.
+fn said(error: &opendal::Error) -> String {
+    let mut text = error.message().split_whitespace().collect::<Vec<_>>();
+    let mut cause = std::error::Error::source(error);
+    while let Some(next) = cause.and_then(std::error::Error::source) {
+        cause = Some(next);
+    }
+    let cause = cause.map(ToString::to_string).unwrap_or_default();
+    if !cause.is_empty() && !error.message().contains(&cause) {
+        text.push("-");
+        text.extend(cause.split_whitespace());
+    }
+    text.join(" ")
 }
 
 impl Remote for Service {
@@ -232,6 +238,13 @@ impl Remote for Service {
         let folder = check_folder(path)?;
         self.worker
             .run(self.page(folder, recursive, after.unwrap_or(""), limit))?
+            .map_err(|error| fault("list", folder, error))
+    }
+
+    fn list_all(&self, path: &str) -> FaultResult<Vec<Entry>> {
+        let folder = check_folder(path)?;
+        self.worker
+            .run(self.page(folder, true, "", usize::MAX))?
             .map_err(|error| fault("list", folder, error))
     }
 
@@ -251,22 +264,56 @@ impl Remote for Service {
             return self.stat(path).map(|_| Vec::new());
         }
         self.worker
-            .run(self.read_range(path, offset, u64::from(length.min(CHUNK))))?
+            .run(self.part(path, offset, u64::from(length.min(CHUNK))))?
+            .map_err(|error| fault("read", path, error))
+    }
+
+    fn read_range(&self, path: &str, offset: u64, length: u64) -> FaultResult<Vec<u8>> {
+        let path = check(path)?;
+        let read = async {
+            match offset == 0 && length == u64::MAX {
+                true => self.operator.read(path).await.map(|data| data.to_vec()),
+                false => self.part(path, offset, length).await,
+            }
+        };
+        self.worker
+            .run(read)?
             .map_err(|error| fault("read", path, error))
     }
 
     fn write(&self, path: &str) -> FaultResult<Box<dyn Writer>> {
         let path = check(path)?;
-        let writer = self
-            .worker
-            .run(self.operator.writer(path))?
-            .map_err(|error| fault("write", path, error))?;
-        Ok(Box::new(Upload {
-            writer: Some(writer),
-            worker: self.worker.clone(),
-            path: path.to_owned(),
-            written: 0,
-        }))
+        let sending = match &self.put {
+            Some(put) => {
+                self.make_way(path)?;
+                Sending::aside(put, &self.aside(path)?, &self.worker)?
+            }
+            None => {
+                let writer = self.worker.run(self.begin(path))?;
+                Sending::Piecewise(writer.map_err(|error| fault("write", path, error))?)
+            }
+        };
+        Ok(Box::new(Upload::new(self.clone(), path, sending)))
+    }
+
+    fn write_all(&self, path: &str, content: &[Bytes]) -> FaultResult<()> {
+        let path = check(path)?;
+        let failed = |error| fault("write", path, error);
+        let content: opendal::Buffer = content.to_vec().into();
+        if self.put.is_none() {
+            let written = self.worker.run(self.operator.write(path, content))?;
+            return written.map(drop).map_err(failed);
+        }
+        let aside = self.aside(path)?;
+        let sent = self.worker.run(async {
+            self.operator.write(&aside, content).await?;
+            self.operator.rename(&aside, path).await
+        })?;
+        if sent.is_err() {
+            // A full disk there keeps nothing of it.
+            let _ = self.worker.run(self.operator.delete(&aside));
+        }
+        sent.map_err(failed)
     }
 
     fn rename(&self, source: &str, target: &str) -> FaultResult<()> {
@@ -312,47 +359,5 @@ impl Remote for Service {
         self.worker
             .run(self.operator.create_dir(&format!("{path}/")))?
             .map_err(|error| fault("create the folder", path, error))
-    }
-}
-
-/// A file being sent; dropping it unfinished takes it back.
-struct Upload {
-    writer: Option<opendal::Writer>,
-    worker: Arc<Worker>,
-    path: String,
-    written: u64,
-}
-
-impl Upload {
-    fn failed(&self, error: opendal::Error) -> Fault {
-        fault("write", &self.path, error)
-    }
-}
-
-impl Writer for Upload {
-    fn write(&mut self, data: &[u8]) -> FaultResult<()> {
-        if let Some(writer) = &mut self.writer {
-            let sent = self.worker.run(writer.write(data.to_vec()))?;
-            sent.map_err(|error| fault("write", &self.path, error))?;
-            self.written += data.len() as u64;
-        }
-        Ok(())
-    }
-
-    fn finish(mut self: Box<Self>) -> FaultResult<u64> {
-        if let Some(mut writer) = self.writer.take() {
-            let closed = self.worker.run(writer.close())?;
-            closed.map_err(|error| self.failed(error))?;
-        }
-        Ok(self.written)
-    }
-}
-
-impl Drop for Upload {
-    fn drop(&mut self) {
-        if let (Some(mut writer), Ok(runtime)) = (self.writer.take(), self.worker.runtime()) {
-            // Not waited for: this may be an async thread.
-            runtime.spawn(async move { writer.abort().await });
-        }
     }
 }

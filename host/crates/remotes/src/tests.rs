@@ -3,18 +3,29 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::sync::Arc;
 
+use mhost_model::grant::SecretSource;
 use mhost_model::ports::remote::{Remote, Remotes};
-use mhost_model::resource::RemoteDef;
+use mhost_model::ports::run::Secrets;
+use mhost_model::resource::Endpoint;
 use mhost_model::{Fault, FaultResult, Name};
 use proptest::prelude::*;
 
-use crate::{CHUNK, NamedRemotes, check};
+use crate::{CHUNK, NamedRemotes, check, check_repository};
+
+struct NoSecrets;
+
+impl Secrets for NoSecrets {
+    fn read(&self, _source: &SecretSource) -> FaultResult<String> {
+        Err(Fault::NotFound("there are no secrets".to_owned()))
+    }
+}
 
 fn open(url: &str) -> FaultResult<Box<dyn Remote>> {
     let name: Name = "it".parse().unwrap();
-    let def = RemoteDef { url: url.into() };
-    NamedRemotes::new(BTreeMap::from([(name.clone(), def)])).open(&name)
+    let def = Endpoint::at(url).into();
+    NamedRemotes::new(BTreeMap::from([(name.clone(), def)]), Arc::new(NoSecrets)).open(&name)
 }
 
 fn folder(path: &Path) -> Box<dyn Remote> {
@@ -73,11 +84,12 @@ fn kind(fault: &Fault) -> &'static str {
 
 #[test]
 fn mistakes_in_the_configuration() {
-    let none = NamedRemotes::new(BTreeMap::new());
+    let none = NamedRemotes::new(BTreeMap::new(), Arc::new(NoSecrets));
     let fault = none.open(&"offsite".parse().unwrap()).err().unwrap();
     assert!(fault.to_string().contains("[remotes.offsite]"), "{fault}");
     for (url, expected, word) in [
-        ("s3://bucket", "unsupported", "memory:NAME"),
+        ("ftp://host/a", "unsupported", "memory:NAME"),
+        ("rest:https://host/a", "unsupported", "[repositories]"),
         ("relative", "invalid", "file:///path"),
         ("/nowhere/to/be/found", "not found", "create it"),
     ] {
@@ -85,12 +97,56 @@ fn mistakes_in_the_configuration() {
         assert_eq!(kind(&fault), expected);
         assert!(fault.to_string().contains(word), "{fault}");
     }
-    let def = |url: &str| RemoteDef { url: url.into() };
     assert!(
-        check(&def("/nowhere/to/be/found")).is_ok(),
+        check(&Endpoint::at("/nowhere/to/be/found")).is_ok(),
         "not reached for"
     );
-    assert!(check(&def("s3://bucket")).is_err());
+    assert!(check(&Endpoint::at("ftp://host")).is_err());
+}
+
+#[test]
+fn keys_go_with_their_urls() {
+    let user = || Some("me".to_owned());
+    let secret = || Some(SecretSource::Env("X".into()));
+    let wrong = |url: &str, change: fn(&mut Endpoint), word: &str| {
+        let mut endpoint = Endpoint {
+            user: user(),
+            secret: secret(),
+            ..Endpoint::at(url)
+        };
+        change(&mut endpoint);
+        let fault = check_repository(&endpoint).unwrap_err();
+        assert!(fault.to_string().contains(word), "{url}: {fault}");
+    };
+    wrong("sftp:h:/a", |_| {}, "`user` and `secret` belong");
+    wrong("rest:http://you@h/", |_| {}, "leave one out");
+    wrong(
+        "s3:https://h/b",
+        |one| one.secret = None,
+        "without `secret`",
+    );
+    wrong("webdav:http://h/", |one| one.user = None, "without `user`");
+    wrong(
+        "webdav:http://h/",
+        |one| one.region = Some("x".into()),
+        "`region` belongs",
+    );
+    wrong(
+        "rest:http://h/",
+        |one| one.ssh = Some(vec![]),
+        "`ssh` belongs",
+    );
+    let fault = check_repository(&Endpoint {
+        ca: Some("/ca.pem".into()),
+        ..Endpoint::at("sftp:h:/a")
+    });
+    assert!(fault.unwrap_err().to_string().contains("`ca` belongs"));
+    let good = Endpoint {
+        user: user(),
+        secret: secret(),
+        ..Endpoint::at("rest:http://h/")
+    };
+    assert!(check_repository(&good).is_ok());
 }
 
 #[test]

@@ -78,7 +78,7 @@ impl ManagedRepositories {
                 "there is no repository `{name}`: add [repositories.{name}] with its `url` to the configuration"
             ))
         })?;
-        Place::new(name.clone(), &def.url, self.remotes.as_ref())
+        Place::new(name.clone(), &def.endpoint, self.remotes.as_ref())
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mhost_model::ports::remote::Remotes;
+use mhost_model::resource::Endpoint;
 use mhost_model::{Fault, FaultResult, Name};
 
 use crate::medium::{Far, Local, Medium};
@@ -14,20 +15,21 @@ use crate::medium::{Far, Local, Medium};
 pub struct Place {
     pub name: Name,
     pub medium: Arc<dyn Medium>,
-    /// For messages, and for restic; without a password.
+    /// For messages, and for restic; URLs hold no password.
     shown: String,
 }
 
 impl Place {
     /// Takes `/srv/repo`, `local:/srv/repo`, `file:///srv/repo`, and what the driver of
     /// remotes takes: `sftp:`, `s3:`, `webdav:`, `rest:`.
-    pub fn new(name: Name, url: &str, remotes: &dyn Remotes) -> FaultResult<Self> {
+    pub fn new(name: Name, endpoint: &Endpoint, remotes: &dyn Remotes) -> FaultResult<Self> {
+        let url = endpoint.url.as_str();
         let Some(path) = local_path(url) else {
-            let remote = remotes.open_url(url).map_err(|fault| about(&name, fault))?;
+            let opened = remotes.open_endpoint(endpoint);
             return Ok(Self {
+                medium: Arc::new(Far::new(opened.map_err(|fault| about(&name, fault))?)),
                 name,
-                medium: Arc::new(Far::new(remote)),
-                shown: without_password(url),
+                shown: url.to_owned(),
             });
         };
         if !path.is_absolute() {
@@ -69,21 +71,6 @@ fn about(name: &Name, fault: Fault) -> Fault {
     }
 }
 
-/// What stands between `://` and `@` may hold one.
-fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
-    let end = rest.find('/').unwrap_or(rest.len());
-    match rest[..end].rsplit_once('@') {
-        Some((user, _)) => {
-            let name = user.split(':').next().unwrap_or_default();
-            format!("{scheme}://{name}@{}", &rest[user.len() + 1..])
-        }
-        None => url.to_owned(),
-    }
-}
-
 /// `None` for any other scheme.
 fn local_path(url: &str) -> Option<&Path> {
     let path = match url.split_once(':') {
@@ -111,7 +98,7 @@ mod tests {
 
     fn check(url: &str, expected: Result<&str, &str>) {
         let name: Name = "site".parse().unwrap();
-        match (Place::new(name, url, &Nowhere), expected) {
+        match (Place::new(name, &Endpoint::at(url), &Nowhere), expected) {
             (Ok(place), Ok(path)) => {
                 assert_eq!(place.medium.folder(), Some(Path::new(path)), "{url}")
             }
@@ -129,17 +116,5 @@ mod tests {
         check("srv/repo", Err("must begin with `/`"));
         check("", Err("must begin with `/`"));
         check("sftp://h/srv", Err("repository `site`"));
-    }
-
-    #[test]
-    fn passwords_are_not_shown() {
-        let check = |url, shown| assert_eq!(without_password(url), shown);
-        check(
-            "rest:http://me:secret@host:8000/a",
-            "rest:http://me@host:8000/a",
-        );
-        check("sftp://me@host/a", "sftp://me@host/a");
-        check("s3:http://host/bucket", "s3:http://host/bucket");
-        check("sftp:me@host:/a", "sftp:me@host:/a");
     }
 }

@@ -11,7 +11,7 @@ use mhost_model::plan::Ended;
 use mhost_model::plugin::{Manifest, PluginRecord};
 use mhost_model::policy::Overlap;
 use mhost_model::receipt::Receipt;
-use mhost_model::resource::{DatabaseDef, Engine, PoolDef, RemoteDef, RepositoryDef};
+use mhost_model::resource::{DatabaseDef, Endpoint, Engine, PoolDef};
 use mhost_model::run::{ErrorKind, LogLevel, LogLine, Report, RunError};
 use mhost_model::schedule::{AfterOn, Schedule};
 use mhost_store::conformance::{IntervalPlanner, Subject, at, digest, name, spec};
@@ -57,8 +57,8 @@ async fn define(s: &Subject) {
     };
     let edits = vec![
         Edit::PutDatabase(x(), database),
-        Edit::PutRepository(x(), RepositoryDef { url: url() }),
-        Edit::PutRemote(x(), RemoteDef { url: url() }),
+        Edit::PutRepository(x(), Endpoint::at(url()).into()),
+        Edit::PutRemote(x(), Endpoint::at(url()).into()),
         Edit::PutPool(x(), PoolDef { size: 4 }),
         Edit::PutPlugin(Box::new(plugin)),
     ];

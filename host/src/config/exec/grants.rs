@@ -1,5 +1,5 @@
-//! `--dir`, `--db`, `--repo`, `--remote`, `--net`, `--secret`, `--process`, `--command`, `--task`,
-//! `--channel`.
+//! `--dir`, `--db`, `--repo`, `--remote`, `--login`, `--net`, `--secret`, `--process`, `--command`,
+//! `--task`, `--channel`.
 //!
 //! A value is `NAME=REST`, and what follows the last colon of the rest says what may be done:
 //! paths and URLs hold colons themselves, so it is split from the right.
@@ -10,7 +10,7 @@ use mhost_model::grant::{
     CommandGrant, DatabaseGrant, DirGrant, Origin, ProcessGrant, RemoteGrant, RepositoryGrant,
     SecretSource, SignalGrant, repository_password,
 };
-use mhost_model::resource::{DatabaseDef, RemoteDef, RepositoryDef};
+use mhost_model::resource::{DatabaseDef, Endpoint};
 use mhost_model::{Name, NameError};
 use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
@@ -46,6 +46,7 @@ pub(super) fn read(args: &ExecArgs, folder: &Path) -> Result<ExecGrants, ConfigE
         &args.databases,
         &args.repositories,
         &args.remotes,
+        &args.logins,
         &args.net,
         &args.secrets,
         &args.processes,
@@ -67,7 +68,7 @@ pub(super) fn read(args: &ExecArgs, folder: &Path) -> Result<ExecGrants, ConfigE
     ConfigError::of(mistakes).map_or(Ok(all), Err)
 }
 
-const GRAMMARS: [Grammar; 10] = [
+const GRAMMARS: [Grammar; 11] = [
     Grammar {
         option: "--dir",
         form: "NAME=PATH:ro|rw",
@@ -87,6 +88,11 @@ const GRAMMARS: [Grammar; 10] = [
         option: "--remote",
         form: "NAME=URL:ro|rw",
         read: remote,
+    },
+    Grammar {
+        option: "--login",
+        form: "NAME=USER:file:PATH|env:VAR|credential:NAME",
+        read: login,
     },
     Grammar {
         option: "--net",
@@ -288,8 +294,8 @@ fn repository(all: &mut ExecGrants, value: &Value) -> Result<(), Wrong> {
         verbs: verbs(&words, &known)?,
         password: repository_password(),
     };
-    let definition: RepositoryDef = model(value, json!({ "url": url }))?;
-    all.repositories.insert(name.clone(), definition);
+    let endpoint: Endpoint = model(value, json!({ "url": url }))?;
+    all.repositories.insert(name.clone(), endpoint.into());
     all.grants.repositories.insert(name, grant);
     Ok(())
 }
@@ -299,8 +305,8 @@ fn remote(all: &mut ExecGrants, value: &Value) -> Result<(), Wrong> {
     let (url, word) = last(&rest, "`ro` or `rw`")?;
     let grant: RemoteGrant = model(value, json!({ "access": access(&word)? }))?;
     let url = value.scalar(Scalar::Remote, &url)?;
-    let definition: RemoteDef = model(value, json!({ "url": url }))?;
-    all.remotes.insert(name.clone(), definition);
+    let endpoint: Endpoint = model(value, json!({ "url": url }))?;
+    all.remotes.insert(name.clone(), endpoint.into());
     all.grants.remotes.insert(name, grant);
     Ok(())
 }
@@ -315,7 +321,13 @@ fn net(all: &mut ExecGrants, value: &Value) -> Result<(), Wrong> {
 }
 
 fn secret(all: &mut ExecGrants, value: &Value) -> Result<(), Wrong> {
-    let (name, (text, extent)) = value.named(|name| all.grants.secrets.contains_key(name))?;
+    let (name, part) = value.named(|name| all.grants.secrets.contains_key(name))?;
+    let source = secret_source(value, part)?;
+    all.grants.secrets.insert(name, source);
+    Ok(())
+}
+
+fn secret_source(value: &Value, (text, extent): Part) -> Result<SecretSource, Wrong> {
     let source = text.split_once(':');
     let (kind, of) = source.unwrap_or((text, ""));
     let part: Part = (of, extent.end - of.len()..extent.end);
@@ -329,8 +341,38 @@ fn secret(all: &mut ExecGrants, value: &Value) -> Result<(), Wrong> {
             return Err(Wrong::new(extent, message, help));
         }
     };
-    let source: SecretSource = model(value, json!({ kind: of }))?;
-    all.grants.secrets.insert(name, source);
+    model(value, json!({ kind: of }))
+}
+
+/// Who logs in where a repository or a remote is kept; they are read before.
+fn login(all: &mut ExecGrants, value: &Value) -> Result<(), Wrong> {
+    let (name, (text, extent)) = value.named(|_| false)?;
+    let Some(at) = text.find(':').filter(|at| *at > 0) else {
+        let message = "the user or the secret's source is missing";
+        return Err(Wrong::new(
+            extent,
+            message,
+            "write both, with a colon between",
+        ));
+    };
+    let rest: Part = (&text[at + 1..], extent.start + at + 1..extent.end);
+    let secret = secret_source(value, rest)?;
+    let repository = all.repositories.get_mut(&name);
+    let remote = all.remotes.get_mut(&name);
+    let endpoints = repository.map(|one| &mut one.endpoint);
+    let endpoints: Vec<_> = endpoints
+        .into_iter()
+        .chain(remote.map(|one| &mut one.endpoint))
+        .collect();
+    if endpoints.is_empty() {
+        let message = format!("there is no `--repo` and no `--remote` named `{name}`");
+        let help = "give the login the name of what it is for";
+        return Err(Wrong::new(0..name.as_str().len(), message, help));
+    }
+    for endpoint in endpoints {
+        endpoint.user = Some(text[..at].to_owned());
+        endpoint.secret = Some(secret.clone());
+    }
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use mhost_model::{Fault, Name};
 use percent_encoding::percent_decode_str;
 
 use super::{Finding, Show};
-use crate::config::check::{Refused, RemoteCheck};
+use crate::config::check::{EndpointCheck, Refused};
 use crate::config::document::Document;
 use crate::config::mistake::Refusal;
 use crate::config::path::KeyPath;
@@ -65,9 +65,9 @@ pub(in crate::config) fn definitions(places: Places, protected: &[PathBuf]) -> V
         databases.map(|(name, one)| ("databases", name, "path", Some(one.path.clone())));
     let repositories = places.repositories.iter();
     let repositories =
-        repositories.map(|(name, one)| ("repositories", name, "url", folder(&one.url)));
+        repositories.map(|(name, one)| ("repositories", name, "url", folder(&one.endpoint.url)));
     let remotes = places.remotes.iter();
-    let remotes = remotes.map(|(name, one)| ("remotes", name, "url", folder(&one.url)));
+    let remotes = remotes.map(|(name, one)| ("remotes", name, "url", folder(&one.endpoint.url)));
     let held: Vec<PathBuf> = protected.iter().map(|path| real(path)).collect();
     let hit = |section: &str, path: &Path| {
         let path = real(path);
@@ -100,17 +100,26 @@ fn folder(url: &str) -> Option<PathBuf> {
     Some(PathBuf::from(OsString::from_vec(bytes)))
 }
 
-/// Remotes of a kind that this mhost has not. Paths are below the root.
-pub(super) fn remotes(document: &Document, check: RemoteCheck) -> Vec<Finding> {
-    let wrong = document
-        .remotes
-        .iter()
-        .filter_map(|(name, one)| Some((name, check(one).err()?)));
-    wrong
-        .map(|(name, fault)| {
-            let path = KeyPath::keys(&["remotes", name.as_str(), "url"]);
-            let help = "write `file:///PATH`, or `memory:NAME`";
-            Finding::error(path, Show::Value, Refusal::of(fault).or(help))
+/// Storage of a kind that this mhost has not, or whose keys do not go together. Paths are
+/// below the root.
+pub(super) fn endpoints(document: &Document, check: EndpointCheck) -> Vec<Finding> {
+    let repositories = document.repositories.iter();
+    let repositories = repositories
+        .filter(|(_, one)| folder(&one.endpoint.url).is_none())
+        .map(|(name, one)| ("repositories", name, &one.endpoint));
+    let remotes = document.remotes.iter();
+    let remotes = remotes.map(|(name, one)| ("remotes", name, &one.endpoint));
+    repositories
+        .chain(remotes)
+        .filter_map(|(section, name, one)| {
+            let fault = check(section == "repositories", one).err()?;
+            let path = KeyPath::keys(&[section, name.as_str(), "url"]);
+            let help = "see the forms in the documentation of backups and of the configuration";
+            Some(Finding::error(
+                path,
+                Show::Value,
+                Refusal::of(fault).or(help),
+            ))
         })
         .collect()
 }

@@ -1,6 +1,6 @@
 //! The file's own tables and those of a task, in the order of the reference page.
 
-use super::grants::GRANTS;
+use super::grants::{GRANTS, SECRET};
 use super::notify::{CHANNEL, NOTIFY};
 use super::policy::{LIMITS, POLICY};
 use super::{Empty, Fixed, Key, Least, Presence, Scalar, Shape};
@@ -104,19 +104,64 @@ static DATABASE: Fixed = fixed(&[
     key("path", PATH, Required, "Its file."),
 ]);
 
-static REPOSITORY: Fixed = fixed(&[key(
-    "url",
-    one(Scalar::Repository),
-    Required,
-    "Where it is kept: a directory, or a URL.",
-)]);
+static REPOSITORY: Fixed = fixed(&[
+    key(
+        "url",
+        one(Scalar::Repository),
+        Required,
+        "Where it is kept: a directory, or a URL as restic writes it: `sftp:USER@HOST:/path`, `s3:https://HOST/BUCKET/folder`, `rest:https://HOST:8000/path/`; and `webdav:https://HOST/path`.",
+    ),
+    USER,
+    USERS_SECRET,
+    REGION,
+    AUTHORITIES,
+    SSH,
+]);
 
-static REMOTE: Fixed = fixed(&[key(
-    "url",
-    one(Scalar::Remote),
-    Required,
-    "Where it is: a directory, which begins with `/`, `./` or `../`, or a URL such as `file:///srv/files` or `memory:NAME`.",
-)]);
+static REMOTE: Fixed = fixed(&[
+    key(
+        "url",
+        one(Scalar::Remote),
+        Required,
+        "Where it is: a directory, which begins with `/`, `./` or `../`, or a URL: `file:///srv/files`, `sftp:USER@HOST:/path`, `s3:https://HOST/BUCKET/folder`, `webdav:https://HOST/path`, or `memory:NAME`.",
+    ),
+    USER,
+    USERS_SECRET,
+    REGION,
+    AUTHORITIES,
+    SSH,
+]);
+
+const USER: Key = key(
+    "user",
+    one(Text(256, Empty::Refused)),
+    Optional,
+    "s3: the access key's id; what AWS's own tools use where absent. webdav, rest: who logs in.",
+);
+const USERS_SECRET: Key = key(
+    "secret",
+    Table(&SECRET),
+    Optional,
+    "s3: the secret access key. webdav, rest: the user's password.",
+);
+const REGION: Key = key(
+    "region",
+    one(Text(64, Empty::Refused)),
+    Optional,
+    "s3: the region; `us-east-1` where absent, which servers other than AWS do not mind.",
+);
+const AUTHORITIES: Key = key(
+    "ca",
+    PATH,
+    Optional,
+    "s3, webdav, rest: a PEM file with authorities to trust beside the machine's.",
+);
+const SSH: Key = key(
+    "ssh",
+    List(&Shape::Scalar(Scalar::Argument), Empty::Refused),
+    Optional,
+    "sftp: the program that connects, and arguments such as `[\"/usr/bin/ssh\", \"-F\", \"/etc/mhost/ssh_config\"]`; `ssh` where absent, with the keys and the configuration of the user that mhost runs as.",
+);
 
 static POOL: Fixed = fixed(&[key(
     "size",

@@ -15,29 +15,29 @@ pub struct Package {
     pub program: &'static str,
     /// Shared libraries that a small system may lack.
     pub libraries: &'static [&'static str],
-    /// An argument with which the program only says its version.
-    pub version: &'static str,
+    /// An argument with which the program only says its version; none where there is no such.
+    pub version: Option<&'static str>,
 }
 
 pub const RESTIC: Package = Package {
     name: "restic",
     program: "usr/bin/restic",
     libraries: &[],
-    version: "version",
+    version: Some("version"),
 };
 
 pub const LOGROTATE: Package = Package {
     name: "logrotate",
     program: "usr/sbin/logrotate",
     libraries: &["libpopt0", "libacl1", "libselinux1", "libpcre2-8-0"],
-    version: "--version",
+    version: Some("--version"),
 };
 
 pub const BLACKBOX: Package = Package {
     name: "prometheus-blackbox-exporter",
     program: "usr/bin/prometheus-blackbox-exporter",
     libraries: &[],
-    version: "--version",
+    version: Some("--version"),
 };
 
 pub const RSYNC: Package = Package {
@@ -51,7 +51,39 @@ pub const RSYNC: Package = Package {
         "libzstd1",
         "libssl3",
     ],
-    version: "--version",
+    version: Some("--version"),
+};
+
+/// Its server cannot say its version.
+pub const SSHD: Package = Package {
+    name: "openssh-server",
+    program: "usr/sbin/sshd",
+    libraries: &["libwrap0", "libnsl2", "libtirpc3", "openssh-sftp-server"],
+    version: None,
+};
+
+/// Serves folders over several protocols.
+pub const RCLONE: Package = Package {
+    name: "rclone",
+    program: "usr/bin/rclone",
+    libraries: &[],
+    version: Some("version"),
+};
+
+pub const BORG: Package = Package {
+    name: "borgbackup",
+    program: "usr/bin/borg",
+    libraries: &[
+        "libxxhash0",
+        "liblz4-1",
+        "libzstd1",
+        "libacl1",
+        "libssl3",
+        "python3-msgpack",
+        "python3-packaging",
+        "python3-pyparsing",
+    ],
+    version: Some("--version"),
 };
 
 pub const SQLITE: Package = Package {
@@ -79,7 +111,10 @@ impl Package {
         }
         let script = folder.join(self.name);
         write_script(&script, &root.join(self.program), &root)?;
-        run(Command::new(&script).arg(self.version)).map(|_| ())
+        match self.version {
+            Some(version) => run(Command::new(&script).arg(version)).map(|_| ()),
+            None => Ok(()),
+        }
     }
 }
 
@@ -146,9 +181,14 @@ fn unpack(deb: &Path, root: &Path) -> Result<(), String> {
 /// A script of the program's name that lets it find the unpacked libraries.
 fn write_script(script: &Path, program: &Path, root: &Path) -> Result<(), String> {
     let libraries = library_folders(root).join(":");
+    let modules = root.join("usr/lib/python3/dist-packages");
+    let modules = match modules.is_dir() {
+        true => format!("PYTHONPATH='{}'\nexport PYTHONPATH\n", modules.display()),
+        false => String::new(),
+    };
     let text = format!(
         "#!/bin/sh\nLD_LIBRARY_PATH='{libraries}'${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}\n\
-         export LD_LIBRARY_PATH\nexec '{}' \"$@\"\n",
+         export LD_LIBRARY_PATH\n{modules}exec '{}' \"$@\"\n",
         program.display()
     );
     fs::write(script, text).map_err(|error| error.to_string())?;

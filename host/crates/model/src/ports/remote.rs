@@ -1,5 +1,8 @@
 //! Named remote storage; shapes and units are those of `wit/remote.wit`.
 
+use bytes::Bytes;
+
+use crate::resource::Endpoint;
 use crate::{Fault, FaultResult, Instant, Name};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,8 +22,8 @@ pub struct Entry {
 /// Opens remotes by the name they have in the configuration.
 pub trait Remotes: Send + Sync {
     fn open(&self, name: &Name) -> FaultResult<Box<dyn Remote>>;
-    /// A remote by its URL, for the host's own use.
-    fn open_url(&self, _url: &str) -> FaultResult<Box<dyn Remote>> {
+    /// Storage that no name stands for, for the host's own use: a repository's.
+    fn open_endpoint(&self, _endpoint: &Endpoint) -> FaultResult<Box<dyn Remote>> {
         Err(Fault::Unsupported(
             "this driver opens remotes by name alone".to_owned(),
         ))
@@ -74,6 +77,23 @@ pub trait Remote: Send + Sync {
             all.extend(read);
         }
         Ok(all)
+    }
+
+    /// Puts a file of these bytes in its place. Unlike one that is written piece by piece, it
+    /// is sent again where the connection breaks.
+    fn write_all(&self, path: &str, content: &[Bytes]) -> FaultResult<()> {
+        let mut writer = self.write(path)?;
+        for part in content.iter().flat_map(|bytes| bytes.chunks(PART as usize)) {
+            writer.write(part)?;
+        }
+        let written = writer.finish()?;
+        let wanted: usize = content.iter().map(Bytes::len).sum();
+        match written == wanted as u64 {
+            true => Ok(()),
+            false => Err(Fault::Failed(format!(
+                "`{path}`: {written} bytes were stored instead of {wanted}"
+            ))),
+        }
     }
 
     /// A whole file.

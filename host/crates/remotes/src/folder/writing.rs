@@ -1,8 +1,6 @@
 //! A file of a directory remote in the making: beside its place, as
 //! `.NAME.mhost-tmp`, with a lock that tells it from what a crash left behind.
 
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash, Hasher};
 use std::io::{self, Write};
 
 use cap_std::fs::{Dir, OpenOptions, PermissionsExt};
@@ -11,25 +9,7 @@ use mhost_model::{Fault, FaultResult};
 use rustix::fs::{FlockOperation, flock};
 
 use super::{fault, sync_dir};
-
-const PREFIX: &str = ".";
-const SUFFIX: &str = ".mhost-tmp";
-/// Bytes of a name that still leave room for prefix and suffix.
-const LONGEST: usize = 240;
-
-/// Whether a name is that of a file in the making, which is no entry of the remote.
-pub(super) fn is_aside(name: &str) -> bool {
-    name.starts_with(PREFIX) && name.ends_with(SUFFIX)
-}
-
-fn aside_name(name: &str) -> String {
-    if name.len() <= LONGEST {
-        return format!("{PREFIX}{name}{SUFFIX}");
-    }
-    let mut hasher = DefaultHasher::new();
-    name.hash(&mut hasher);
-    format!("{PREFIX}{:016x}{SUFFIX}", hasher.finish())
-}
+use crate::path::{aside_name, refuse_aside};
 
 /// A file in the making; dropping it removes it.
 #[derive(Debug)]
@@ -46,11 +26,7 @@ pub(super) struct Aside {
 impl Aside {
     /// `name` is to appear in `dir`; `path` is what it is called in messages.
     pub fn create(dir: Dir, name: &str, path: &str) -> FaultResult<Self> {
-        if is_aside(name) {
-            return Err(Fault::Invalid(format!(
-                "`{path}` is a name that mhost keeps for itself"
-            )));
-        }
+        refuse_aside(name, path)?;
         let aside = aside_name(name);
         let failed = |error: io::Error| fault("write", path, &error);
         let file = match create(&dir, &aside) {

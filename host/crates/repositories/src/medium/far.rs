@@ -10,10 +10,6 @@ use mhost_model::ports::remote::Remote;
 
 use super::{FOLDERS, Medium, is_unfinished};
 
-/// Bytes handed to a writer at once.
-const CHUNK: usize = 1 << 20;
-const TRIES: u32 = 4;
-
 /// See the module.
 #[derive(Clone)]
 pub struct Far {
@@ -25,20 +21,6 @@ impl Far {
         Self {
             remote: remote.into(),
         }
-    }
-
-    fn send(&self, file: &str, content: &[Bytes]) -> io::Result<()> {
-        let mut writer = self.remote.write(file).map_err(error)?;
-        for part in content.iter().flat_map(|bytes| bytes.chunks(CHUNK)) {
-            writer.write(part).map_err(error)?;
-        }
-        let written = writer.finish().map_err(error)?;
-        let wanted: usize = content.iter().map(Bytes::len).sum();
-        if written != wanted as u64 {
-            let text = format!("{file}: {written} bytes were stored instead of {wanted}");
-            return Err(io::Error::other(text));
-        }
-        Ok(())
     }
 }
 
@@ -77,10 +59,8 @@ impl Medium for Far {
         Ok(bytes.into())
     }
 
-    /// Tried again where the connection broke: the same file can be sent twice.
     fn write(&self, file: &str, content: &[Bytes]) -> io::Result<()> {
-        let tries = (1..TRIES).find_map(|_| self.send(file, content).ok());
-        tries.map_or_else(|| self.send(file, content), Ok)
+        self.remote.write_all(file, content).map_err(error)
     }
 
     fn remove(&self, file: &str) -> io::Result<()> {

@@ -16,7 +16,7 @@ use mhost_model::ports::remote::{Remote, Remotes};
 use mhost_model::ports::repository::{
     BackupOptions, BackupSummary, Repositories, Repository, Source,
 };
-use mhost_model::resource::RepositoryDef;
+use mhost_model::resource::Endpoint;
 use mhost_model::{Fault, FaultResult, Instant, Name};
 use mhost_repositories::ManagedRepositories;
 use mhost_test_support::scratch;
@@ -106,9 +106,7 @@ pub fn name() -> Name {
 }
 
 pub fn repositories(url: &str) -> ManagedRepositories {
-    let def = RepositoryDef {
-        url: url.to_owned(),
-    };
+    let def = Endpoint::at(url).into();
     ManagedRepositories::new([(name(), def)].into(), None, Arc::new(Nowhere))
 }
 
@@ -176,7 +174,8 @@ pub fn furnish_oddly(root: &Path) {
     symlink(OsStr::from_bytes(b"\xff\xfe"), root.join("to no text")).unwrap();
 }
 
-/// Odd names, links of both kinds, a hole, odd modes and times, a pipe, attributes.
+/// Odd names, links of both kinds, a hole, odd modes and times, a pipe, attributes, access control
+/// lists; for root also other owners and a device.
 pub fn furnish(root: &Path) {
     fs::create_dir_all(root.join("deep/er/still")).unwrap();
     fs::create_dir(root.join("empty")).unwrap();
@@ -193,6 +192,11 @@ pub fn furnish(root: &Path) {
     let mode = Mode::from_raw_mode(0o600);
     rustix::fs::mknodat(CWD, root.join("pipe"), rustix::fs::FileType::Fifo, mode, 0).unwrap();
     attribute(&root.join("sparse"));
+    control(&root.join("also large"), "system.posix_acl_access");
+    control(&root.join("deep/er"), "system.posix_acl_default");
+    if rustix::process::geteuid().is_root() {
+        foreign(root);
+    }
     for (file, mode) in [
         ("sparse", 0o4751),
         ("empty", 0o1777),
@@ -236,6 +240,38 @@ fn sparse(path: &Path) {
     let file = fs::File::create(path).unwrap();
     file.set_len(64 << 20).unwrap();
     file.write_all_at(b"an island", 30 << 20).unwrap();
+}
+
+/// What only root may make.
+fn foreign(root: &Path) {
+    use std::os::unix::fs::lchown;
+    lchown(root.join("also large"), Some(1234), Some(5678)).unwrap();
+    lchown(root.join("dangling"), Some(4_000_000_000), Some(1)).unwrap();
+    lchown(root.join("empty"), Some(0), Some(65_534)).unwrap();
+    let device = rustix::fs::makedev(1, 3);
+    let mode = Mode::from_raw_mode(0o620);
+    let kind = rustix::fs::FileType::CharacterDevice;
+    rustix::fs::mknodat(CWD, root.join("device"), kind, mode, device).unwrap();
+}
+
+/// An access control list with a user of its own, as the system keeps it: version 2, then
+/// entries of a tag, permissions and an id. Not every file system has them.
+fn control(path: &Path, name: &str) {
+    let none = u32::MAX;
+    let entries = [
+        (1, 6, none),
+        (2, 4, 1234),
+        (4, 4, none),
+        (16, 4, none),
+        (32, 0, none),
+    ];
+    let mut list = 2_u32.to_le_bytes().to_vec();
+    for (tag, permissions, id) in entries {
+        list.extend(u16::to_le_bytes(tag));
+        list.extend(u16::to_le_bytes(permissions));
+        list.extend(u32::to_le_bytes(id));
+    }
+    let _ = rustix::fs::setxattr(path, name, &list, XattrFlags::empty());
 }
 
 /// Not every file system has them.

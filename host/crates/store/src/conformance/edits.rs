@@ -2,7 +2,7 @@
 
 use mhost_model::plan::Ended;
 use mhost_model::plugin::{Manifest, PluginRecord};
-use mhost_model::resource::{DatabaseDef, Engine, PoolDef, RemoteDef, RepositoryDef};
+use mhost_model::resource::{DatabaseDef, Endpoint, Engine, PoolDef};
 use mhost_model::run::Outcome;
 
 use super::subject::{Subject, at, digest, expected, name, put, spec};
@@ -394,8 +394,8 @@ pub async fn definitions_come_and_go(s: &Subject) {
         serde_json::from_str(r#"{"channels":["x"],"repeat":"4h"}"#).unwrap();
     let expected = Definitions {
         databases: [(x(), database.clone())].into(),
-        repositories: [(x(), RepositoryDef { url: url() })].into(),
-        remotes: [(x(), RemoteDef { url: url() })].into(),
+        repositories: [(x(), Endpoint::at(url()).into())].into(),
+        remotes: [(x(), Endpoint::at(url()).into())].into(),
         pools: [(x(), PoolDef { size: 4 })].into(),
         channels: [(x(), channel.clone())].into(),
         notify: Some(notify.clone()),
@@ -404,8 +404,8 @@ pub async fn definitions_come_and_go(s: &Subject) {
     };
     let batch = vec![
         Edit::PutDatabase(x(), database),
-        Edit::PutRepository(x(), RepositoryDef { url: url() }),
-        Edit::PutRemote(x(), RemoteDef { url: url() }),
+        Edit::PutRepository(x(), Endpoint::at(url()).into()),
+        Edit::PutRemote(x(), Endpoint::at(url()).into()),
         Edit::PutPool(x(), PoolDef { size: 9 }),
         Edit::PutChannel(x(), Box::new(channel)),
         Edit::SetNotify(Some(notify)),

@@ -1,29 +1,44 @@
-//! Pages of a directory tree, in the byte order of whole paths.
+//! Pages of a tree of folders, in the byte order of whole paths.
 //!
 //! In that order `a-b` stands between the folder `a` and its file `a/b`, because `-`
 //! comes before `/`. So a folder is two things among its siblings: itself, at
 //! `a`, and what is below it, at `a/`. A page reads the folders that it touches and
 //! those on the way to where the last one ended; no state is kept between pages.
 
-use std::io;
-
-use cap_std::fs::Dir;
 use mhost_model::ports::remote::{Entry, Metadata};
 use mhost_model::{Fault, FaultResult};
 
-use super::{fault, metadata, open_folder, writing};
 use crate::path::join;
 
+/// What lies in a folder.
+pub(crate) struct Child {
+    pub name: String,
+    /// Whether to look below it. A link to a folder is listed, but not descended into: it
+    /// may lead back.
+    pub folder: bool,
+    /// Where it came along with the name.
+    pub metadata: Option<Metadata>,
+}
+
+/// A tree that is listed folder by folder.
+pub(crate) trait Tree {
+    /// Everything in a folder, in any order; empty for the root.
+    fn children(&self, folder: &str) -> FaultResult<Vec<Child>>;
+    /// What a link points to, as reading it does; a link that leads nowhere or out is an
+    /// entry without content.
+    fn look(&self, path: &str) -> FaultResult<Metadata>;
+}
+
 /// Lists at most `limit` entries below `folder` whose paths come after `after`.
-pub(super) fn list(
-    root: &Dir,
+pub(crate) fn list(
+    tree: &impl Tree,
     folder: &str,
     recursive: bool,
     after: Option<&str>,
     limit: usize,
 ) -> FaultResult<Vec<Entry>> {
     let mut page = Page {
-        root,
+        tree,
         recursive,
         after: after.unwrap_or(""),
         limit,
@@ -33,15 +48,15 @@ pub(super) fn list(
     Ok(page.entries)
 }
 
-struct Page<'r> {
-    root: &'r Dir,
+struct Page<'t, T> {
+    tree: &'t T,
     recursive: bool,
-    after: &'r str,
+    after: &'t str,
     limit: usize,
     entries: Vec<Entry>,
 }
 
-impl Page<'_> {
+impl<T: Tree> Page<'_, T> {
     fn full(&self) -> bool {
         self.entries.len() >= self.limit
     }
@@ -53,13 +68,13 @@ impl Page<'_> {
             Err(Fault::NotFound(_)) if !first => return Ok(()),
             points => points?,
         };
-        for point in points {
+        for (point, metadata) in points {
             if self.full() {
                 break;
             }
             match point.strip_suffix('/') {
                 Some(below) => self.walk(below, false)?,
-                None => self.add(point)?,
+                None => self.add(point, metadata)?,
             }
         }
         Ok(())
@@ -67,53 +82,30 @@ impl Page<'_> {
 
     /// In order, the paths in a folder that come after, and for each folder in it
     /// its path with a slash if anything below it can.
-    fn points(&self, folder: &str) -> FaultResult<Vec<String>> {
-        let failed = |error: io::Error| fault("list", folder, &error);
-        let dir = open_folder(self.root, folder).map_err(failed)?;
+    fn points(&self, folder: &str) -> FaultResult<Vec<(String, Option<Metadata>)>> {
         let mut points = Vec::new();
-        for entry in dir.entries().map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let name = entry.file_name().into_string().map_err(|name| {
-                Fault::Unsupported(format!(
-                    "{name:?} in the folder `{folder}` is not UTF-8: rename it"
-                ))
-            })?;
-            if writing::is_aside(&name) {
-                continue;
-            }
-            let path = join(folder, &name);
-            // A link to a folder is listed, but not descended into: it may lead back.
-            if self.recursive && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+        for child in self.tree.children(folder)? {
+            let path = join(folder, &child.name);
+            if self.recursive && child.folder {
                 let below = format!("{path}/");
                 if below.as_str() > self.after || self.after.starts_with(&below) {
-                    points.push(below);
+                    points.push((below, None));
                 }
             }
             if path.as_str() > self.after {
-                points.push(path);
+                points.push((path, child.metadata));
             }
         }
-        points.sort_unstable();
+        points.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         Ok(points)
     }
 
-    fn add(&mut self, path: String) -> FaultResult<()> {
-        let metadata = match self.look(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            looked => looked.map_err(|error| fault("look at", &path, &error))?,
+    fn add(&mut self, path: String, known: Option<Metadata>) -> FaultResult<()> {
+        let metadata = match known.map_or_else(|| self.tree.look(&path), Ok) {
+            Err(Fault::NotFound(_)) => return Ok(()),
+            looked => looked?,
         };
         self.entries.push(Entry { path, metadata });
         Ok(())
-    }
-
-    /// What a link points to, as reading it does; a link that leads nowhere or out is
-    /// an entry without content.
-    fn look(&self, path: &str) -> io::Result<Metadata> {
-        let own = self.root.symlink_metadata(path)?;
-        if !own.is_symlink() {
-            return Ok(metadata(&own));
-        }
-        let target = self.root.metadata(path);
-        Ok(metadata(&target.unwrap_or(own)))
     }
 }

@@ -1,0 +1,63 @@
+//! Whether somebody ever restored a backup for a try.
+
+use std::fs;
+use std::process::Command;
+
+use crate::bench::{Bench, PASSWORD};
+
+#[track_caller]
+fn mhost(bench: &Bench, arguments: &[&str]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mhost"));
+    command.args(arguments).env("PW", PASSWORD);
+    let output = command.env("MHOST_HOME", bench.path("home")).output();
+    let output = output.unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    assert!(output.status.success(), "{arguments:?}: {said}");
+    said
+}
+
+pub fn a_backup_that_was_never_drilled_shows() {
+    let bench = Bench::new();
+    bench.write("src/a", "a");
+    let at = |below: &str| bench.path(below).display().to_string();
+    let config = format!(
+        r#"
+[repositories.site]
+url = "{repo}"
+[tasks.keep]
+plugin = "backup"
+action = "backup"
+schedule = "manual"
+config = {{ repository = "site", sources = ["/src"] }}
+[tasks.keep.grants]
+dirs.src = {{ path = "{src}" }}
+repositories.site = {{ verbs = ["append", "read"] }}
+secrets.repo = {{ env = "PW" }}
+[tasks.try]
+plugin = "backup"
+action = "drill"
+schedule = "manual"
+config = {{ repository = "site", scratch = "/scratch" }}
+[tasks.try.grants]
+dirs.scratch = {{ path = "{scratch}", access = "read-write" }}
+repositories.site = {{ verbs = ["read"] }}
+secrets.repo = {{ env = "PW" }}
+"#,
+        repo = at("repo"),
+        src = at("src"),
+        scratch = at("scratch"),
+    );
+    fs::write(bench.path("mhost.toml"), config).unwrap();
+    mhost(&bench, &["apply", &at("mhost.toml")]);
+    mhost(&bench, &["run", "keep"]);
+    let of = |task: &str| {
+        let listed = mhost(&bench, &["task", "list"]);
+        let line = listed.lines().find(|line| line.contains(task));
+        line.unwrap_or_else(|| panic!("{listed}")).to_owned()
+    };
+    assert!(of("keep").contains("never drilled"), "{}", of("keep"));
+    assert!(!of("try").contains("never drilled"), "{}", of("try"));
+    mhost(&bench, &["run", "try"]);
+    assert!(!of("keep").contains("never drilled"), "{}", of("keep"));
+}
