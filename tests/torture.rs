@@ -15,8 +15,6 @@
 
 #[path = "torture/arena.rs"]
 mod arena;
-#[path = "torture/dice.rs"]
-mod dice;
 #[path = "torture/faults.rs"]
 mod faults;
 #[path = "torture/ledger.rs"]
@@ -56,8 +54,9 @@ fn torture(folder: &Path, disk: Option<&Mount>) {
     println!("again with MHOST_TORTURE_SEED={seed}");
     let mut arena = Arena::new(folder);
     arena.serve();
-    let told = faults::happen(&mut arena, disk, seed, span);
+    let (told, mut settled) = faults::happen(&mut arena, disk, seed, span);
     arena.come_to_rest();
+    settled.look(&arena);
     let rows = ledger::check(&arena);
     println!("{told}; {rows}");
 }

@@ -64,12 +64,14 @@ impl App {
     pub fn open(home: Home, allocation: Allocation, create: bool) -> Outcomes<Arc<Self>> {
         if create {
             home.create()?;
-        } else if !home.exists() {
+        } else if !home.exists()? {
             return Err(Problem::not_found(format!(
                 "there is no mhost state in {}",
                 home.root().display()
             ))
             .hint("`mhost init` makes it, or name another folder with --home or MHOST_HOME"));
+        } else {
+            home.check_private()?;
         }
         let clock = clock()?;
         let store = RedbStore::open(OpenOptions {

@@ -9,6 +9,7 @@ mod events;
 mod live;
 mod progress;
 mod settle;
+mod ticks;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -179,11 +180,7 @@ impl Loop {
         self.next_wake = claimed.next_wake;
         self.look = claimed.more;
         self.cancel_all(&claimed.cancel);
-        for run in &claimed.passed {
-            self.tick_waiters
-                .iter_mut()
-                .for_each(|tick| tick.runs.push(run.clone()));
-        }
+        self.tell_ticks_passed(&claimed.passed);
         for claim in claimed.start {
             self.start_task(claim);
         }
@@ -379,15 +376,16 @@ impl Loop {
             // The claim was taken over, and the run is on again under another one.
             return tracing::warn!(%run, "an attempt ended whose claim was taken over");
         }
-        self.live.remove(&run);
+        let live = self.live.remove(&run);
         self.app.runs.forget_progress(run);
         // People may be told of it.
         self.app.post.stir();
         match completed {
             Ok(completed) => {
                 let row = completed.run;
-                tracing::info!(%run, task = %row.task_name, outcome = ?row.state, "run ended");
+                told(&row);
                 self.app.runs.tell_ended(&row);
+                self.answer_ticks_with(live.as_ref(), &row);
                 self.answer_run(run, &Ok(row));
             }
             Err(problem) => {
@@ -400,13 +398,11 @@ impl Loop {
     /// Answers those who wait for a run; one that will be tried again is answered when
     /// it is over, unless nobody here will try it.
     fn answer_run(&mut self, id: RunId, row: &Outcomes<mhost_model::run::Run>) {
-        if let Ok(run) = row {
-            self.tick_waiters
-                .iter_mut()
-                .for_each(|tick| tick.runs.push(run.clone()));
-            if run.outcome().is_none() && self.timers {
-                return;
-            }
+        if let Ok(run) = row
+            && run.outcome().is_none()
+            && self.timers
+        {
+            return;
         }
         let (done, waiting) = std::mem::take(&mut self.run_waiters)
             .into_iter()
@@ -416,48 +412,6 @@ impl Loop {
         for (_, reply) in done {
             let _ = reply.send(row.clone());
         }
-    }
-
-    fn tick(&mut self, reply: events::TickReply) {
-        self.look = true;
-        self.tick_waiters.push(events::TickWaiter {
-            asked_at: self.app.now(),
-            runs: Vec::new(),
-            reply,
-        });
-    }
-
-    /// A tick is over when nothing that was due when it was asked for is left, nor what
-    /// that set off.
-    fn answer_ticks(&mut self) {
-        if self.tick_waiters.is_empty() {
-            return;
-        }
-        let next = self.next_wake;
-        let live: Vec<(Instant, bool)> = self.live.values().map(Live::due).collect();
-        let over = |tick: &events::TickWaiter| {
-            next.is_none_or(|next| next > tick.asked_at)
-                && live
-                    .iter()
-                    .all(|(at, follows)| *at > tick.asked_at && !follows)
-        };
-        let (done, waiting) = std::mem::take(&mut self.tick_waiters)
-            .into_iter()
-            .partition(over);
-        self.tick_waiters = waiting;
-        let done: Vec<_> = done;
-        for tick in done {
-            let _ = tick.reply.send(Ok(tick.runs));
-        }
-    }
-
-    fn give_up_ticks(&mut self, problem: &Problem) {
-        tracing::error!(%problem, "cannot claim what is due");
-        for tick in self.tick_waiters.drain(..) {
-            let _ = tick.reply.send(Err(problem.clone()));
-        }
-        // The store may be back with the next event, or soon.
-        self.next_wake = Some(self.app.now() + CLAIM_AGAIN);
     }
 
     fn cancel_all(&self, runs: &[RunId]) {
@@ -485,6 +439,22 @@ impl Loop {
                 }
             }
             Err(error) => tracing::error!(%error, "cannot renew leases"),
+        }
+    }
+}
+
+/// An attempt that failed is worth more of the operator's attention than one that did not.
+fn told(run: &mhost_model::run::Run) {
+    let (id, task) = (run.id, &run.task_name);
+    let why = run.error.as_ref().map(|error| error.message.as_str());
+    match (run.outcome(), why) {
+        (None, why) => {
+            let why = why.unwrap_or_default();
+            tracing::warn!(run = %id, %task, why, "run ended, and will be tried again");
+        }
+        (Some(outcome), None) => tracing::info!(run = %id, %task, %outcome, "run ended"),
+        (Some(outcome), Some(why)) => {
+            tracing::warn!(run = %id, %task, %outcome, why, "run ended");
         }
     }
 }

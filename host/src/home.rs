@@ -60,8 +60,12 @@ impl Home {
         vec![self.root.clone()]
     }
 
-    pub fn exists(&self) -> bool {
-        self.store().exists()
+    /// Whether there is a state; fails where nobody lets us look.
+    pub fn exists(&self) -> Outcomes<bool> {
+        let store = self.store();
+        store
+            .try_exists()
+            .map_err(|error| Problem::io("look at", &store, &error))
     }
 
     /// Makes the folders, for the owner alone; refuses a folder that others may

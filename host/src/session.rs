@@ -38,7 +38,7 @@ impl Session {
                 }
                 Err(problem) if problem.kind != Kind::Busy => return Err(problem),
                 Err(problem) => {
-                    if socket::answers(home).await {
+                    if socket::answers(home).await? {
                         return Ok(Self::Remote(home.clone()));
                     }
                     if waited >= PATIENCE {

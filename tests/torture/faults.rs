@@ -4,11 +4,10 @@ use std::process::Child;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use mhost_test_support::Mount;
+use mhost_test_support::{Dice, Mount};
 use rustix::process::Signal;
 
 use super::arena::Arena;
-use super::dice::Dice;
 use super::ledger::Settled;
 
 /// Lets time pass: here it is what is tested.
@@ -27,8 +26,13 @@ struct Told {
     full: usize,
 }
 
-/// Goes on for so long; answers what happened, in words.
-pub fn happen(arena: &mut Arena, disk: Option<&Mount>, seed: u64, span: Duration) -> String {
+/// Goes on for so long; answers what happened, in words, and what was settled by then.
+pub fn happen(
+    arena: &mut Arena,
+    disk: Option<&Mount>,
+    seed: u64,
+    span: Duration,
+) -> (String, Settled) {
     let (mut dice, mut told) = (Dice::new(seed), Told::default());
     let begun = Instant::now();
     let mut settled = Settled::default();
@@ -49,6 +53,7 @@ pub fn happen(arena: &mut Arena, disk: Option<&Mount>, seed: u64, span: Duration
             4 => stop(arena, 500, &mut told.stops),
             5 => stop(arena, 4_500, &mut told.long_stops),
             6..=7 => ticks(arena, &mut dice, &mut told),
+            8 => settled.look(arena),
             _ => match disk {
                 Some(disk) => {
                     fill(disk, &mut dice);
@@ -67,9 +72,10 @@ pub fn happen(arena: &mut Arena, disk: Option<&Mount>, seed: u64, span: Duration
         killed_ticks,
         full,
     } = told;
-    format!(
+    let told = format!(
         "{kills} kills, {stops} stops and {long_stops} longer than a lease, {ticks} ticks of which {killed_ticks} were killed, {full} times a full disk"
-    )
+    );
+    (told, settled)
 }
 
 /// The process is suspended, and a tick comes as soon as it goes on.

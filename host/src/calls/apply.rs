@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use mhost_model::Name;
 use mhost_model::fault::Fault;
-use mhost_model::grant::Grants;
+use mhost_model::grant::{Access, Grants};
 use mhost_model::plugin::{Manifest, PluginRecord, PluginRef};
+use mhost_model::schedule::Schedule;
 use mhost_store::Edit;
 use serde::{Deserialize, Serialize};
 
@@ -63,10 +64,13 @@ fn judged(
     draft: Draft,
     plugins: &dyn Plugins,
     protected: &[PathBuf],
+    file: &Path,
 ) -> Result<Document, ConfigError> {
     let refused = |grants: &Grants| -> Vec<Fault> {
         let judged = mhost_engine::check_grants(grants, protected);
-        judged.err().unwrap_or_default()
+        let mut faults = judged.err().unwrap_or_default();
+        faults.extend(rewrites(grants, file));
+        faults
     };
     draft.finish(&Checks {
         plugins: Some(plugins),
@@ -79,6 +83,48 @@ fn judged(
     })
 }
 
+/// Whoever can write the configuration grants himself everything, at the service's next start.
+/// Reading it is harmless.
+fn rewrites(grants: &Grants, file: &Path) -> Vec<Fault> {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let file = real(file);
+    let writable = grants.dirs.iter();
+    let writable = writable.filter(|(_, grant)| grant.access == Access::ReadWrite);
+    let hit = writable.filter(|(_, grant)| file.starts_with(real(&grant.path)));
+    hit.map(|(name, grant)| {
+        Fault::Invalid(format!(
+            "dirs.{name}: {} holds {}, which this grant would let the task rewrite; \
+             grant a directory apart from it, or grant it read-only",
+            grant.path.display(),
+            file.display()
+        ))
+    })
+    .collect()
+}
+
+/// A fire of a new or changed `at` that is over already never comes.
+async fn never_fires(app: &Arc<App>, plan: &config::Plan) -> Outcomes<()> {
+    let now = app.now();
+    for edit in &plan.edits {
+        let Edit::PutTask { name, spec, .. } = edit else {
+            continue;
+        };
+        let Schedule::Once { at } = spec.schedule else {
+            continue;
+        };
+        let known = app.store.task(name).await?;
+        let same = known.is_some_and(|known| known.task.spec.schedule == spec.schedule);
+        if at <= now && !same {
+            return Err(Problem::usage(format!(
+                "tasks.{name}.schedule: its only fire, {}, is over, so it would never run",
+                at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
+            ))
+            .hint("write a time that is to come, or take the task out"));
+        }
+    }
+    Ok(())
+}
+
 impl Call for Apply {
     const PATH: &'static str = "apply";
     const CREATES: bool = true;
@@ -89,7 +135,8 @@ impl Call for Apply {
         app.reconcile().await?;
         let draft = config::parse(&self.text, &self.file).map_err(wrong)?;
         let known = manifests(app, draft.plugins()).await?;
-        let mut document = judged(draft, &known, &app.home.protected()).map_err(wrong)?;
+        let mut document =
+            judged(draft, &known, &app.home.protected(), &self.file).map_err(wrong)?;
         // Built in: a file that does not speak of it leaves it as it comes.
         let built_in = TaskEntry {
             spec: housekeeping::spec()?,
@@ -102,6 +149,7 @@ impl Call for Apply {
             tasks: app.all_tasks().await?,
         };
         let plan = config::plan(&document, &current, &known).map_err(wrong)?;
+        never_fires(app, &plan).await?;
         let mut edits = plan.edits;
         // The service goes on with this file. One whose name is not text is always named.
         if current.definitions.source.as_ref() != Some(&self.file) && self.file.to_str().is_some() {

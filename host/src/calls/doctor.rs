@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Call;
 use crate::app::App;
-use crate::exit::Outcomes;
+use crate::exit::{Outcomes, Problem};
+use crate::home::Home;
 use crate::plugins;
 
 /// How bad a finding is.
@@ -66,7 +67,7 @@ impl Call for Doctor {
     type Answer = Vec<Finding>;
 
     async fn answer(self, app: &Arc<App>) -> Outcomes<Self::Answer> {
-        let mut findings = vec![state_folder(app), free_space(app)];
+        let mut findings = vec![state_folder(&app.home), free_space(&app.home)];
         findings.extend(store(app).await?);
         findings.extend(components(app).await?);
         let tasks = app.all_tasks().await?;
@@ -79,9 +80,25 @@ impl Call for Doctor {
     }
 }
 
-fn state_folder(app: &App) -> Finding {
-    match app.home.check_private() {
-        Ok(()) => Finding::ok("state folder", app.home.root().display().to_string()),
+/// What can be said where the store cannot be opened because it is damaged; another problem
+/// stays one.
+pub fn without_store(home: &Home, problem: Problem) -> Outcomes<Vec<Finding>> {
+    const SENT_HERE: &str = ": run `mhost doctor`";
+    let Some(text) = problem.message.strip_suffix(SENT_HERE) else {
+        return Err(problem);
+    };
+    let store = Finding::wrong(
+        Weight::Error,
+        "store",
+        text,
+        "keep a copy of the state folder, then restore it from a backup",
+    );
+    Ok(vec![state_folder(home), free_space(home), store])
+}
+
+fn state_folder(home: &Home) -> Finding {
+    match home.check_private() {
+        Ok(()) => Finding::ok("state folder", home.root().display().to_string()),
         Err(problem) => Finding::wrong(
             Weight::Error,
             "state folder",
@@ -94,9 +111,9 @@ fn state_folder(app: &App) -> Finding {
 /// Below this the next commits may fail.
 const LITTLE_SPACE: u64 = 100 << 20;
 
-fn free_space(app: &App) -> Finding {
+fn free_space(home: &Home) -> Finding {
     let about = "free space";
-    match rustix::fs::statvfs(app.home.root()) {
+    match rustix::fs::statvfs(home.root()) {
         Ok(found) => {
             let free = found.f_bavail.saturating_mul(found.f_frsize);
             let text = format!("{} for the state", mhost_model::ByteSize(free));

@@ -109,13 +109,25 @@ impl Call for ListRuns {
             Some(name) => app.store.task(name).await?.map(|status| status.task.id),
             None => None,
         };
+        // A task's runs are found by its id, through renames; a name that no task has any
+        // more finds the runs that bore it.
+        let gone = self.task.filter(|_| task.is_none());
+        if let Some(name) = &gone {
+            let any = RunFilter {
+                task_name: Some(name.clone()),
+                limit: 1,
+                ..RunFilter::default()
+            };
+            if app.store.runs(any).await?.is_empty() {
+                let text = format!("there is no task `{name}`, and no run of one");
+                return Err(Problem::not_found(text).hint("`mhost task list` shows them"));
+            }
+        }
         let runs = app
             .store
             .runs(RunFilter {
                 task,
-                // A task's runs are found by its id, through renames; a name that
-                // no task has any more finds the runs that bore it.
-                task_name: self.task.filter(|_| task.is_none()),
+                task_name: gone,
                 outcomes: self.outcomes,
                 since: self.since,
                 until: self.until,

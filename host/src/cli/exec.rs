@@ -138,7 +138,9 @@ fn prepare(args: Args) -> Outcomes<Exec> {
 fn values(granted: &config::ExecGrants) -> Outcomes<Vec<(SecretSource, String)>> {
     let read = |what: String, source: &SecretSource| {
         let value = read_secret(source).map_err(|fault| {
-            Problem::from(fault).hint(format!("{what} must be readable before anything starts"))
+            // Wherever it should come from, what was asked for cannot be done as asked.
+            Problem::usage(fault.to_string())
+                .hint(format!("{what} must be readable before anything starts"))
         })?;
         Ok((source.clone(), value))
     };

@@ -92,7 +92,7 @@ fn read(file: &Path) -> Outcomes<Vec<u8>> {
 /// Needs no state: the component is looked at by a sandbox of its own.
 async fn check(file: &Path, context: &Context) -> Outcomes<u8> {
     let component = read(file)?;
-    let session = match context.home.exists() {
+    let session = match context.home.exists()? {
         true => Some(session::Session::open(&context.home, false).await?),
         false => None,
     };

@@ -1,6 +1,7 @@
 //! The closed set of events, and the handle by which everybody else speaks to the
 //! loop.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mhost_model::ports::run::{ProgressSink, ProgressState};
@@ -33,6 +34,8 @@ pub struct Request {
 /// Somebody who waits for all that was due at an instant.
 pub struct TickWaiter {
     pub asked_at: Instant,
+    /// The tasks of which a run that this tick waited for has ended, and when.
+    pub ended: BTreeMap<Name, Instant>,
     pub runs: Vec<Run>,
     pub reply: TickReply,
 }

@@ -2,9 +2,11 @@
 
 use mhost_engine::Cancel;
 use mhost_model::run::Trigger;
+use mhost_model::schedule::Schedule;
 use mhost_model::{Instant, Name};
 use mhost_store::{Claim, ClaimKey};
 
+use super::events::TickWaiter;
 use crate::execute::Stale;
 
 pub struct Live {
@@ -12,6 +14,8 @@ pub struct Live {
     pub pool: Name,
     pub fire_at: Instant,
     trigger: Trigger,
+    /// The task whose ends set off this one's runs.
+    after: Option<Name>,
     pub cancel: Cancel,
     pub stale: Stale,
 }
@@ -30,14 +34,28 @@ impl Live {
             pool,
             fire_at: claim.run.fire_at,
             trigger: claim.run.trigger,
+            after: claim
+                .task
+                .as_ref()
+                .and_then(|task| match &task.spec.schedule {
+                    Schedule::After { after, .. } => Some(after.clone()),
+                    _ => None,
+                }),
             cancel: Cancel::default(),
             stale: Stale::default(),
         }
     }
 
-    /// When it was due, and whether another run or a change set it off.
-    pub fn due(&self) -> (Instant, bool) {
-        let follows = matches!(self.trigger, Trigger::Dependency | Trigger::Change);
-        (self.fire_at, follows)
+    /// Whether a tick waits for it: it was due when the tick was asked for, or was set off by
+    /// the end of such a run. A service goes on with later ones for itself.
+    pub fn belongs_to(&self, tick: &TickWaiter, service: bool) -> bool {
+        match (self.trigger, &self.after) {
+            (Trigger::Dependency, Some(after)) => {
+                let end = tick.ended.get(after);
+                end.is_some_and(|end| self.fire_at <= *end)
+            }
+            (Trigger::Change, _) if !service => true,
+            _ => self.fire_at <= tick.asked_at,
+        }
     }
 }

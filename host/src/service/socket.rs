@@ -4,6 +4,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Json, State};
@@ -133,9 +134,39 @@ fn unlink(home: &Home) {
     let _ = std::fs::remove_file(home.socket());
 }
 
-/// Whether somebody listens.
-pub async fn answers(home: &Home) -> bool {
-    UnixStream::connect(home.socket()).await.is_ok()
+/// How long whoever listens may take to say that he lives.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
+
+/// Whether somebody listens. One that took the connection and says nothing, because it was
+/// stopped or hangs, is an error: nobody should wait for it without end.
+pub async fn answers(home: &Home) -> Outcomes<bool> {
+    let Ok(stream) = UnixStream::connect(home.socket()).await else {
+        return Ok(false);
+    };
+    let process = stream.peer_cred().ok().and_then(|peer| peer.pid());
+    let alive = async {
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .ok()?;
+        tokio::spawn(connection);
+        let request = hyper::Request::get("/healthz")
+            .header("host", "mhost")
+            .body(Full::new(bytes::Bytes::new()))
+            .ok()?;
+        let response = sender.send_request(request).await.ok()?;
+        Some(response.status().is_success())
+    };
+    match tokio::time::timeout(SIGN_OF_LIFE, alive).await {
+        Ok(alive) => Ok(alive == Some(true)),
+        Err(_) => {
+            let who = process.map_or("the process".to_owned(), |pid| format!("process {pid}"));
+            Err(Problem::busy(format!(
+                "{who} holds the state {} and does not answer",
+                home.root().display()
+            ))
+            .hint("it is stopped, or hangs: continue it (`kill -CONT`) or end it"))
+        }
+    }
 }
 
 /// The holder ended before it answered.

@@ -30,12 +30,14 @@ pub enum Flaw {
     TakesStaleFences,
     /// Rule 8: never stops to try.
     NeverGivesUp,
+    /// Rule 8: tries again although the next fire is due.
+    RetriesTooLate,
     /// Rule 9: starts at another offset each time.
     Wanders,
 }
 
 impl Flaw {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::DropsAMissedFire,
         Self::GoesOnFromNow,
         Self::RunsAllMissed,
@@ -46,6 +48,7 @@ impl Flaw {
         Self::RetriesTheLost,
         Self::TakesStaleFences,
         Self::NeverGivesUp,
+        Self::RetriesTooLate,
         Self::Wanders,
     ];
 
@@ -59,7 +62,7 @@ impl Flaw {
             Self::ForgetsTheZone => 5,
             Self::FollowsTheClockBack => 6,
             Self::RetriesTheLost | Self::TakesStaleFences => 7,
-            Self::NeverGivesUp => 8,
+            Self::NeverGivesUp | Self::RetriesTooLate => 8,
             Self::Wanders => 9,
         }
     }
@@ -115,7 +118,7 @@ impl Planner for Flawed {
     }
 
     fn due(&self, task: &Task, progress: &Progress, slots: u32, now: Instant) -> Decision {
-        let (task, mut progress, mut slots) = (self.seen(task), progress.clone(), slots);
+        let (mut task, mut progress, mut slots) = (self.seen(task), progress.clone(), slots);
         let before = progress.next_due;
         if self.has(Flaw::OverlooksTheLiving) {
             progress.open.clear();
@@ -123,6 +126,7 @@ impl Planner for Flawed {
         if self.has(Flaw::OverlooksThePool) {
             slots += 1;
         }
+        task.spec.policy.retry.past_next_fire |= self.has(Flaw::RetriesTooLate);
         let mut decision = self.scheduler.due(&task, &progress, slots, now);
         decision.wake_at = self.wake(decision.wake_at, decision.next_due, now);
         if self.has(Flaw::DropsAMissedFire) && !decision.pass.is_empty() {

@@ -11,7 +11,6 @@
 #![allow(clippy::unwrap_used, missing_docs)] // Tests, although they lie in a library.
 
 mod calendar;
-mod dice;
 mod disk;
 mod flaw;
 mod model;

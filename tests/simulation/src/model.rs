@@ -2,6 +2,7 @@
 
 use mhost_model::TaskId;
 use mhost_model::policy::{Missed, Overlap, Policy};
+use mhost_model::run::{Run, RunState};
 use mhost_model::schedule::Schedule;
 use mhost_model::task::TaskSpec;
 
@@ -79,6 +80,17 @@ impl Task {
             next = calendar::next(&self.spec.schedule, self.created_at, fire);
         }
         due
+    }
+
+    /// Rule 8: whether this run waits for a retry that was to be before a fire that is due.
+    pub fn overtakes(&self, run: &Run, now: i64) -> bool {
+        let RunState::Waiting { retry_at } = run.state else {
+            return false;
+        };
+        let next = self.next.filter(|_| self.enabled && !self.quarantined);
+        let start = next.map(|next| next + self.offset.unwrap_or(0));
+        let overtaken = |start: i64| start <= now && retry_at.timestamp_millis() < start;
+        !self.policy().retry.past_next_fire && start.is_some_and(overtaken)
     }
 
     /// Rule 3: how many of the newest of these run; the others are passed over.

@@ -17,8 +17,8 @@ use mhost_model::run::{Run, RunState};
 use mhost_model::{FixedClock, Instant, NodeId, RunId, Span, TaskId};
 use mhost_sched::Scheduler;
 use mhost_store::{ClaimKey, OpenOptions, RedbStore, TaskStore};
+use mhost_test_support::Dice;
 
-use crate::dice::Dice;
 use crate::disk::Disk;
 use crate::flaw::{Flaw, Flawed};
 use crate::model::Task;
@@ -170,6 +170,8 @@ struct World {
     overdue: BTreeMap<TaskId, VecDeque<i64>>,
     /// The rows of these.
     passed: BTreeSet<RunId>,
+    /// What a task that was just resumed must not start.
+    resumed: Vec<RunId>,
     leases: BTreeMap<RunId, Lease>,
     attempts: Vec<Attempt>,
     /// The newest fence of each task.
@@ -200,6 +202,7 @@ impl World {
             runs: BTreeMap::new(),
             open: BTreeSet::new(),
             overdue: BTreeMap::new(),
+            resumed: Vec::new(),
             passed: BTreeSet::new(),
             leases: BTreeMap::new(),
             attempts: Vec::new(),

@@ -1,10 +1,12 @@
 //! What integration tests share: external programs that they get by themselves
 //! ([`tools`]), a harness that says *ignored, because …* instead of passing
 //! without having tested ([`harness`]), folders below `target/` ([`place`]), disks
-//! that can be filled ([`mount`]), and the comparison of trees ([`tree`]).
+//! that can be filled ([`mount`]), chance that a seed brings back ([`dice`]), and the
+//! comparison of trees ([`tree`]).
 //!
 //! Nothing in here knows mhost; it serves every crate's tests.
 
+pub mod dice;
 pub mod harness;
 pub mod mount;
 pub mod place;
@@ -12,6 +14,7 @@ pub mod servers;
 pub mod tools;
 pub mod tree;
 
+pub use dice::Dice;
 pub use harness::{main, trial};
 pub use mount::Mount;
 pub use place::{scratch, target_dir};

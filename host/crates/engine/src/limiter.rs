@@ -95,3 +95,52 @@ impl ResourceLimiter for Limiter {
         PARTS
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wasmtime::{Engine, Instance, Module, Store};
+
+    use super::*;
+
+    fn store(limit: ByteSize) -> Store<Limiter> {
+        let limiter = Limiter::new(limit, Arc::default());
+        let mut store = Store::new(&Engine::default(), limiter);
+        store.limiter(|limiter| limiter);
+        store
+    }
+
+    fn instance(store: &mut Store<Limiter>, text: &str) -> wasmtime::Result<Instance> {
+        let module = Module::new(store.engine(), wat::parse_str(text).unwrap())?;
+        Instance::new(&mut *store, &module, &[])
+    }
+
+    /// Each alone would fit.
+    #[test]
+    fn memories_are_summed() {
+        let mut store = store(ByteSize::mib(32));
+        let twenty = "(module (memory 320))";
+        instance(&mut store, twenty).unwrap();
+        assert!(instance(&mut store, twenty).is_err());
+        let refused = store.data().refused().unwrap();
+        assert!(refused.contains("40.0 MiB"), "{refused}");
+        assert_eq!(store.data().meter.peak(), 20 << 20);
+    }
+
+    #[test]
+    fn a_table_bomb_meets_the_limit() {
+        let mut store = store(ByteSize::mib(1));
+        let text = r#"(module (table $t 1 funcref)
+            (func (export "bomb") (result i32)
+                (loop $again
+                    (br_if $again (i32.ne (i32.const -1)
+                        (table.grow $t (ref.null func) (i32.const 1000)))))
+                (table.size $t)))"#;
+        let instance = instance(&mut store, text).unwrap();
+        let bomb = instance.get_typed_func::<(), i32>(&mut store, "bomb");
+        let size = bomb.unwrap().call(&mut store, ()).unwrap();
+        let most = (1 << 20) / ELEMENT as i32;
+        assert!((most - 1000..=most).contains(&size), "{size} of {most}");
+        assert!(store.data().refused().unwrap().contains("limits.memory"));
+        assert!(store.data().meter.peak() <= 1 << 20);
+    }
+}

@@ -90,6 +90,12 @@ impl Meter {
         self.peak_memory.fetch_max(bytes, Relaxed);
     }
 
+    /// The most memory so far, bytes.
+    #[cfg(test)]
+    pub(crate) fn peak(&self) -> u64 {
+        self.peak_memory.load(Relaxed)
+    }
+
     pub(crate) fn logged(&self, kept: u64, cut: u64) {
         self.log_bytes.fetch_add(kept, Relaxed);
         self.log_bytes_cut.fetch_add(cut, Relaxed);

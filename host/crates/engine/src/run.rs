@@ -67,11 +67,15 @@ fn judge(
             let partial = partial.map(|done| report::from_guest(shared, done));
             let ended = if shared.cancel.is_cancelled() {
                 Ended::Cancelled
+            } else if shared.time_is_up() {
+                // A verb of the host told the guest so, and it gave up in good order.
+                Ended::TimedOut
             } else {
                 Ended::Failed(failure::returned(shared, failed, guest.refused))
             };
             (ended, partial)
         }
+        End::Trapped(_) if shared.time_is_up() => (Ended::TimedOut, None),
         End::Trapped(error) => {
             let error = failure::trapped(shared, &error, guest.refused);
             (Ended::Failed(error), None)

@@ -157,9 +157,16 @@ impl Core {
             .precompile_component(bytes)
             .map_err(|error| EngineError::NotAComponent(format!("{error:#}")))?;
         if let Some(cache) = &self.cache {
-            cache.keep(digest, &compiled)?;
-            if let Some(component) = cache.load(&self.engine, digest) {
-                return Ok(component);
+            match cache.keep(digest, &compiled) {
+                Ok(()) => {
+                    if let Some(component) = cache.load(&self.engine, digest) {
+                        return Ok(component);
+                    }
+                }
+                // It is compiled, and the next process compiles it again.
+                Err(error) => {
+                    tracing::warn!(%error, "the cache of compiled code cannot be written")
+                }
             }
         }
         // SAFETY: `compiled` is what this very engine made a moment ago.

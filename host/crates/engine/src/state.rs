@@ -72,6 +72,11 @@ impl Shared {
         self.over.load(Relaxed)
     }
 
+    /// Whether the run's time is over.
+    pub fn time_is_up(&self) -> bool {
+        Moment::now() >= self.deadline
+    }
+
     /// A fault as the guest and the receipt may see it: without secrets.
     pub fn masked(&self, mut fault: Fault) -> Fault {
         match &mut fault {

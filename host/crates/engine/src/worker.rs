@@ -11,8 +11,9 @@ use std::thread::Thread;
 
 use tokio::runtime::Handle;
 
-/// Idle threads that are kept.
-const IDLE: usize = 16;
+/// Idle threads that are kept: as many as the service has instances, since starting one takes as
+/// long as an empty run.
+const IDLE: usize = 64;
 
 type Work = Box<dyn FnOnce() + Send>;
 

@@ -60,6 +60,9 @@ pub struct Decision {
     /// Fires to write down as queued: they wait for a living run (overlap `queue`
     /// and `cancel-previous`) or for an older fire of the same catch-up.
     pub queue: Vec<Instant>,
+    /// Open runs that wait for a retry whose time the next fire took: to be settled as their
+    /// last attempt ended.
+    pub give_up: Vec<RunId>,
     /// Open runs to promote: queued or waiting ones that may start now.
     pub resume: Vec<RunId>,
     /// Open runs that must end first: a running one is its executor's to cancel, a

@@ -3,6 +3,9 @@
 //! more generously than cron does and its errors name no field.
 
 mod check;
+#[cfg(test)]
+mod offered;
+mod whole;
 
 pub(crate) use check::nearest;
 use croner::Cron;
@@ -31,20 +34,20 @@ const WORDS: [(&str, &str); 7] = [
 /// Five fields (minute, hour, day of the month, month, day of the week), or six with
 /// the second first, or one of the words.
 pub(crate) fn parse(text: &str) -> Result<(Civil, Beat), ScheduleFault> {
-    let whole = |why: &str, remedy: &str| ScheduleFault::Expression {
+    let fault = |why: &str, remedy: &str| ScheduleFault::Expression {
         expr: shown(text),
         why: why.into(),
         remedy: remedy.into(),
     };
     if text.len() > LONGEST {
-        return Err(whole(
+        return Err(fault(
             "is longer than 1024 characters",
             "use ranges and steps instead of lists",
         ));
     }
     if let Some(odd) = text.chars().find(|c| !c.is_ascii()) {
         let why = format!("has the character `{odd}`");
-        return Err(whole(&why, "use plain digits, letters and `* , - / # @`"));
+        return Err(fault(&why, &whole::characters(text)));
     }
     let expression = match text.trim() {
         word if word.starts_with('@') => word_meaning(word)?,
@@ -57,7 +60,7 @@ pub(crate) fn parse(text: &str) -> Result<(Civil, Beat), ScheduleFault> {
     };
     check::fields(text, second, rest)?;
     let cron = croner_parse(&format!("{second} {}", rest.join(" ")))
-        .map_err(|error| whole("is not understood", &error.to_string()))?;
+        .map_err(|error| fault("is not understood", &error.to_string()))?;
     Ok((civil(&cron), beat(second, rest)))
 }
 
@@ -67,17 +70,6 @@ fn split<'t>(text: &str, expression: &'t str) -> Result<Vec<&'t str>, ScheduleFa
     if matches!(fields.len(), 5 | 6) {
         return Ok(fields);
     }
-    let remedy = match (fields.len(), interval(text)) {
-        (_, Some(interval)) => format!("an interval is written `{{ every = \"{interval}\" }}`"),
-        (4, None) => format!(
-            "a field is missing: `{} *` is any day of the week",
-            shown(expression)
-        ),
-        (7, None) => format!("leave out the year: `{}`", fields[..6].join(" ")),
-        _ => "write minute, hour, day of the month, month, day of the week, \
-              such as `30 2 * * *`, with the second first where there are six"
-            .into(),
-    };
     Err(ScheduleFault::Expression {
         expr: shown(text),
         why: match fields.len() {
@@ -85,35 +77,20 @@ fn split<'t>(text: &str, expression: &'t str) -> Result<Vec<&'t str>, ScheduleFa
             1 => "has 1 field instead of 5 or 6".into(),
             n => format!("has {n} fields instead of 5 or 6"),
         },
-        remedy,
+        remedy: whole::fields(text, &fields),
     })
-}
-
-/// The duration of what was meant as an interval: `6h`, `every 6h`.
-fn interval(text: &str) -> Option<&str> {
-    let text = text.trim();
-    let text = text.strip_prefix("every ").unwrap_or(text).trim();
-    text.parse::<mhost_model::Span>().is_ok().then_some(text)
 }
 
 fn word_meaning(word: &str) -> Result<&'static str, ScheduleFault> {
     let lower = word.to_ascii_lowercase();
-    if let Some((_, meaning)) = WORDS.iter().find(|(name, _)| *name == lower) {
-        return Ok(meaning);
-    }
-    let remedy = if lower == "@reboot" {
-        "mhost starts nothing by itself at boot; use `mhost run` from the service manager".into()
-    } else {
-        match check::nearest(&lower, WORDS.iter().map(|(name, _)| *name)) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "use `@hourly`, `@daily`, `@weekly`, `@monthly` or `@yearly`".into(),
-        }
-    };
-    Err(ScheduleFault::Expression {
-        expr: shown(word),
-        why: "is no word that cron knows".into(),
-        remedy,
-    })
+    let known = WORDS.iter().find(|(name, _)| *name == lower);
+    known
+        .map(|(_, meaning)| *meaning)
+        .ok_or_else(|| ScheduleFault::Expression {
+            expr: shown(word),
+            why: "is no word that cron knows".into(),
+            remedy: whole::word(word),
+        })
 }
 
 /// Day of the month and day of the week are both to match where either begins with
@@ -214,12 +191,16 @@ mod tests {
             ("5/10 * * * *", "minute", "`5-59/10`"),
             ("/10 * * * *", "minute", "`*/10`"),
             ("*/0 * * * *", "minute", "1 to 59"),
-            ("*/90 * * * *", "minute", "1 to 59"),
+            (
+                "*/90 * * * *",
+                "minute",
+                "`0` alone, or a step of 1 to 59; every 90 minutes is `{ every = \"90m\" }`",
+            ),
             ("0 22-4 * * *", "hour", "`22-23,0-4`"),
             ("0 0 * * FRI-MON", "day of the week", "`FRI-SAT,SUN-MON`"),
-            ("0 0 * * FRI-1", "day of the week", "`FRI-SAT,SUN-1`"),
-            ("1,,2 * * * *", "minute", "remove the empty"),
-            (", * * * *", "minute", "remove the empty"),
+            ("0 0 * * FRI-1", "day of the week", "`FRI-SAT,SUN-MON`"),
+            ("1,,2 * * * *", "minute", "`1,2`"),
+            (", * * * *", "minute", "0 to 59"),
             ("*,5 * * * *", "minute", "`*` alone"),
             ("0 0 * * MONDAY", "day of the week", "`MON`"),
             ("0 0 * * MOO", "day of the week", "`MON`"),
@@ -229,7 +210,7 @@ mod tests {
             ("0 0 * * JAN", "day of the week", "month field"),
             ("0 0 * * SUNMON", "day of the week", "`SUN`"),
             ("0 0 * * L", "day of the week", "`FRI#L`"),
-            ("0 0 * * FRI#6", "day of the week", "1 to 5"),
+            ("0 0 * * FRI#6", "day of the week", "`FRI#1` to `FRI#5`"),
             ("0 0 * * +FRI", "day of the week", "`FRI`"),
             ("0 0 * * SUN-SUN", "day of the week", "`SUN`"),
             ("0 0 L,LW * *", "day of the month", "one of"),

@@ -8,6 +8,7 @@ use serde::Deserialize as _;
 use toml::Value;
 
 use crate::fault::{ScheduleFault, shown};
+use crate::zone::parse_zone;
 
 /// Longer than any schedule.
 const LONGEST: usize = 4_096;
@@ -64,16 +65,28 @@ fn in_zone(schedule: Schedule, zone: Option<&str>) -> Result<Schedule, ScheduleF
         (own, zone) => Ok(own.or(zone.map(Into::into))),
     };
     Ok(match schedule {
-        Schedule::Cron { cron, tz } => Schedule::Cron {
-            cron,
-            tz: choose(tz)?,
-        },
+        Schedule::Cron { cron, tz } => {
+            let tz = choose(tz)?;
+            both_wrong(&cron, tz.as_deref())?;
+            Schedule::Cron { cron, tz }
+        }
         Schedule::Fields(fields) => Schedule::Fields(Fields {
             tz: choose(fields.tz)?,
             ..fields
         }),
         other => other,
     })
+}
+
+/// One fault is [`crate::Compiled`]'s to find, which stops at it; two are told at once.
+fn both_wrong(cron: &str, tz: Option<&str>) -> Result<(), ScheduleFault> {
+    match (crate::cron::parse(cron), parse_zone(tz)) {
+        (Err(cron), Err(zone)) => Err(ScheduleFault::Both {
+            cron: Box::new(cron),
+            zone: Box::new(zone),
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn fault(text: &str, why: &str, remedy: &str) -> ScheduleFault {
@@ -149,6 +162,14 @@ mod tests {
             ("{ hour = \"3\" }", None, "write 3 without quotes"),
             ("{ hour = [3, 4] }", None, "cron expression for lists"),
             ("{ month = 8, dya = 31 }", None, "did you mean `day`?"),
+            ("{ second = 3 }", None, "`{ cron = \"30 0 3 * * MON\" }`"),
+            ("{ hour = 3, timezone = \"UTC\" }", None, "`tz`"),
+            (
+                "{ cron = \"60 3 * * *\", tz = \"Europe/Kiyv\" }",
+                None,
+                "`60` is out of range: write 0 to 59; and time zone `Europe/Kiyv` is not known: did",
+            ),
+            ("60 3 * * *", Some("Europe/Kiyv"), "59; and time zone"),
             ("{ every = 6 }", None, "such as \"6s\" or \"6h\""),
             (
                 "{ every = \"6 hour s\" }",

@@ -36,6 +36,12 @@ pub enum ScheduleFault {
     /// No such zone.
     #[error("time zone `{name}` is not known: {remedy}")]
     Zone { name: String, remedy: String },
+    /// An expression and its zone, both wrong.
+    #[error("{cron}; and {zone}")]
+    Both {
+        cron: Box<ScheduleFault>,
+        zone: Box<ScheduleFault>,
+    },
     /// Another key's value.
     #[error("`{key} = {value}` {why}: {remedy}")]
     Value {
@@ -60,11 +66,11 @@ impl ScheduleFault {
             Self::Field { .. } | Self::Expression { .. } => Some("cron"),
             Self::Zone { .. } => Some("tz"),
             Self::Value { key, .. } => Some(key),
-            Self::Never { .. } | Self::Text { .. } => None,
+            Self::Never { .. } | Self::Both { .. } | Self::Text { .. } => None,
         }
     }
 
-    /// What to write instead.
+    /// What to write instead: the end of the whole text.
     pub fn remedy(&self) -> &str {
         match self {
             Self::Field { remedy, .. }
@@ -73,6 +79,7 @@ impl ScheduleFault {
             | Self::Value { remedy, .. }
             | Self::Text { remedy, .. } => remedy,
             Self::Never { remedy, .. } => remedy,
+            Self::Both { zone, .. } => zone.remedy(),
         }
     }
 }

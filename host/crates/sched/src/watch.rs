@@ -4,6 +4,7 @@
 use chrono::TimeDelta;
 pub use mhost_model::plan::Alert;
 use mhost_model::plan::Progress;
+use mhost_model::run::{RunState, Trigger};
 use mhost_model::task::Task;
 use mhost_model::{Instant, RunId, Span};
 
@@ -60,19 +61,33 @@ impl Looks {
     }
 }
 
+/// The oldest fire that has not started: one that is queued behind a living run, or the next.
 fn not_started(task: &Task, progress: &Progress, looks: &mut Looks) {
-    let expect = task.spec.policy.expect.and_then(|e| e.start_within);
-    let (Some(within), Some(fire_at)) = (expect, progress.next_due) else {
+    let Some(within) = task.spec.policy.expect.and_then(|e| e.start_within) else {
         return;
     };
-    let start = jitter::start_at(task.id, &task.spec.policy, fire_at);
+    let queued = progress
+        .open
+        .iter()
+        .filter(|run| run.state == RunState::Queued && run.trigger == Trigger::Timer)
+        .map(|run| run.fire_at);
+    let next = progress.next_due;
+    let Some(fire_at) = queued.chain(next).min() else {
+        return;
+    };
+    let start = |fire_at| jitter::start_at(task.id, &task.spec.policy, fire_at);
+    let late = |fire_at| start(fire_at).checked_add_signed(within.delta());
     let now = looks.now;
-    looks.look(start.checked_add_signed(within.delta()), |_| {
-        Alert::NotStarted {
-            fire_at,
-            late_by: span(now - start),
-        }
+    looks.look(late(fire_at), |_| Alert::NotStarted {
+        fire_at,
+        late_by: span(now - start(fire_at)),
     });
+    // The next one's time comes, too.
+    if let Some(limit) = next.filter(|next| *next > fire_at).and_then(late)
+        && limit >= now
+    {
+        looks.next = Some(looks.next.map_or(limit, |next| next.min(limit)));
+    }
 }
 
 fn too_long(task: &Task, running: &[(RunId, Instant)], looks: &mut Looks) {

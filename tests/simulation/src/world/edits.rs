@@ -2,12 +2,12 @@
 
 use mhost_model::plugin::Digest;
 use mhost_model::resource::PoolDef;
-use mhost_model::run::{Outcome, RunState};
+use mhost_model::run::{Outcome, Run, RunState, Trigger};
 use mhost_model::task::TaskSpec;
 use mhost_model::{Name, RunId, TaskId};
 use mhost_store::{Edit, TaskStore};
 
-use super::{Checked, World, hold};
+use super::{Checked, World, hold, is_running};
 use crate::model::Task;
 
 impl World {
@@ -21,7 +21,29 @@ impl World {
             _ => self.set_quarantine().await?,
         }
         self.observe().await?;
+        self.stay_away()?;
         self.check_progress(3).await
+    }
+
+    /// Rule 3: what waited to start when its task was paused never will.
+    fn stay_away(&mut self) -> Checked {
+        for run in std::mem::take(&mut self.resumed) {
+            let run = &self.runs[&run];
+            let expected = match run.attempt {
+                0 => Outcome::Skipped,
+                _ => Outcome::Cancelled,
+            };
+            let outcome = run.outcome();
+            hold!(3, outcome == Some(expected), "its task was paused: {run:?}");
+        }
+        Ok(())
+    }
+
+    /// Takes note of what must not start when a task is resumed.
+    fn resume(&mut self, task: TaskId) {
+        let idle = |run: &&&Run| !is_running(run) && run.trigger != Trigger::Manual;
+        let open = self.open_of(task);
+        self.resumed = open.iter().filter(idle).map(|run| run.id).collect();
     }
 
     fn some_task(&mut self) -> Option<Task> {
@@ -100,6 +122,9 @@ impl World {
             None => newest.is_none_or(|newest| found > *newest),
         };
         hold!(1, sound, "`{name}` has id {found}: it was {id:?}");
+        if enabled && self.tasks.get(&found).is_some_and(|task| !task.enabled) {
+            self.resume(found);
+        }
         let now = self.now;
         let task = self.tasks.entry(found).or_insert_with(|| Task {
             id: found,
@@ -165,6 +190,9 @@ impl World {
         self.note(format!("`{}` is enabled: {enabled}", task.name));
         let name = name(&task.name);
         self.apply(Edit::SetEnabled { name, enabled }).await;
+        if enabled && !task.enabled {
+            self.resume(task.id);
+        }
         let now = self.now;
         let task = self.tasks.get_mut(&task.id).unwrap();
         if task.enabled != enabled {
@@ -187,7 +215,9 @@ impl World {
             quarantine: quarantined.then(|| "look at it".into()),
         };
         self.apply(edit).await;
-        self.tasks.get_mut(&task.id).unwrap().quarantined = quarantined;
+        let task = self.tasks.get_mut(&task.id).unwrap();
+        task.quarantined = quarantined;
+        (task.held, task.doubt) = (false, false);
         Ok(())
     }
 

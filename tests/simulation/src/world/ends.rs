@@ -139,9 +139,14 @@ impl World {
             hold!(7, lost, "nobody will try it again: {after:?}");
             return Ok(());
         };
+        let window = task.policy().catch_up_window.0.as_millis() as i64;
+        let too_old = row.fire_at.timestamp_millis() < self.now - window;
         match task.policy().delivery {
             Delivery::AtMostOnce => {
                 hold!(7, lost, "it runs at most once: {after:?}");
+            }
+            Delivery::AtLeastOnce if too_old => {
+                hold!(3, lost, "its catch-up window is over: {after:?}");
             }
             Delivery::AtLeastOnce if row.attempt < CRASHES_AT_ONCE => {
                 let retry_at = at(self.now);

@@ -22,7 +22,10 @@ const BATCH: usize = 1_000;
 struct Before {
     task: Task,
     due: Vec<i64>,
+    /// Without those that are overtaken.
     open: Vec<Run>,
+    /// Waiting for a retry that was meant for before the next fire, which is due.
+    overtaken: Vec<Run>,
 }
 
 impl World {
@@ -67,12 +70,36 @@ impl World {
 
     fn before(&self) -> Vec<Before> {
         let tasks = self.tasks.values();
-        let before = tasks.map(|task| Before {
-            due: task.due(self.now),
-            open: self.open_of(task.id).into_iter().cloned().collect(),
-            task: task.clone(),
+        let before = tasks.map(|task| {
+            let open = self.open_of(task.id).into_iter().cloned();
+            let (overtaken, open) = open.partition(|run| task.overtakes(run, self.now));
+            Before {
+                due: task.due(self.now),
+                open,
+                overtaken,
+                task: task.clone(),
+            }
         });
         before.collect()
+    }
+
+    /// Rule 8: retries end before the next fire.
+    fn judge_overtaken(&self, before: &Before, free: u32) -> Checked {
+        for run in &before.overtaken {
+            let after = &self.runs[&run.id];
+            hold!(
+                8,
+                after.attempt == run.attempt,
+                "tried again although the next fire was due: {run:?} {after:?}"
+            );
+            // A task that waits for a full pool is not looked at.
+            hold!(
+                8,
+                after.outcome().is_some() || free == 0,
+                "it still waits for a retry: {after:?}"
+            );
+        }
+        Ok(())
     }
 
     /// One claim: rule 4 as to what starts.
@@ -173,6 +200,8 @@ impl World {
     /// Rules 1, 3 and 4 for one task.
     fn judge(&mut self, before: &Before, newest: RunId, cancel: &BTreeSet<RunId>) -> Checked {
         let task = &before.task;
+        let free = self.free(task.policy().pool.as_str());
+        self.judge_overtaken(before, free)?;
         let rows = self.runs.range(RunId(newest.0 + 1)..).map(|(_, run)| run);
         let rows = rows.filter(|run| run.task == Some(task.id) && run.trigger == Trigger::Timer);
         let rows = rows.filter(|run| !self.passed.contains(&run.id));
@@ -186,7 +215,6 @@ impl World {
             rows.last()
         );
         let passed = self.passed(before, &rows);
-        let free = self.free(task.policy().pool.as_str());
         // A task that waits for a full pool is not looked at.
         hold!(
             3,

@@ -62,6 +62,10 @@ impl World {
         self.disk = image;
         self.store = Some(open(&self.disk, &self.clock, self.flaw));
         self.tally.crashes += 1;
+        // Nobody waits any more; how late a fire is now decides.
+        for task in self.tasks.values_mut() {
+            (task.held, task.doubt) = (false, false);
+        }
         self.note("the store's process is killed, and begins anew");
         let node = self.store().node();
         hold!(7, node > own, "{node:?} follows {own:?}");

@@ -90,7 +90,7 @@ pub const SQLITE: Package = Package {
     name: "sqlite3",
     program: "usr/bin/sqlite3",
     libraries: &["libsqlite3-0", "libreadline8", "libtinfo6"],
-    version: "-version",
+    version: Some("-version"),
 };
 
 impl Package {

@@ -37,6 +37,12 @@ const KEYS: [(&str, Kind); 13] = [
     ("tz", Kind::Text),
 ];
 
+/// Keys that other schedulers have in the place of one of these.
+const SYNONYMS: [(&str, &str); 3] = [("interval", "every"), ("timezone", "tz"), ("zone", "tz")];
+
+/// What the fields form leaves to cron.
+const CRON_ONLY: [&str; 5] = ["second", "seconds", "weekday", "day_of_week", "dow"];
+
 /// The schedule of a table.
 pub(super) fn read(text: &str, mut table: toml::Table) -> Result<Schedule, ScheduleFault> {
     for (key, value) in &mut table {
@@ -66,7 +72,13 @@ pub(super) fn read(text: &str, mut table: toml::Table) -> Result<Schedule, Sched
 
 fn unknown(text: &str, key: &str) -> ScheduleFault {
     let keys = || KEYS.iter().map(|(known, _)| *known);
-    let remedy = match nearest(key, keys()) {
+    let known = SYNONYMS.iter().find(|(word, _)| *word == key);
+    let remedy = match known.map(|(_, meant)| *meant).or(nearest(key, keys())) {
+        _ if CRON_ONLY.contains(&key) => {
+            "a cron expression has it: six fields are second, minute, hour, day of the month, \
+             month, day of the week, such as `{ cron = \"30 0 3 * * MON\" }`"
+                .into()
+        }
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("there are {}", keys().collect::<Vec<_>>().join(", ")),
     };

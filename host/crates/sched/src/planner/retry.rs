@@ -41,6 +41,21 @@ pub(super) fn verdict(
     }
 }
 
+/// Rule 8: whether a retry that was meant for before the next fire has not begun by then,
+/// because no slot was free, or nobody was there. One that a crash brought on later than that is
+/// rule 7's: its fire was started, and runs at least once.
+pub(super) fn is_overtaken(
+    retry: &Retry,
+    run: &OpenRun,
+    next_start: Option<Instant>,
+    now: Instant,
+) -> bool {
+    let RunState::Waiting { retry_at } = run.state else {
+        return false;
+    };
+    !retry.past_next_fire && next_start.is_some_and(|next| next <= now && retry_at < next)
+}
+
 /// The oldest due time after this run's that has not run yet: one that is queued, or
 /// the task's next.
 fn next_fire(progress: &Progress, run: &OpenRun) -> Option<Instant> {
@@ -81,6 +96,13 @@ impl Attempt<'_> {
         if delivery == Delivery::AtMostOnce {
             let reason = "its process died, and it runs at most once";
             return settle(Outcome::Lost, Some(reason.into()));
+        }
+        let window = self.task.spec.policy.catch_up_window;
+        let oldest = self.now.checked_sub_signed(window.delta());
+        if oldest.is_some_and(|oldest| self.run.fire_at < oldest) {
+            // Rule 3 holds for what was started, too.
+            let reason = format!("its process died, and its catch-up window of {window} is over");
+            return settle(Outcome::Lost, Some(reason));
         }
         let attempt = self.run.attempt;
         if attempt < CRASHES_AT_ONCE {

@@ -10,7 +10,7 @@ use crate::Compiled;
 use crate::zone::Wall;
 use crate::zoned::{Beat, Zoned};
 
-/// As many times inside a gap are named; of more, the count.
+/// As many times inside a gap are named; of more, the first, the last and the count.
 const NAMED: usize = 5;
 
 /// A note on a fire.
@@ -27,7 +27,8 @@ pub struct Note {
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Unusual {
     /// The clock is set forward over these wall-clock times, and the fire stands for
-    /// all of them. `missing` holds the first few of `count`, as `HH:MM`.
+    /// all of them. `missing` holds the first few of `count`, as `HH:MM`, after the date where
+    /// that is not the fire's: `2011-12-30 12:00`.
     Gap {
         missing: Vec<String>,
         count: usize,
@@ -160,37 +161,69 @@ fn gap(zoned: &Zoned, fire: Instant) -> Option<Note> {
         return None;
     }
     let until = zoned.zone.clock(fire);
-    let mut missing = Vec::new();
+    let mut first = Vec::new();
+    let mut last = until;
     let mut count = 0;
     let mut next = zoned.civil.at_or_after(fire.naive_utc() + before);
     while let Some(local) = next.filter(|local| *local < until) {
-        if missing.len() < NAMED {
-            missing.push(short(local));
+        if first.len() < NAMED {
+            first.push(local);
         }
+        last = local;
         count += 1;
         next = zoned.civil.after(local);
     }
-    (count > 0).then(|| gap_note(missing, count, short(until)))
+    (count > 0).then(|| gap_note(&first, last, count, until))
 }
 
-fn gap_note(missing: Vec<String>, count: usize, runs_at: String) -> Note {
-    let names = missing.join(", ");
-    let text = match count {
-        1 => format!("{names} does not exist on that day: runs at {runs_at}"),
-        _ if count > missing.len() => format!(
-            "{names} and {} more do not exist on that day: runs once, at {runs_at}",
-            count - missing.len()
-        ),
-        _ => format!("{names} do not exist on that day: runs once, at {runs_at}"),
+fn gap_note(
+    first: &[NaiveDateTime],
+    last: NaiveDateTime,
+    count: usize,
+    until: NaiveDateTime,
+) -> Note {
+    let runs_at = short(until);
+    // A date holds for the times after it; without one it is the fire's.
+    let mut date = until.date();
+    let mut name = |local: NaiveDateTime| match std::mem::replace(&mut date, local.date()) {
+        before if before == local.date() => short(local),
+        _ => dated(local),
     };
+    let names = match count > first.len() {
+        true => format!("{} to {}, {count} times,", name(first[0]), name(last)),
+        false => first
+            .iter()
+            .copied()
+            .map(&mut name)
+            .collect::<Vec<_>>()
+            .join(", "),
+    };
+    let day = match first[0].date() == until.date() {
+        true => " on that day",
+        false => "",
+    };
+    let text = match count {
+        1 => format!("{names} does not exist{day}: runs at {runs_at}"),
+        _ => format!("{names} do not exist{day}: runs once, at {runs_at}"),
+    };
+    let missing = first
+        .iter()
+        .map(|local| match local.date() == until.date() {
+            true => short(*local),
+            false => dated(*local),
+        });
     Note {
         what: Unusual::Gap {
-            missing,
+            missing: missing.collect(),
             count,
             runs_at,
         },
         text,
     }
+}
+
+fn dated(local: NaiveDateTime) -> String {
+    format!("{} {}", local.date(), short(local))
 }
 
 /// `HH:MM`, with seconds where there are some.
@@ -250,7 +283,33 @@ mod tests {
                 "Europe/Kyiv",
                 "2026-03-28T12:00:00Z",
                 vec![
-                    "2026-03-29 04:00:00 EEST 03:00, 03:01, 03:02, 03:03, 03:04 and 55 more do not exist on that day: runs once, at 04:00",
+                    "2026-03-29 04:00:00 EEST 03:00 to 03:59, 60 times, do not exist on that day: runs once, at 04:00",
+                ],
+            ),
+            (
+                "30 23 * * *",
+                "America/Nuuk",
+                "2024-03-30T12:00:00Z",
+                vec![
+                    "2024-03-31 00:00:00 -01 2024-03-30 23:30 does not exist: runs at 00:00",
+                    "2024-03-31 23:30:00 -01 ",
+                ],
+            ),
+            (
+                "0 6,12 * * *",
+                "Pacific/Apia",
+                "2011-12-30T09:00:00Z",
+                vec![
+                    "2011-12-31 00:00:00 +14 2011-12-30 06:00, 12:00 do not exist: runs once, at 00:00",
+                    "2011-12-31 06:00:00 +14 ",
+                ],
+            ),
+            (
+                "0 0-23 * * *",
+                "Pacific/Apia",
+                "2011-12-30T09:59:00Z",
+                vec![
+                    "2011-12-31 00:00:00 +14 2011-12-30 00:00 to 23:00, 24 times, do not exist: runs once, at 00:00",
                 ],
             ),
             (

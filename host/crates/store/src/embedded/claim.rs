@@ -57,6 +57,9 @@ impl Tx<'_> {
             looked: 0,
             done: Claimed::default(),
         };
+        if std::mem::take(&mut self.memory.fresh) {
+            self.end_waits()?;
+        }
         // What is asked for from here on may come too late for this look.
         self.memory.stirred = false;
         self.settle_some_arrears(super::era::BATCH)?;
@@ -70,6 +73,32 @@ impl Tx<'_> {
         self.memory.stirred |= done.more;
         done.next_wake = self.next_wake()?;
         Ok(done)
+    }
+
+    /// After an opening: what waited for a slot in a process that is gone has not waited since,
+    /// so rule 3 judges it by how late it is.
+    fn end_waits(&mut self) -> Res<()> {
+        let waiting = self.tables.waiting.iter()?;
+        let waiting = waiting.map(|row| Ok(row?.0.value().2));
+        for id in waiting.collect::<Res<Vec<u64>>>()? {
+            let mut held = self.take_indexed(TaskId(id))?;
+            if self.end_wait(&mut held) {
+                self.put_back(held)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A fire that waited for a slot is due at its own time again; whether there was one.
+    pub fn end_wait(&self, held: &mut Held) -> bool {
+        let waits = held.task.enabled && held.progress.wake_at.is_none();
+        let Some(due) = held.progress.next_due.filter(|_| waits) else {
+            return false;
+        };
+        let (next, wake) = self.armed(held, due - 1);
+        let same = next == Some(due);
+        held.progress.wake_at = wake.filter(|_| same).or(Some(due));
+        true
     }
 
     fn claim_waiting(&mut self, round: &mut Round) -> Res<()> {

@@ -2,12 +2,12 @@
 //! plugin's state, the task's progress and the runs that it sets off, together.
 
 use mhost_model::plan::{Ended, Verdict};
-use mhost_model::run::{ErrorKind, Outcome, Run, RunError, RunState};
+use mhost_model::run::{ErrorKind, Outcome, Run, RunError, RunState, Trigger};
 use mhost_model::task::Task;
 use mhost_model::{Instant, Name, RunId, TaskId};
 
 use super::held::Held;
-use super::record::{Row, StateValue, encode, get, instant, millis};
+use super::record::{OpenRec, OpenState, Row, StateValue, encode, get, instant, millis};
 use super::trouble::{Res, Trouble};
 use super::tx::Tx;
 use crate::{Completed, Completion, StoreError};
@@ -148,6 +148,47 @@ impl Tx<'_> {
         Ok(account(held, &row.run, outcome))
     }
 
+    /// Settles a run that waits for a retry as its last attempt ended.
+    pub fn give_up_held(&mut self, held: &mut Held, run: RunId) -> Res<Option<End>> {
+        let row = self.row(run)?;
+        let mut row = row.ok_or_else(|| Trouble::dangling("run", run))?;
+        let outcome = match row.run.error.as_ref().map(|error| error.kind) {
+            Some(ErrorKind::Timeout) => Outcome::TimedOut,
+            Some(ErrorKind::Crash) => Outcome::Lost,
+            _ => Outcome::Failed,
+        };
+        row.run.state = RunState::Settled { outcome };
+        row.run.reason = Some("not tried again: the next fire came first".into());
+        self.put_row(&row)?;
+        self.tell_end(&held.task, &row.run, outcome)?;
+        Ok(account(held, &row.run, outcome))
+    }
+
+    /// Settles what of a task waits to start and nobody asked for by hand: its task was paused
+    /// meanwhile. The caller puts the task back, and then lets set off what follows.
+    pub fn pass_held(&mut self, held: &mut Held, reason: &str) -> Res<Vec<Option<End>>> {
+        let idle =
+            |open: &&OpenRec| open.state != OpenState::Running && open.trigger != Trigger::Manual;
+        let idle: Vec<OpenRec> = held.progress.open.iter().filter(idle).cloned().collect();
+        let mut ends = Vec::new();
+        for open in idle {
+            let run = RunId(open.id);
+            if open.attempt > 0 {
+                ends.push(self.cancel_held(held, run, reason)?);
+                continue;
+            }
+            let row = self.row(run)?;
+            let mut row = row.ok_or_else(|| Trouble::dangling("run", run))?;
+            let outcome = Outcome::Skipped;
+            row.run.finished_at = Some(self.now);
+            row.run.state = RunState::Settled { outcome };
+            row.run.reason = Some(reason.to_owned());
+            self.put_row(&row)?;
+            held.forget(run);
+        }
+        Ok(ends)
+    }
+
     pub fn cancel_open(&mut self, run: RunId, reason: &str) -> Res<bool> {
         let row = self.row(run)?;
         let row = row.ok_or_else(|| Trouble::not_found("run", run))?;
@@ -220,7 +261,11 @@ fn error_of(ended: &Ended) -> Option<RunError> {
     let (message, kind, retryable) = match ended {
         Ended::Succeeded => return None,
         Ended::Failed(error) => return Some(error.clone()),
-        Ended::TimedOut => ("its deadline passed", ErrorKind::Timeout, true),
+        Ended::TimedOut => (
+            "limits.time: its deadline passed; raise the limit if it needs longer",
+            ErrorKind::Timeout,
+            true,
+        ),
         Ended::Cancelled => ("it was cancelled", ErrorKind::Cancelled, false),
         Ended::Crashed => ("the process died while it was on", ErrorKind::Crash, true),
     };

@@ -19,6 +19,8 @@ use super::trouble::{Res, Trouble};
 pub struct Memory {
     /// Something ended or was edited since all waiting tasks were looked at.
     pub stirred: bool,
+    /// No claim was made since the store was opened.
+    pub fresh: bool,
     /// Living runs to cancel, for the next claim to hand out.
     pub cancel: Vec<RunId>,
     /// Who is told of what, as it is defined; read when it is needed.
@@ -30,6 +32,7 @@ impl Default for Memory {
     fn default() -> Self {
         Self {
             stirred: true,
+            fresh: true,
             cancel: Vec::new(),
             routes: None,
         }

@@ -27,7 +27,10 @@ impl Tx<'_> {
         let free = self.free(round, &pool)?;
         let decision = self.decide(&held, free)?;
         let before = (held.progress.clone(), round.done.passed.len());
-        let ends = self.cancel(&mut held, &decision, round)?;
+        let mut ends = self.cancel(&mut held, &decision, round)?;
+        for run in &decision.give_up {
+            ends.push(self.give_up_held(&mut held, *run)?);
+        }
         let started = self.obey(&mut held, decision, round)?;
         round.slots.insert(pool, free.saturating_sub(started));
 

@@ -93,6 +93,7 @@ impl Tx<'_> {
         if moved {
             new.schedule_version = old.schedule_version.saturating_add(1);
         }
+        let mut ends = Vec::new();
         if moved || old.enabled != enabled {
             let why = match enabled {
                 true => "its schedule was changed before it started",
@@ -104,6 +105,9 @@ impl Tx<'_> {
             if enabled && !catch_up {
                 self.tables.marks.remove(held.task.id.0)?;
             }
+            if enabled && !catch_up && !old.enabled {
+                ends = self.pass_held(&mut held, PAUSED)?;
+            }
         } else {
             held.task = new;
             self.move_wake(&mut held);
@@ -111,7 +115,8 @@ impl Tx<'_> {
         self.save_task(Some(&*old), &held.task)?;
         let anew = old.spec.schedule != spec.schedule || old.enabled != enabled;
         self.watch_task(&held, anew)?;
-        self.put_back(held)
+        self.put_back(held)?;
+        ends.into_iter().try_for_each(|end| self.set_off(end))
     }
 
     /// The first due time after `from`, where the new era begins.
@@ -136,7 +141,7 @@ impl Tx<'_> {
         }
     }
 
-    fn armed(&self, held: &Held, from: i64) -> (Option<i64>, Option<i64>) {
+    pub fn armed(&self, held: &Held, from: i64) -> (Option<i64>, Option<i64>) {
         let from = instant(from).unwrap_or(self.now);
         let (next_due, wake_at) = self.planner.arm(&held.task, from);
         (next_due.map(millis), wake_at.map(millis))
@@ -206,15 +211,20 @@ impl Tx<'_> {
         let from = self.close_era(&mut held, overdue(catch_up && enabled, PAUSED))?;
         held.task.enabled = enabled;
         self.arm(&mut held, from)?;
+        let mut ends = Vec::new();
         if enabled && !catch_up {
             self.tables.marks.remove(held.task.id.0)?;
+            ends = self.pass_held(&mut held, PAUSED)?;
         }
         self.watch_task(&held, true)?;
-        self.resave(held)
+        self.resave(held)?;
+        ends.into_iter().try_for_each(|end| self.set_off(end))
     }
 
     pub fn set_quarantine(&mut self, name: &Name, quarantine: &Option<String>) -> Res<()> {
         let mut held = self.take_named(name.as_str())?;
+        // Who is in quarantine does not wait for a slot.
+        self.end_wait(&mut held);
         held.task.quarantine.clone_from(quarantine);
         self.resave(held)
     }

@@ -51,6 +51,13 @@ impl Tx<'_> {
             Late => run.attempt > 0,
             _ => false,
         })?;
+        if over
+            .iter()
+            .any(|one| matches!(one.kind, Late | TooLong | Overdue))
+        {
+            // While one of these stands nothing more is expected; from now on it is again.
+            self.look_by(task.id, self.now)?;
+        }
         let how = format!("run {} {}", run.id, word(outcome));
         self.tell_recovery(task, &over, &how)?;
         if let Some(fast) = fast {

@@ -1,8 +1,10 @@
 //! Numbers that look random and follow from a seed.
 
+/// A source of such numbers.
 pub struct Dice(u64);
 
 impl Dice {
+    /// The same seed gives the same numbers.
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -21,10 +23,12 @@ impl Dice {
         low + self.below((high - low) as u64) as i64
     }
 
+    /// True once in so many times.
     pub fn one_in(&mut self, count: u64) -> bool {
         self.below(count) == 0
     }
 
+    /// One of these.
     pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         &from[self.below(from.len() as u64) as usize]
     }
