@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize};
 use super::runs::RunView;
 use super::{Call, tasks};
 use crate::app::App;
+use crate::config::{self, ExecGrants};
 use crate::dispatch::LEASE;
 use crate::execute::SecretValues;
 use crate::exit::{Outcomes, Problem};
-use crate::config::{self, ExecGrants};
 use crate::watch;
 
 /// Runs a task now.

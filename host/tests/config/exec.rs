@@ -240,7 +240,7 @@ fn mistakes_name_the_option_and_its_form() {
     check(
         "--process",
         "web=/run/nginx.pid:KILL",
-        "`KILL` is not one of the words here",
+        "`KILL` is not known here",
         "`NONE`",
     );
     check(
