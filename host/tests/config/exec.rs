@@ -234,7 +234,7 @@ fn mistakes_name_the_option_and_its_form() {
     check(
         "--process",
         "web=/run/nginx.pid",
-        "the signal, or `NONE`, is missing",
+        "the signal is missing",
         "end with `:`",
     );
     check(
