@@ -19,8 +19,12 @@ mod second;
 mod servers;
 #[path = "health/standing.rs"]
 mod standing;
+#[path = "health/table.rs"]
+mod table;
 #[path = "health/tls.rs"]
 mod tls;
+#[path = "health/wire.rs"]
+mod wire;
 
 use mhost_test_support::{Tool, trial};
 
@@ -34,9 +38,9 @@ fn main() {
         trial(
             "certificates_of_every_kind",
             &[],
-            faults::certificates_of_every_kind,
+            wire::certificates_of_every_kind,
         ),
-        trial("both_versions_of_http", &[], faults::both_versions_of_http),
+        trial("both_versions_of_http", &[], wire::both_versions_of_http),
         trial("one_deadline_for_all", &[], faults::one_deadline_for_all),
         trial(
             "a_redirect_needs_its_own_grant",

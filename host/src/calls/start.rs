@@ -15,7 +15,6 @@ use serde::{Deserialize, Serialize};
 use super::runs::RunView;
 use super::{Call, tasks};
 use crate::app::App;
-use crate::config::ExecGrants;
 use crate::config::{self, ExecGrants};
 use crate::dispatch::LEASE;
 use crate::execute::SecretValues;

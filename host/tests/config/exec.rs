@@ -237,13 +237,13 @@ fn mistakes_name_the_option_and_its_form() {
     check(
         "--process",
         "web=/run/nginx.pid",
-        "the signal, or `NONE`, is missing",
+        "the signal is missing",
         "end with `:`",
     );
     check(
         "--process",
         "web=/run/nginx.pid:KILL",
-        "`KILL` is not one of the words here",
+        "`KILL` is not known here",
         "`NONE`",
     );
     check(

@@ -87,7 +87,11 @@ fn change(context: &Context, findings: &[Finding]) -> Result<()> {
             context.alerts().resolve(&finding.name, "up again")?;
         }
     }
-    let targets: BTreeSet<&str> = findings.iter().map(|one| one.name.as_str()).collect();
+    // Most checks have nothing to take back, and many targets to look through.
+    let targets: BTreeSet<&str> = match before.is_empty() {
+        true => BTreeSet::new(),
+        false => findings.iter().map(|one| one.name.as_str()).collect(),
+    };
     let gone = |name: &&String| !targets.contains(name.as_str());
     for name in before.iter().filter(gone) {
         now.remove(name);

@@ -14,11 +14,11 @@ use crate::{report, round};
 
 /// Checks.
 pub fn check(context: &Context, config: Config) -> std::result::Result<Report, Failure> {
-    if let Some(why) = config.mistake() {
+    let labels = config.labels();
+    if let Some(why) = config.mistake(&labels) {
         return Err(Failure::permanent(why));
     }
     context.check_cancelled()?;
-    let labels = config.labels();
     let mut memories = recall(context, &labels);
     let now = context.now();
     let silent = windows(context, &config, now)?;

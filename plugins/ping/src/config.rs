@@ -109,6 +109,18 @@ impl Default for Flapping {
     }
 }
 
+/// A target's name is also that of its alert.
+fn misnamed(labels: &[String]) -> Option<String> {
+    let unfit = |label: &&String| {
+        label.is_empty() || label.len() > LONGEST_NAME || label.chars().any(char::is_control)
+    };
+    let label = labels.iter().find(unfit)?.escape_default().to_string();
+    let begin: String = label.chars().take(60).collect();
+    Some(format!(
+        "the target `{begin}` needs a `name` of one line, 1 to {LONGEST_NAME} bytes"
+    ))
+}
+
 /// A name is at most so long, bytes: that of an alert is.
 const LONGEST_NAME: usize = 200;
 
@@ -168,7 +180,7 @@ fn whole(
 
 impl Config {
     /// Why it makes no sense, beyond what the schema can say.
-    pub fn mistake(&self) -> Option<String> {
+    pub fn mistake(&self, labels: &[String]) -> Option<String> {
         if self.targets.is_empty() {
             return Some("`targets` is empty, so nothing would be checked".to_owned());
         }
@@ -182,24 +194,9 @@ impl Config {
                 target.label()
             ))
         });
-        wrong.or_else(|| self.misnamed()).or_else(|| self.tangled())
-    }
-
-    /// A target's name is also that of its alert.
-    fn misnamed(&self) -> Option<String> {
-        let unfit = |label: &&String| {
-            label.is_empty() || label.len() > LONGEST_NAME || label.chars().any(char::is_control)
-        };
-        let label = self
-            .labels()
-            .iter()
-            .find(unfit)?
-            .escape_default()
-            .to_string();
-        let begin: String = label.chars().take(60).collect();
-        Some(format!(
-            "the target `{begin}` needs a `name` of one line, 1 to {LONGEST_NAME} bytes"
-        ))
+        wrong
+            .or_else(|| misnamed(labels))
+            .or_else(|| self.tangled(labels))
     }
 
     /// The targets' names. What two would share is numbered from the second on.
@@ -220,8 +217,11 @@ impl Config {
     }
 
     /// Parents that are none.
-    fn tangled(&self) -> Option<String> {
-        let labels = self.labels().into_iter().enumerate();
+    fn tangled(&self, labels: &[String]) -> Option<String> {
+        if self.targets.iter().all(|target| target.parents.is_empty()) {
+            return None;
+        }
+        let labels = labels.iter().cloned().enumerate();
         let places: BTreeMap<String, usize> = labels.map(|(at, label)| (label, at)).collect();
         for target in &self.targets {
             let label = target.label();

@@ -1,7 +1,8 @@
 //! What a check found, for people and programs.
 
 use mhost_sdk::{Context, Error, Failure, Report};
-use serde_json::json;
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::finding::{Finding, State};
 
@@ -56,33 +57,62 @@ pub fn report(context: &Context, findings: &[Finding]) -> Report {
         None => report,
     };
     let (listed, omitted) = listed(findings);
-    report.details(&json!({
-        "targets": listed,
-        "omitted": omitted,
-        "checked_at": context.now(),
-        "show": { "list": "targets", "columns": ["name", "state", "latency_ms", "error"] },
-    }))
+    report.details(&Details {
+        targets: listed,
+        omitted,
+        checked_at: context.now(),
+        show: json!({ "list": "targets", "columns": ["name", "state", "latency_ms", "error"] }),
+    })
+}
+
+/// Written from the findings themselves: of 10,000 every copy is felt.
+#[derive(Serialize)]
+struct Details<'f> {
+    targets: Vec<&'f Finding>,
+    /// How many more there are.
+    omitted: usize,
+    /// Milliseconds since 1970.
+    checked_at: u64,
+    show: Value,
+}
+
+/// Counts what is written.
+struct Counter(usize);
+
+impl std::io::Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// As many as there is room for; those that are well give way first.
-fn listed(findings: &[Finding]) -> (Vec<serde_json::Value>, usize) {
+fn listed(findings: &[Finding]) -> (Vec<&Finding>, usize) {
     let mut room = ROOM;
-    let mut take = |finding: &Finding| {
-        let value = serde_json::to_value(finding).unwrap_or_default();
-        let size = value.to_string().len() + 1;
-        let fits = size <= room;
-        room = room.saturating_sub(if fits { size } else { 0 });
-        fits.then_some(value)
+    let mut fits = |finding: &Finding| {
+        let mut counter = Counter(1);
+        let written = serde_json::to_writer(&mut counter, finding);
+        let fits = written.is_ok() && counter.0 <= room;
+        room -= if fits { counter.0 } else { 0 };
+        fits
     };
-    let mut listed: Vec<Option<serde_json::Value>> = vec![None; findings.len()];
+    let mut listed = vec![false; findings.len()];
     for well in [false, true] {
         for (place, finding) in listed.iter_mut().zip(findings) {
             if (finding.state == State::Up) == well {
-                *place = take(finding);
+                *place = fits(finding);
             }
         }
     }
-    let listed: Vec<_> = listed.into_iter().flatten().collect();
+    let listed: Vec<_> = findings
+        .iter()
+        .zip(listed)
+        .filter_map(|(finding, listed)| listed.then_some(finding))
+        .collect();
     let omitted = findings.len() - listed.len();
     (listed, omitted)
 }

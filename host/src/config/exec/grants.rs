@@ -378,7 +378,7 @@ fn login(all: &mut ExecGrants, value: &Value) -> Result<(), Wrong> {
 
 fn process(all: &mut ExecGrants, value: &Value) -> Result<(), Wrong> {
     let (name, rest) = value.named(|name| all.grants.processes.contains_key(name))?;
-    let (path, signal) = last(&rest, "the signal, or `NONE`,")?;
+    let (path, signal) = last(&rest, "the signal")?;
     let path = value.scalar(Scalar::Path, &path)?;
     let signal = value.scalar(SIGNAL, &signal)?;
     let grant: SignalGrant = model(value, json!({ "pid_file": path, "signal": signal }))?;

@@ -215,13 +215,14 @@ impl From<IpFamily> for Family {
 /// Which HTTP is spoken.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 pub enum HttpVersion {
-    /// Over TLS what the peer prefers of 2 and 1.1, otherwise 1.1.
+    // Over TLS what the peer prefers of 2 and 1.1, otherwise 1.1. (Without doc comments the
+    // schema is a plain list of the words, which a mistake can then be answered with.)
     #[default]
     #[serde(rename = "any")]
     Any,
     #[serde(rename = "1.1")]
     One,
-    /// Without TLS from the first byte on, as with a server that is known to speak it.
+    // Without TLS from the first byte on, as with a server that is known to speak it.
     #[serde(rename = "2")]
     Two,
 }

@@ -291,7 +291,7 @@ async fn a_broken_record_is_told_by_name() {
         "the name `t3` leads to no task",
         "task 5 would be woken for nothing",
         "there is progress of task 4, which is gone",
-        "what is remembered of `a` for task 2: the plugin's state has the unknown version 99",
+        "what is remembered of `a` for task 2: a value of a plugin's state has the unknown version 99",
         "what was observed from 7 on for runs of `ping` is of no stretch of time",
         "what was observed from 0 on for task 4, which is gone",
     ] {

@@ -368,24 +368,22 @@ async fn nobody_is_told_again_of_what_a_task_holds() {
     let mut check = minutely();
     check.schedule = spec(0).schedule;
     w.s.put("check", check).await;
-    let start = async |task: &str, nonce: u64| {
-        let ask = w.s.manual(task, nonce).await;
+    let start = async |task: &str| {
+        let ask = w.s.manual(task, 9).await;
         match w.s.store.ask(ask).await.unwrap() {
             mhost_store::Answer::Start(claim) => claim,
             _ => panic!("{task} did not start"),
         }
     };
-    let claim = start("check", 1).await;
+    let claim = start("check").await;
     let mut completion = w.s.completion(&claim, Ended::Succeeded).await;
     completion.alerts = vec![raise("site", Severity::Critical)];
     w.s.store.complete(completion).await.unwrap();
-    let pack = start("pack", 2).await;
-    assert_eq!(w.wake().await, Some(600_000));
+    let pack = start("pack").await;
     for seconds in [600, 601, 660, 720] {
         w.claim_at(seconds).await;
     }
     assert_eq!(w.kinds().await, [EventKind::Alert], "somebody works on it");
-    assert_eq!(w.wake().await, Some(780_000), "and nobody waits busily");
     w.s.end(&pack, Ended::Succeeded).await;
     w.claim_at(780).await;
     assert_eq!(w.kinds().await, [EventKind::Alert, EventKind::Alert]);
