@@ -283,6 +283,8 @@ fn failed_requests_raise_an_alert_that_ends_with_them() {
     // Nothing is written, and the window still holds them.
     let (report, standing) = run(200, String::new());
     assert_eq!((standing.len(), report.figure("alerts")), (1, Some(1.0)));
+    let told = "1 alert stands: `/logs/app.log`: ";
+    assert!(report.summary.contains(told), "{}", report.summary);
     let (_, standing) = run(330, requests(270, 50, 50));
     assert!(standing.is_empty(), "{standing:?}");
     // A bad time between two runs is told, although it is over.

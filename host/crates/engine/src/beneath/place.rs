@@ -151,9 +151,15 @@ impl Place {
                 self.text
             )));
         };
-        let folder = self.open(parent, OFlags::DIRECTORY | OFlags::PATH, false, verb)?;
+        let folder = match parent == Path::new(".") {
+            // The grant's own directory is open already.
+            true => self.dir.as_fd().try_clone_to_owned(),
+            false => Ok(self
+                .open(parent, OFlags::DIRECTORY | OFlags::PATH, false, verb)?
+                .into()),
+        };
         Ok(Leaf {
-            folder: folder.into(),
+            folder: folder.map_err(|error| self.fault(verb, error))?,
             name: name.to_owned(),
             text: self.text.clone(),
             directory: self.path.directory,
