@@ -243,7 +243,7 @@ fn a_missing_log_is_fine_unless_it_is_not() {
 fn requests(second: u64, count: u64, part: u64) -> String {
     let line = |n: u64| {
         let at = second + n;
-        let status = if n % part == 0 { 503 } else { 200 };
+        let status = if n.is_multiple_of(part) { 503 } else { 200 };
         format!(
             "h - - [01/Mar/2026:{:02}:{:02}:{:02} +0000] \"GET / HTTP/1.1\" {status} 5 \"-\" \"x\"\n",
             at / 3600,
