@@ -151,15 +151,9 @@ impl Place {
                 self.text
             )));
         };
-        let folder = match parent == Path::new(".") {
-            // The grant's own directory is open already.
-            true => self.dir.as_fd().try_clone_to_owned(),
-            false => Ok(self
-                .open(parent, OFlags::DIRECTORY | OFlags::PATH, false, verb)?
-                .into()),
-        };
+        let folder = self.open(parent, OFlags::DIRECTORY | OFlags::PATH, false, verb)?;
         Ok(Leaf {
-            folder: folder.map_err(|error| self.fault(verb, error))?,
+            folder: folder.into(),
             name: name.to_owned(),
             text: self.text.clone(),
             directory: self.path.directory,
