@@ -161,11 +161,11 @@ pub fn a_state_file_that_is_held_is_waited_for() {
     home.write("logs/app.log", "a line\n");
     let conf = format!("{}/app.log {{\nrotate 1\n}}\n", home.path("logs").display());
     fs::write(home.path("conf"), conf).unwrap();
-    fs::write(home.path("status"), "").unwrap();
-    let held = File::open(home.path("status")).unwrap();
+    fs::write(home.path("logs/.status"), "").unwrap();
+    let held = File::open(home.path("logs/.status")).unwrap();
     held.lock().unwrap();
     let refused = home
-        .command(START, &["logrotate", "-f", "-s", "status", "conf"])
+        .command(START, &["logrotate", "-f", "-s", "logs/.status", "conf"])
         .output();
     assert_eq!(refused.unwrap().status.code(), Some(3));
     let arguments = [
@@ -173,7 +173,7 @@ pub fn a_state_file_that_is_held_is_waited_for() {
         "-f",
         "--wait-for-state-lock",
         "-s",
-        "status",
+        "logs/.status",
         "conf",
     ];
     let mut child = home

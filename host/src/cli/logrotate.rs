@@ -62,6 +62,7 @@ const LONGEST: u64 = 31 * 86_400;
 pub async fn run(args: Args, context: &Context) -> Outcomes<u8> {
     if args.configs.is_empty() {
         let mut command = Cli::command();
+        command.build();
         let usage = command.find_subcommand_mut("logrotate");
         output::note(
             &usage
@@ -76,6 +77,9 @@ pub async fn run(args: Args, context: &Context) -> Outcomes<u8> {
         .iter()
         .map(|path| absolute(path))
         .collect::<Outcomes<Vec<_>>>()?;
+    if args.debug {
+        told.message("what would be done; nothing is changed", false)?;
+    }
     let (read, machine) = logrotate::read(&paths);
     let session = Session::open(&context.home, true).await?;
     let view = loop {

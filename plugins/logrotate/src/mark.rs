@@ -197,8 +197,16 @@ impl<'g> Marks<'g> {
         let since = since.map(|since| format!(" {} {}", since.seconds, since.nanoseconds));
         let head = format!("{word} {}{}", began.format(TIME), since.unwrap_or_default());
         let text = format!("{head}\n{}\n", lines.join("\n"));
-        files.remove_file(path).optional()?;
-        files.create(path, text.as_bytes())
+        // Whole or not at all: a mark that names no log would let one be forgotten.
+        let new = format!("{path}.partial");
+        files.remove_file(&new).optional()?;
+        let made = files.create(&new, text.as_bytes());
+        let made = made.and_then(|()| files.replace(&new, path));
+        if made.is_err() {
+            // What is left of it is swept up later.
+            let _ = files.remove_file(&new);
+        }
+        made
     }
 
     /// Removes what verbs that were cut off left behind.

@@ -55,11 +55,12 @@ pub fn report(ground: &Ground<'_>, done: &Done) -> Report {
         false => done.after,
     };
     let text = format!(
-        "{}rotated {rotated} of {} logs, compressed {compressed}, removed {removed}, {} in place of {}",
+        "{}rotated {rotated} of {} logs, compressed {compressed}, removed {removed}, {} in place of {}{}",
         if dry_run { "would have " } else { "" },
         done.items.len(),
         human_bytes(after),
         human_bytes(done.before),
+        mistakes(&done.read.problems),
     );
     let report = Report::new(text)
         .metric("files_rotated", rotated)
@@ -68,6 +69,18 @@ pub fn report(ground: &Ground<'_>, done: &Done) -> Report {
         .metric("bytes_before", done.before)
         .metric("bytes_after", after);
     windows(report, &done.items).details(&details(ground, done))
+}
+
+/// What of the configuration means nothing, as the end of the summary.
+fn mistakes(problems: &[Problem]) -> String {
+    let Some(first) = problems.first() else {
+        return String::new();
+    };
+    let more = match problems.len() - 1 {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    format!("; the configuration has a mistake in {first}{more}")
 }
 
 /// The longest time in which a line could have been lost.

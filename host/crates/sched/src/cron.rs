@@ -220,7 +220,7 @@ mod tests {
             ("a * * * *", "minute", "0 to 59"),
             ("-5 * * * *", "minute", "0 to 59"),
             ("1-2-3 * * * *", "minute", "0 to 59"),
-            ("*/2/3 * * * *", "minute", "0 to 59"),
+            ("*/2/3 * * * *", "minute", "`*/2`"),
             ("? * * * *", "minute", "`*`"),
         ] {
             let shown = fault(text);
@@ -242,7 +242,7 @@ mod tests {
             ("0 * * * * * 2026", "has 7 fields"),
             ("@dayly", "`@daily`"),
             ("@reboot", "mhost run"),
-            ("@", "did you mean"),
+            ("@", "use `@hourly`"),
             ("@fortnightly?", "is no word"),
             ("０ 3 * * *", "character `０`"),
         ] {

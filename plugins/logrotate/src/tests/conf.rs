@@ -257,3 +257,10 @@ fn a_folder_that_others_can_write_to_is_refused_where_that_is_wanted() {
         assert_eq!(there(&host).contains_key("app.log.1"), !refused);
     }
 }
+
+#[test]
+fn a_mistake_that_costs_its_line_is_told_in_the_summary() {
+    let host = host(&[("app.log", "0")]);
+    let report = conf(&host, "/logs/app.log {\nrotate 1\ncompres\n}\n", json!({})).unwrap();
+    assert!(report.summary.contains("conf_text:3"), "{}", report.summary);
+}

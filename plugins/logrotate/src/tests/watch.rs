@@ -243,7 +243,7 @@ fn a_missing_log_is_fine_unless_it_is_not() {
 fn requests(second: u64, count: u64, part: u64) -> String {
     let line = |n: u64| {
         let at = second + n;
-        let status = if n % part == 0 { 503 } else { 200 };
+        let status = if n.is_multiple_of(part) { 503 } else { 200 };
         format!(
             "h - - [01/Mar/2026:{:02}:{:02}:{:02} +0000] \"GET / HTTP/1.1\" {status} 5 \"-\" \"x\"\n",
             at / 3600,
@@ -283,6 +283,8 @@ fn failed_requests_raise_an_alert_that_ends_with_them() {
     // Nothing is written, and the window still holds them.
     let (report, standing) = run(200, String::new());
     assert_eq!((standing.len(), report.figure("alerts")), (1, Some(1.0)));
+    let told = "1 alert stands: `/logs/app.log`: ";
+    assert!(report.summary.contains(told), "{}", report.summary);
     let (_, standing) = run(330, requests(270, 50, 50));
     assert!(standing.is_empty(), "{standing:?}");
     // A bad time between two runs is told, although it is over.

@@ -57,13 +57,11 @@ pub struct Told {
 pub fn report(config: &Config, told: &Told) -> Report {
     let mut all = Tally::default();
     told.items.iter().for_each(|item| all.add(&item.tally));
-    let alerts = told.gone
-        + told
-            .items
-            .iter()
-            .map(|item| item.alerts.len())
-            .sum::<usize>();
+    let mut standing = told.items.iter().flat_map(|item| &item.alerts);
+    let first = standing.next();
+    let alerts = told.gone + usize::from(first.is_some()) + standing.count();
     let gaps = told.items.iter().filter(|item| item.gap.is_some()).count();
+    let first = first.map(|alert| format!(": {alert}"));
     let text = format!(
         "read {} lines ({}) of {} logs, {}",
         all.lines,
@@ -71,8 +69,8 @@ pub fn report(config: &Config, told: &Told) -> Report {
         told.items.len(),
         match alerts {
             0 => "nothing is too much".to_owned(),
-            1 => "1 alert stands".to_owned(),
-            alerts => format!("{alerts} alerts stand"),
+            1 => format!("1 alert stands{}", first.unwrap_or_default()),
+            alerts => format!("{alerts} alerts stand{}", first.unwrap_or_default()),
         }
     );
     let mut report = Report::new(text)

@@ -246,10 +246,9 @@ impl<'r> Standing<'r> {
             let key = key(log, &rule.name);
             match counted.worst {
                 Some(worst) => {
-                    let mut message = rule.sentence(log, worst);
-                    if let Some(last) = counted.samples.back() {
-                        message.push_str(&format!(": {last}"));
-                    }
+                    let short = rule.sentence(log, worst);
+                    let last = counted.samples.back();
+                    let message = last.map_or(short.clone(), |last| format!("{short}: {last}"));
                     let details = json!({
                         "log": log,
                         "rule": rule.name,
@@ -263,7 +262,7 @@ impl<'r> Standing<'r> {
                         let alerts = context.alerts();
                         alerts.raise_json(&key, severity, &message, &details)?;
                     }
-                    standing.push(message);
+                    standing.push(short);
                 }
                 None if !context.dry_run() => {
                     context.alerts().resolve(&key, &rule.sentence(log, now))?;

@@ -39,8 +39,8 @@ pub(super) fn fields(text: &str, fields: &[&str]) -> String {
 }
 
 /// The remedy of a word with `@` that cron does not know.
-pub(super) fn word(word: &str) -> String {
-    let lower = word.to_ascii_lowercase();
+pub(super) fn word(text: &str) -> String {
+    let lower = text.to_ascii_lowercase();
     if lower == "@reboot" {
         return "mhost starts nothing by itself at boot; use `mhost run` from the service manager"
             .into();
@@ -51,8 +51,8 @@ pub(super) fn word(word: &str) -> String {
     if lower.starts_with("@every") {
         return "an interval is written with a number and a unit: `{ every = \"6h\" }`".into();
     }
-    match check::nearest(&lower, WORDS.iter().map(|(name, _)| *name)) {
-        Some(near) => format!("did you mean `{near}`?"),
+    match nearest_word(lower.trim_start_matches('@')) {
+        Some(near) => format!("did you mean `@{near}`?"),
         None => "use `@hourly`, `@daily`, `@weekly`, `@monthly` or `@yearly`".into(),
     }
 }
@@ -102,14 +102,17 @@ fn meant(lower: &str) -> Option<String> {
     }
     let every = lower.strip_prefix("every ").map(str::trim);
     let known = EVERY.iter().find(|(unit, _)| Some(*unit) == every);
-    let word = || {
-        let wanted = format!("@{lower}");
-        let one = !lower.is_empty() && lower.bytes().all(|b| b.is_ascii_lowercase());
-        let near = || check::nearest(&wanted, WORDS.iter().map(|(name, _)| *name));
-        one.then(near).flatten()
-    };
-    let near = known.map(|(_, form)| *form).or_else(word)?;
+    let word = || nearest_word(lower).map(|word| format!("@{word}"));
+    let near = known.map(|(_, form)| (*form).into()).or_else(word)?;
     Some(format!("did you mean `{near}`?"))
+}
+
+/// Without the `@`, which would make all of them alike.
+fn nearest_word(bare: &str) -> Option<&'static str> {
+    check::nearest(
+        bare,
+        WORDS.iter().map(|(name, _)| name.trim_start_matches('@')),
+    )
 }
 
 fn time(text: &str) -> Option<NaiveTime> {
