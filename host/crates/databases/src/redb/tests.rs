@@ -1,5 +1,8 @@
 //! What is redb's own: types, locks, repairs, and crashes of whole-file work.
 
+mod processes;
+mod recovering;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -7,15 +10,12 @@ use mhost_model::Fault;
 use mhost_model::ports::database::{Database as _, KeepOld, RecoverOptions, Value};
 use proptest::prelude::*;
 use redb::{
-    Database, MultimapTableDefinition, ReadOnlyDatabase, ReadableDatabase, ReadableTable as _,
-    TableDefinition,
+    Database, MultimapTableDefinition, ReadOnlyDatabase, ReadableDatabase, TableDefinition,
 };
 
 use super::{RedbDatabase, recover, whole};
 use crate::place::Step;
-use crate::testing::{
-    Other, all, blob, count, crash, int, names, ready_and_wait, role, say_ready, text,
-};
+use crate::testing::{Other, all, blob, count, crash, int, names, ready_and_wait, role, text};
 
 const ROWS: i64 = 3_000;
 
@@ -241,87 +241,6 @@ fn another_process_that_holds_the_file_makes_it_busy() {
     check_rows(&path);
 }
 
-const ACCOUNTS: TableDefinition<u64, i64> = TableDefinition::new("accounts");
-
-/// In the other process: opens the file, moves an amount between two accounts, closes it, again and again,
-/// as a program that runs every moment does; until it is killed.
-fn transfer(path: &Path) {
-    say_ready();
-    for amount in 0_i64.. {
-        // Whoever packs it holds it alone.
-        let Ok(db) = Database::open(path) else {
-            continue;
-        };
-        let write = db.begin_write().unwrap();
-        let mut table = write.open_table(ACCOUNTS).unwrap();
-        for (account, change) in [(1, -(amount % 100)), (2, amount % 100)] {
-            let had = table.get(account).unwrap().unwrap().value();
-            table.insert(account, had + change).unwrap();
-        }
-        drop(table);
-        write.commit().unwrap();
-    }
-}
-
-#[test]
-fn a_busy_writer_in_another_process() {
-    if let Some((_, path)) = role() {
-        return transfer(&path);
-    }
-    let me = "redb::tests::a_busy_writer_in_another_process";
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("db");
-    let db = Database::create(&path).unwrap();
-    let write = db.begin_write().unwrap();
-    let mut table = write.open_table(ACCOUNTS).unwrap();
-    table.insert(1, 500).unwrap();
-    table.insert(2, 500).unwrap();
-    drop(table);
-    write.commit().unwrap();
-    drop(db);
-    let other = Other::ready(me, "transfer", &path);
-    let held = |fault: Fault| assert!(matches!(fault, Fault::Busy(_)), "{fault}");
-    let (mut copies, mut packs, mut tries) = (0, 0, 0);
-    while copies < 3 || packs < 3 {
-        tries += 1;
-        assert!(tries < 100_000, "{copies} copies, {packs} packs");
-        let copy = dir.path().join(format!("copy{copies}"));
-        match whole::snapshot(&path, &copy, &mut |_| {}) {
-            Ok(_) => copies += 1,
-            Err(fault) => held(fault),
-        }
-        let keep = KeepOld::UntilNext;
-        match whole::pack(
-            &path,
-            keep,
-            &crate::unattended(),
-            &crate::space::free,
-            &mut |_| {},
-        ) {
-            Ok(_) => packs += 1,
-            Err(fault) => held(fault),
-        }
-    }
-    other.kill();
-    for name in names(dir.path())
-        .iter()
-        .filter(|name| !name.starts_with('.'))
-    {
-        let mut db = RedbDatabase::open(&dir.path().join(name)).unwrap();
-        assert!(db.verify().unwrap().sound, "{name}");
-        let rows = all(&mut *db.begin_read().unwrap(), "accounts", 9);
-        let amounts = rows.iter().map(|row| match row.columns[0] {
-            Value::Integer(amount) => amount,
-            _ => panic!("an amount"),
-        });
-        assert_eq!(
-            amounts.sum::<i64>(),
-            1_000,
-            "{name}: one state of the database"
-        );
-    }
-}
-
 /// The bytes of a file that its application has not closed.
 fn unclosed(path: &Path) {
     holey(path);
@@ -505,100 +424,6 @@ fn a_crash_at_any_step_leaves_a_whole_file() {
     }
     let expected = BTreeMap::from([("pack", 7), ("recover", 5), ("restore", 6), ("snapshot", 5)]);
     assert_eq!(crashes, expected);
-}
-
-/// A file whose application was killed after its second commit, and the places of that commit's pages.
-fn killed_after_two_commits(path: &Path) -> (Vec<u8>, Vec<usize>) {
-    const TABLE: TableDefinition<u64, &[u8]> = TableDefinition::new("t");
-    let db = Database::create(path).unwrap();
-    let commit = |keys: std::ops::Range<u64>| {
-        let write = db.begin_write().unwrap();
-        let mut table = write.open_table(TABLE).unwrap();
-        for key in keys {
-            table.insert(key, &[7_u8; 500][..]).unwrap();
-        }
-        drop(table);
-        write.commit().unwrap();
-        std::fs::read(path).unwrap()
-    };
-    let before = commit(0..100);
-    let bytes = commit(100..110);
-    let pages = bytes.chunks(4096).zip(before.chunks(4096)).enumerate();
-    let of_the_last = pages.skip(1).filter(|(_, (now, then))| now != then);
-    let places = of_the_last.map(|(n, _)| n * 4096).collect();
-    drop(db);
-    std::fs::write(path, &bytes).unwrap();
-    (bytes, places)
-}
-
-#[test]
-fn a_file_whose_newest_commit_is_damaged_goes_back_to_the_one_before() {
-    let dir = tempfile::tempdir().unwrap();
-    let at = |name: &str| dir.path().join(name);
-    let (sound, places) = killed_after_two_commits(&at("db"));
-    let recover = |bytes: &[u8]| {
-        std::fs::write(at("db"), bytes).unwrap();
-        let mut db = RedbDatabase::open(&at("db")).unwrap();
-        let options = RecoverOptions::default();
-        let recovered = db.recover(&at("new"), options, &crate::unattended());
-        drop(db);
-        assert!(bytes == std::fs::read(at("db")).unwrap());
-        recovered
-    };
-    let whole = recover(&sound).unwrap();
-    assert_eq!(whole.rows, 110);
-    assert!(whole.findings[0].contains("no row is lost"), "{whole:?}");
-    std::fs::remove_file(at("new")).unwrap();
-    let (mut back, mut beyond) = (0, 0);
-    let older = sound.len() / 2 / 4096 * 4096;
-    for place in places.iter().copied().chain([4096, older]) {
-        let mut bytes = sound.clone();
-        bytes[place..place + 4096].fill(0xa5);
-        match recover(&bytes) {
-            Ok(recovered) if recovered.rows == 110 => {}
-            Ok(recovered) => {
-                assert_eq!(recovered.rows, 100, "{place}");
-                assert!(recovered.findings[0].contains("is lost"), "{recovered:?}");
-                back += 1;
-            }
-            Err(fault) => {
-                assert!(matches!(fault, Fault::Damaged(_)), "{place}: {fault}");
-                assert!(fault.to_string().contains("restore it"), "{fault}");
-                beyond += 1;
-                assert_eq!(names(dir.path()), ["db"], "{place}");
-                continue;
-            }
-        }
-        assert!(
-            RedbDatabase::open(&at("new"))
-                .unwrap()
-                .verify()
-                .unwrap()
-                .sound
-        );
-        std::fs::remove_file(at("new")).unwrap();
-    }
-    assert!(
-        back > 0,
-        "{back} back, {beyond} beyond repair of {}",
-        places.len()
-    );
-}
-
-#[test]
-fn a_sound_file_is_recovered_as_it_is() {
-    let dir = tempfile::tempdir().unwrap();
-    let at = |name: &str| dir.path().join(name);
-    holey(&at("db"));
-    let mut db = RedbDatabase::open(&at("db")).unwrap();
-    let recovered = db
-        .recover(&at("new"), RecoverOptions::default(), &crate::unattended())
-        .unwrap();
-    assert_eq!(recovered.findings, [""; 0]);
-    assert_eq!(recovered.rows_lost, 0);
-    check_rows(&at("new"));
-    let again = db.recover(&at("new"), RecoverOptions::default(), &crate::unattended());
-    assert!(matches!(again, Err(Fault::Exists(_))));
 }
 
 /// Keys or values of one type that a new table can have.
