@@ -58,6 +58,10 @@ fn big() {
         command
     });
     say("verify", &verify, "fstest", &fstest);
+    let pointers = best(&place, || {
+        place.mhost("verify", "ro", &[target, "level=pointers"])
+    });
+    say("verify as deep as fstest", &pointers, "fstest", &fstest);
     let recover = best(&place, || {
         place.mhost(
             "recover",

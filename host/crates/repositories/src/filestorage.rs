@@ -1,22 +1,16 @@
-//! Finding where a ZODB file storage (`Data.fs`) is complete.
+//! A ZODB file storage (`Data.fs`) as a source of backups: up to where it is complete.
 //!
-//! Its owner appends to it at any time: a transaction is written with the status
-//! `c`, and is complete once that byte becomes a blank. What stands before the last
-//! complete transaction never changes, so the file up to there is a state that
-//! existed. The format is described in ZODB's `FileStorage/format.py`.
+//! The format is the library's. Files are read at positions of their own, so that nobody else's reading of
+//! the same handle is disturbed.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use mhost_filestorage::extent::{Extent, extent};
+use mhost_filestorage::{Error, Window};
 use mhost_model::ports::repository::StorageState;
-
-/// Length of a transaction's header, without its texts.
-const HEADER: u64 = 23;
-const MAGIC: usize = 4;
-/// Read at once: most transactions are smaller.
-const WINDOW: usize = 64 * 1024;
 
 /// What a file's beginning says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,22 +23,21 @@ pub enum Storage {
 
 /// `None` where the file is no storage. `length` bytes of it are looked at.
 pub fn look(file: &File, length: u64) -> io::Result<Option<Storage>> {
-    let mut window = Window {
+    // It may be shorter by now.
+    let length = length.min(file.metadata()?.len());
+    let mut window = Window::new(Beginning {
         file,
-        start: 0,
-        bytes: Vec::new(),
-    };
-    let magic = window.read(0, MAGIC)?;
-    if !matches!(magic, b"FS30" | b"FS21") {
-        return Ok(None);
-    }
-    let (mut at, mut last) = (MAGIC as u64, 0);
-    loop {
-        match step(&mut window, at, length, last)? {
-            Step::Next { end, id } => (at, last) = (end, id),
-            Step::Open => return Ok(Some(Storage::Complete { end: at, last })),
-            Step::Broken => return Ok(Some(Storage::Broken { at })),
+        at: 0,
+        length,
+    })?;
+    match extent(&mut window) {
+        Ok(None) => Ok(None),
+        Ok(Some(Extent::Complete { end, last })) => {
+            Ok(Some(Storage::Complete { end, last: last.0 }))
         }
+        Ok(Some(Extent::Broken { at })) => Ok(Some(Storage::Broken { at })),
+        Err(Error::Read { source, .. }) => Err(source),
+        Err(other) => Err(io::Error::other(other)),
     }
 }
 
@@ -61,90 +54,33 @@ pub fn state(path: &Path) -> io::Result<StorageState> {
     })
 }
 
-enum Step {
-    Next {
-        end: u64,
-        id: u64,
-    },
-    /// The end, or a transaction that is being written.
-    Open,
-    Broken,
+/// So many bytes of a file.
+struct Beginning<'f> {
+    file: &'f File,
+    at: u64,
+    length: u64,
 }
 
-fn step(window: &mut Window<'_>, at: u64, length: u64, last: u64) -> io::Result<Step> {
-    if at + HEADER > length {
-        return Ok(Step::Open);
-    }
-    let header = window.read(at, HEADER as usize)?;
-    if header.len() < HEADER as usize {
-        return Ok(Step::Open);
-    }
-    let (id, size, status) = (number(&header[..8]), number(&header[8..16]), header[16]);
-    let texts: u64 = header[17..].chunks(2).map(number).sum();
-    if status == b'c' {
-        return Ok(Step::Open);
-    }
-    let plausible = matches!(status, b' ' | b'p' | b'u') && id > last && size >= HEADER + texts;
-    let Some(end) = at.checked_add(size).and_then(|end| end.checked_add(8)) else {
-        return Ok(Step::Broken);
-    };
-    if !plausible {
-        return Ok(Step::Broken);
-    }
-    if end > length {
-        return Ok(Step::Open);
-    }
-    let again = window.read(end - 8, 8)?;
-    Ok(match again.len() {
-        8 if number(again) == size => Step::Next { end, id },
-        8 => Step::Broken,
-        _ => Step::Open,
-    })
-}
-
-fn number(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .fold(0, |sum, byte| sum << 8 | u64::from(*byte))
-}
-
-struct Window<'a> {
-    file: &'a File,
-    start: u64,
-    bytes: Vec<u8>,
-}
-
-impl Window<'_> {
-    /// Fewer bytes at the file's end.
-    fn read(&mut self, at: u64, length: usize) -> io::Result<&[u8]> {
-        let within = at
-            .checked_sub(self.start)
-            .and_then(|from| usize::try_from(from).ok());
-        let held = within.is_some_and(|from| from + length <= self.bytes.len());
-        if !held {
-            self.bytes.resize(WINDOW.max(length), 0);
-            let read = read_full(self.file, &mut self.bytes, at)?;
-            self.bytes.truncate(read);
-            self.start = at;
-        }
-        let from = usize::try_from(at - self.start)
-            .unwrap_or(usize::MAX)
-            .min(self.bytes.len());
-        Ok(&self.bytes[from..self.bytes.len().min(from + length)])
+impl Read for Beginning<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let rest = usize::try_from(self.length.saturating_sub(self.at)).unwrap_or(usize::MAX);
+        let most = rest.min(into.len());
+        let read = self.file.read_at(&mut into[..most], self.at)?;
+        self.at += read as u64;
+        Ok(read)
     }
 }
 
-fn read_full(file: &File, into: &mut [u8], at: u64) -> io::Result<usize> {
-    let mut read = 0;
-    while read < into.len() {
-        match file.read_at(&mut into[read..], at + read as u64) {
-            Ok(0) => break,
-            Ok(more) => read += more,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
+impl Seek for Beginning<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let at = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::End(by) => self.length.checked_add_signed(by),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+        };
+        self.at = at.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.at)
     }
-    Ok(read)
 }
 
 /// The transaction of a blob's file: `0x….blob`.
@@ -158,6 +94,9 @@ mod tests {
     use super::*;
     use mhost_test_support::scratch;
     use std::fs;
+
+    const HEADER: u64 = 23;
+    const MAGIC: usize = 4;
 
     /// A transaction without records.
     fn transaction(id: u64, status: u8, text: &str) -> Vec<u8> {

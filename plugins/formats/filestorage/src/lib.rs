@@ -13,6 +13,7 @@
 pub mod blobs;
 pub mod error;
 pub mod exercise;
+pub mod extent;
 pub mod index;
 pub mod inspect;
 pub mod layout;

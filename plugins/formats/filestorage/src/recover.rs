@@ -3,7 +3,8 @@
 //! Every transaction is examined ([`frame`], [`parts`]): one field that is wrong is set right where the
 //! others say what it must be, and what holds unreadable data is lost. Behind a place that makes no sense, the next
 //! whole transaction is looked for. The file is gone over twice: first to see, then to write, so
-//! that a report can be had without writing, and back pointers are known when their targets are written.
+//! that a report can be had without writing, and back pointers are known when their targets are written. Data
+//! are read the first time only; the second time goes by the headers wherever nothing was wrong.
 //!
 //! Nothing is invented: a transaction is written as it was committed, or, with `partial`, less the
 //! records that are lost, or not at all.
@@ -11,6 +12,7 @@
 mod frame;
 mod lost;
 mod parts;
+mod reader;
 mod report;
 
 use std::io::{Read, Seek, Write};
@@ -18,7 +20,6 @@ use std::io::{Read, Seek, Write};
 use crate::error::{Damage, Error, Flaw, Result};
 use crate::layout::{MAGIC, START, Tid, status};
 use crate::map::{Numbers, Positions};
-use crate::pickle::Scanner;
 use crate::scan;
 use crate::watch::{Phase, Ticker, Watch};
 use crate::window::Window;
@@ -26,6 +27,7 @@ use crate::writing::{Body, Writer};
 
 use frame::{Found, Frame};
 use parts::Part;
+use reader::Reader;
 pub use report::{Lost, Moved, Partial, Repair, Report, Tally};
 
 /// What to do with a transaction of which only a part is sound.
@@ -41,6 +43,8 @@ pub struct Recovered {
     pub length: u64,
     pub index: Positions,
     pub report: Report,
+    /// Whether there may be references to what is lost; else there are none.
+    pub suspects: bool,
 }
 
 /// What there is to recover; nothing is written.
@@ -49,7 +53,7 @@ pub fn survey<R: Read + Seek>(
     options: Options,
     watch: &mut dyn Watch,
 ) -> Result<Report> {
-    Ok(look(window, options, watch)?.0)
+    Ok(look(window, options, watch)?.report)
 }
 
 /// Writes all that is sound.
@@ -59,13 +63,19 @@ pub fn recover<R: Read + Seek, W: Write + Seek>(
     to: W,
     watch: &mut dyn Watch,
 ) -> Result<Recovered> {
-    let (report, targets) = look(window, options, watch)?;
+    let Looked {
+        report,
+        targets,
+        doubtful,
+        suspects,
+    } = look(window, options, watch)?;
     let mut sink = Sink {
         // Also of a file of Python 2, which today's ZODB refuses to look into.
         writer: Writer::new(to, MAGIC)?,
         moved: targets.into_iter().map(|at| (at, 0)).collect(),
     };
     let mut work = Work::new(options, window.size());
+    work.doubtful = Some(doubtful);
     let mut ticker = Ticker::new(watch, Phase::Recover, window.size());
     work.all(window, &mut sink, &mut ticker)?;
     ticker.done()?;
@@ -74,21 +84,38 @@ pub fn recover<R: Read + Seek, W: Write + Seek>(
         length,
         index,
         report,
+        suspects,
     })
 }
 
-/// The report, and which records back pointers lead to.
+/// What the first time has shown.
+struct Looked {
+    report: Report,
+    /// Which records back pointers lead to.
+    targets: Numbers,
+    /// Where transactions begin of which something is wrong.
+    doubtful: Numbers,
+    suspects: bool,
+}
+
 fn look<R: Read + Seek>(
     window: &mut Window<R>,
     options: Options,
     watch: &mut dyn Watch,
-) -> Result<(Report, Numbers)> {
+) -> Result<Looked> {
     let mut work = Work::new(options, window.size());
     let mut ticker = Ticker::new(watch, Phase::Scan, window.size());
     let mut targets = Numbers::default();
     work.all(window, &mut targets, &mut ticker)?;
     ticker.done()?;
-    Ok((work.report, targets))
+    let lost = work.report.stretches > 0;
+    Ok(Looked {
+        report: work.report,
+        targets,
+        doubtful: work.noted,
+        // A transaction that is left out was counted as there.
+        suspects: lost || work.reader.suspects(),
+    })
 }
 
 /// Where recovered transactions go.
@@ -158,8 +185,12 @@ impl<R: Read + Seek, W: Write + Seek> Take<R> for Sink<W> {
 
 struct Work {
     options: Options,
-    scanner: Scanner,
+    reader: Reader,
     report: Report,
+    /// The second time: where the first one has seen something wrong. Anything else is not read again.
+    doubtful: Option<Numbers>,
+    /// The first time: the same, as it is noted.
+    noted: Numbers,
     /// Where to go on, and the id of the last transaction that was recovered.
     at: u64,
     last: Tid,
@@ -169,8 +200,10 @@ impl Work {
     fn new(options: Options, bytes: u64) -> Self {
         Self {
             options,
-            scanner: Scanner::default(),
+            reader: Reader::default(),
             report: Report::new(bytes),
+            doubtful: None,
+            noted: Numbers::default(),
             at: START,
             last: Tid::default(),
         }
@@ -190,7 +223,7 @@ impl Work {
         }
         while self.at < window.size() {
             ticker.at(self.at)?;
-            match frame::find(window, self.at, self.last, &mut self.scanner)? {
+            match frame::find(window, self.at, self.last, &mut self.reader)? {
                 Found::Framed(frame) => self.framed(window, &frame, take, ticker)?,
                 Found::Nothing(damage) => self.hole(window, damage, take, ticker)?,
             }
@@ -223,28 +256,47 @@ impl Work {
             // Others follow, so that it was finished: the byte is damaged.
             _ => status = status::DONE,
         }
-        let tally = self.tally(window, frame)?;
-        if tally.bad == 0 {
-            self.report.repaired(frame, status, &tally);
-            return self.hand_over(window, frame, status, &tally, take);
+        let known = self.doubtful.as_ref();
+        if known.is_some_and(|doubtful| !doubtful.contains(&frame.at)) {
+            self.reader.trust = true;
+            let written = self.hand_over(window, frame, status, 0, take);
+            self.reader.trust = false;
+            return written;
         }
+        let tally = self.tally(window, frame, take)?;
+        if tally.bad == 0 {
+            if self.report.repaired(frame, status, &tally) {
+                self.noted.insert(frame.at);
+            }
+            return self.hand_over(window, frame, status, tally.good, take);
+        }
+        self.noted.insert(frame.at);
         self.lose(window, frame.at, frame.next(), tally.first_damage(frame))?;
         if self.options.partial && tally.good > 0 {
             self.report.partial(frame, &tally);
-            return self.hand_over(window, frame, status::PACKED, &tally, take);
+            return self.hand_over(window, frame, status::PACKED, tally.good, take);
         }
         Ok(())
     }
 
-    /// Counts the good and the bad records.
-    fn tally<R: Read + Seek>(&mut self, window: &mut Window<R>, frame: &Frame) -> Result<Tally> {
+    /// Counts the good and the bad records. The first time, all that there is to do with a record is done here.
+    fn tally<R: Read + Seek>(
+        &mut self,
+        window: &mut Window<R>,
+        frame: &Frame,
+        take: &mut dyn Take<R>,
+    ) -> Result<Tally> {
         let mut tally = Tally::default();
         let mut at = frame.records();
         while at < frame.end {
-            match parts::next(window, frame, at, &mut self.scanner)? {
+            match parts::next(window, frame, at, &mut self.reader)? {
                 Ok(part) => {
                     at = part.end;
                     tally.good(&part);
+                    if self.doubtful.is_none() {
+                        self.reader.recovered(&part.record);
+                        take.record(window, &part)?;
+                    }
                 }
                 Err(bad) => {
                     at = bad.until;
@@ -252,6 +304,7 @@ impl Work {
                 }
             }
         }
+        self.reader.end();
         Ok(tally)
     }
 
@@ -260,14 +313,20 @@ impl Work {
         window: &mut Window<R>,
         frame: &Frame,
         status: u8,
-        tally: &Tally,
+        records: u64,
         take: &mut dyn Take<R>,
     ) -> Result<()> {
         let tid = self.in_order(frame);
+        self.last = tid;
+        self.report.transactions += 1;
+        self.report.records += records;
+        if self.doubtful.is_none() {
+            return Ok(());
+        }
         take.begin(window, frame, tid, status)?;
         let mut at = frame.records();
         while at < frame.end {
-            match parts::next(window, frame, at, &mut self.scanner)? {
+            match parts::next(window, frame, at, &mut self.reader)? {
                 Ok(part) => {
                     at = part.end;
                     take.record(window, &part)?;
@@ -275,11 +334,7 @@ impl Work {
                 Err(bad) => at = bad.until,
             }
         }
-        take.end()?;
-        self.last = tid;
-        self.report.transactions += 1;
-        self.report.records += tally.good;
-        Ok(())
+        take.end()
     }
 
     /// The transaction's id, moved where it does not come after the last one.
@@ -314,11 +369,11 @@ impl Work {
         let next = crate::resync::next(window, from + 1, ticker)?;
         let to = next.map_or(window.size(), |txn| txn.at);
         if self.options.partial
-            && let Some(frame) = frame::beginning(window, from, to, self.last, &mut self.scanner)?
+            && let Some(frame) = frame::beginning(window, from, to, self.last, &mut self.reader)?
         {
-            let tally = self.tally(window, &frame)?;
+            let tally = self.tally(window, &frame, take)?;
             self.report.partial(&frame, &tally);
-            self.hand_over(window, &frame, status::PACKED, &tally, take)?;
+            self.hand_over(window, &frame, status::PACKED, tally.good, take)?;
         }
         self.at = to;
         if next.is_none() && damage.flaw == Flaw::Unfinished {

@@ -50,6 +50,9 @@ impl Level {
 /// So many unreadable records are told apart into current and older ones.
 const MOST_UNREAD: usize = 10_000;
 
+/// With more objects gone the closer look is not put off by looking at what lived beside them.
+const MOST_GONE: usize = 100;
+
 /// Something that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
@@ -127,7 +130,7 @@ pub fn verify<R: Read + Seek>(
     }
     ticker.done()?;
     check.unreadable(window)?;
-    if check.suspects {
+    if check.suspects(window)? {
         check.references(window, watch)?;
     }
     Ok(check.verdict)
@@ -146,8 +149,8 @@ struct Check {
     open: Numbers,
     /// Records that cannot be read, current or not.
     unread: Vec<Damage>,
-    /// Whether there may be references to nothing, which a closer look decides.
-    suspects: bool,
+    /// Those that its end has not answered.
+    missing: Numbers,
 }
 
 impl Check {
@@ -164,7 +167,7 @@ impl Check {
             gone: Numbers::default(),
             open: Numbers::default(),
             unread: Vec::new(),
-            suspects: false,
+            missing: Numbers::default(),
         }
     }
 
@@ -203,9 +206,10 @@ impl Check {
             self.verdict.transactions += 1;
             self.verdict.last = txn.head.tid;
             self.verdict.index.extend(self.fresh.drain(..));
-            let index = &self.verdict.index;
-            self.suspects |= self.open.iter().any(|oid| !index.contains_key(oid));
-            self.open.clear();
+            let (index, gone) = (&self.verdict.index, &self.gone);
+            let open = self.open.drain();
+            let missing = open.filter(|oid| gone.contains(oid) || !index.contains_key(oid));
+            self.missing.extend(missing);
         }
         Ok(())
     }
@@ -226,7 +230,8 @@ impl Check {
         }
         if record.deletes() {
             self.gone.insert(record.oid.0);
-            self.suspects |= self.level >= Level::References;
+        } else if !self.gone.is_empty() {
+            self.gone.remove(&record.oid.0);
         }
         self.fresh.push((record.oid.0, record.at));
         Ok(())
@@ -266,10 +271,11 @@ impl Check {
 
     #[inline]
     fn data<R: Read + Seek>(&mut self, window: &mut Window<R>, record: &Record) -> Result<()> {
-        let (index, open) = (&self.verdict.index, &mut self.open);
+        let (index, open, gone) = (&self.verdict.index, &mut self.open, &self.gone);
         let follow = self.level >= Level::References;
+        let any_gone = !gone.is_empty();
         let found = &mut |oid: Oid| {
-            if follow && !index.contains_key(&oid.0) {
+            if follow && (!index.contains_key(&oid.0) || (any_gone && gone.contains(&oid.0))) {
                 open.insert(oid.0);
             }
         };
@@ -317,6 +323,38 @@ impl Check {
         }
     }
 
+    /// Whether there may be references to nothing, which a closer look decides.
+    fn suspects<R: Read + Seek>(&mut self, window: &mut Window<R>) -> Result<bool> {
+        if self.level < Level::References {
+            return Ok(false);
+        }
+        let (index, gone) = (&self.verdict.index, &self.gone);
+        let lost = |oid: &u64| gone.contains(oid) || !index.contains_key(oid);
+        if self.missing.iter().any(lost) || gone.len() > MOST_GONE {
+            return Ok(true);
+        }
+        // What refers to an object that is gone was written between its making and its end; what came
+        // after is among the missing.
+        let mut lives = Vec::new();
+        for end in gone.iter().filter_map(|oid| index.get(oid)) {
+            lives.push((born(window, *end)?, *end));
+        }
+        let lived = |at: &u64| lives.iter().any(|(born, end)| (*born..*end).contains(at));
+        let mut current: Vec<u64> = index.values().copied().filter(lived).collect();
+        current.sort_unstable();
+        let mut refers = false;
+        for at in current {
+            let record = scan::seen(window, at)?;
+            let Ok(Some(data)) = scan::resolve(window, record) else {
+                continue;
+            };
+            let found = &mut |oid: Oid| refers |= gone.contains(&oid.0);
+            // One that cannot be read was told of already.
+            let _ = reading::pickles(window, &mut self.scanner, &data, found)?;
+        }
+        Ok(refers)
+    }
+
     /// Of a file that is whole, which references of reachable objects lead to nothing.
     fn references<R: Read + Seek>(
         &mut self,
@@ -335,6 +373,25 @@ impl Check {
         self.verdict.counts[Level::References as usize] = dangling.count;
         Ok(())
     }
+}
+
+/// Where the transaction begins that has made the object whose record this is; the file's start where its
+/// history was cut off.
+fn born<R: Read + Seek>(window: &mut Window<R>, end: u64) -> Result<u64> {
+    let mut record = scan::seen(window, end)?;
+    while record.previous != 0 && record.previous < record.at {
+        let earlier = scan::seen(window, record.previous)?;
+        if earlier.oid != record.oid {
+            return Ok(START);
+        }
+        record = earlier;
+    }
+    let cut = match scan::head(window, record.txn) {
+        Ok(txn) => txn.head.status == status::PACKED,
+        Err(Error::Damaged(_)) => true,
+        Err(error) => return Err(error),
+    };
+    Ok(if cut { START } else { record.txn })
 }
 
 /// Where to go on behind a transaction that begins at `begun` and is damaged.

@@ -11,7 +11,8 @@ use mhost_filestorage::{Oid, Tid};
 use mhost_sdk::files::{WalkOptions, join, split};
 use mhost_sdk::{Context, Doing as _, Error, Failure, Optional as _};
 
-use super::File;
+use super::{File, swap};
+use crate::config::KeepOld;
 
 /// The list of files that go, in the blob folder.
 const LIST: &str = ".mhost-removed";
@@ -145,6 +146,36 @@ impl<'c, 'h> Folder<'c, 'h> {
         let ended = self.context.files().remove_file(&list).optional();
         ended.doing(|| format!("remove {list}"))?;
         Ok(removed)
+    }
+
+    /// A revision's file, for messages.
+    pub fn file(&self, revision: Revision) -> String {
+        join(&self.path, &self.layout.file(revision))
+    }
+
+    /// Says what a new file needs of the folder, in which nothing is changed.
+    pub fn tell(&self, target: &str, kept: u64, gone: usize) {
+        self.context.info(format!(
+            "{} stays as it is: {target} needs {kept} of its files, for which a server can be given this folder or a copy              of it; {gone} of its files have no record in {target}",
+            self.path
+        ));
+    }
+
+    /// Removes folders of blobs that were kept long enough. Answers their names.
+    pub fn forget(&self, keep: KeepOld) -> Result<Vec<String>, Failure> {
+        let KeepOld::For(span) = keep else {
+            return Ok(Vec::new());
+        };
+        let Some(attic) = self.attic("x.old-") else {
+            return Ok(Vec::new());
+        };
+        let old = swap::kept_too_long(self.context, &attic, span)?;
+        for path in &old {
+            self.clear(path)?;
+            let removed = self.context.files().remove_directory(path);
+            removed.doing(|| format!("remove {path}, which was kept long enough"))?;
+        }
+        Ok(old)
     }
 
     /// Where files go that are kept with the old file: `blobs.old`, or within the folder where that

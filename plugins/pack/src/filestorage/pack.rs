@@ -5,7 +5,7 @@ use mhost_filestorage::verify::{self, Level, Verdict};
 use mhost_filestorage::{Tid, Window, index};
 use mhost_sdk::files::Metadata;
 use mhost_sdk::units::human_bytes;
-use mhost_sdk::{Context, Doing as _, Failure, Report};
+use mhost_sdk::{Capped, Context, Doing as _, Failure, Report};
 use serde_json::json;
 
 use super::aside::{self, Aside};
@@ -123,6 +123,7 @@ impl Job<'_, '_> {
     fn run(&self, file: &mut File<'_>, plan: Plan) -> Result<Report, Failure> {
         let figures = plan.figures.clone();
         if self.in_place && plan.idle.is_some() {
+            self.mend_index(file)?;
             return Ok(self.nothing(&figures, plan.idle));
         }
         let gone = plan.blobs.clone();
@@ -135,6 +136,7 @@ impl Job<'_, '_> {
         let most = most + index::most_bytes(figures.objects + figures.records.min(1 << 20));
         aside::check_room(self.context, self.target, most)?;
         let Some(new) = self.make(file, plan)? else {
+            self.mend_index(file)?;
             return Ok(self.nothing(&figures, None));
         };
         let length = new.verdict.bytes;
@@ -145,10 +147,21 @@ impl Job<'_, '_> {
         {
             removed = blobs.remove(&gone, old.as_deref())?;
         }
-        let forgotten = match self.in_place {
-            true => swap::forget(self.context, self.path, self.keep_old())?,
-            false => Vec::new(),
-        };
+        let mut forgotten = Vec::new();
+        if self.in_place {
+            forgotten = swap::forget(self.context, self.path, self.keep_old())?;
+            if let Some(blobs) = &self.blobs {
+                forgotten.extend(blobs.forget(self.keep_old())?);
+            }
+        }
+        let mut unreferenced = Capped::default();
+        if let Some(blobs) = &self.blobs
+            && !self.in_place
+        {
+            blobs.tell(self.target, kept, gone.len());
+            gone.iter()
+                .for_each(|revision| unreferenced.push(blobs.file(*revision)));
+        }
         let mut report = self.report(&figures, length);
         if let Some(old) = &old {
             report = report.artifact("file", old, Some(self.original.size));
@@ -166,7 +179,31 @@ impl Job<'_, '_> {
             "figures": figures,
             "dangling": dangling,
             "forgotten": forgotten,
+            "blobs_unreferenced": unreferenced,
         })))
+    }
+
+    /// A run that was cut off between its swap and its index has left none; ZODB would read the whole file.
+    fn mend_index(&self, file: &mut File<'_>) -> Result<(), Failure> {
+        let path = swap::index_path(self.path);
+        let there = self.context.files().stat_optional(&path);
+        if there.doing(|| format!("look at {path}"))?.is_some() {
+            return Ok(());
+        }
+        let verdict = verify::verify(file, Level::Pointers, &mut self.told());
+        let verdict = verdict.map_err(|error| failed("check", self.path, error))?;
+        if !verdict.sound() {
+            return Ok(());
+        }
+        let length = verdict.bytes;
+        let index = swap::make_index(
+            self.context,
+            self.path,
+            &verdict.index,
+            length,
+            &self.original,
+        )?;
+        index.map_or(Ok(()), |index| index.place(&path))
     }
 
     /// Writes the new file aside and checks it. `None` where nothing would be gained in place.

@@ -5,6 +5,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use mhost_filestorage::index;
 use mhost_filestorage::map::Positions;
 use mhost_sdk::files::{Metadata, WalkOptions, join, split};
+use mhost_sdk::units::Span;
 use mhost_sdk::{Context, Doing as _, Failure, Optional as _};
 
 use super::aside::{self, Aside};
@@ -93,7 +94,21 @@ pub fn forget(context: &Context, file: &str, keep: KeepOld) -> Result<Vec<String
     let KeepOld::For(span) = keep else {
         return Ok(Vec::new());
     };
-    let (folder, name) = split(file);
+    let forgotten = kept_too_long(context, &format!("{file}.old-"), span)?;
+    for path in &forgotten {
+        let removed = context.files().remove_file(path);
+        removed.doing(|| format!("remove {path}, which was kept long enough"))?;
+    }
+    Ok(forgotten)
+}
+
+/// What has a name of this beginning and a time, and was kept longer than a span.
+pub fn kept_too_long(
+    context: &Context,
+    beginning: &str,
+    span: Span,
+) -> Result<Vec<String>, Failure> {
+    let (folder, prefix) = split(beginning);
     let options = WalkOptions {
         max_depth: Some(0),
         one_file_system: true,
@@ -105,21 +120,16 @@ pub fn forget(context: &Context, file: &str, keep: KeepOld) -> Result<Vec<String
     let oldest = context
         .now()
         .saturating_sub(span.duration().as_millis() as u64);
-    let prefix = format!("{name}.old-");
-    let mut forgotten = Vec::new();
-    for entry in entries {
-        let Some(stamp) = entry.path.strip_prefix(&prefix) else {
-            continue;
-        };
-        let Ok(made) = NaiveDateTime::parse_from_str(stamp, STAMP) else {
-            continue;
-        };
-        if u64::try_from(made.and_utc().timestamp_millis()).unwrap_or(0) < oldest {
-            let path = join(folder, &entry.path);
-            let removed = context.files().remove_file(&path);
-            removed.doing(|| format!("remove {path}, which was kept long enough"))?;
-            forgotten.push(path);
-        }
-    }
-    Ok(forgotten)
+    let too_old = |name: &str| {
+        let made = name.strip_prefix(prefix);
+        let made = made.and_then(|stamp| NaiveDateTime::parse_from_str(stamp, STAMP).ok());
+        made.is_some_and(|made| {
+            u64::try_from(made.and_utc().timestamp_millis()).unwrap_or(0) < oldest
+        })
+    };
+    let names = entries.iter().map(|entry| entry.path.as_str());
+    Ok(names
+        .filter(|name| too_old(name))
+        .map(|name| join(folder, name))
+        .collect())
 }

@@ -242,6 +242,7 @@ fn a_crash_at_any_change_leaves_one_of_both_whole() {
             host.crash().never();
             host.run(&plugin(), "pack", in_place()).unwrap();
             assert_eq!(read(&host, "/data/a.fs"), new);
+            assert_eq!(read(&host, "/data/a.fs.index"), index, "{n}, {happens}");
             let left = names(&host, "/data");
             assert!(
                 !left.iter().any(|name| name.contains("mhost-new")),
@@ -378,6 +379,35 @@ fn blobs_without_a_record_go_and_are_kept_with_the_old_file() {
 }
 
 #[test]
+fn blobs_are_kept_so_long_as_the_old_files() {
+    let host = with_blobs();
+    let mut config = blobs_in_place();
+    config["keep_old"] = json!("7 days");
+    host.run(&plugin(), "pack", config.clone()).unwrap();
+    let old = "blobs.old-20250101T000000Z".to_owned();
+    assert!(names(&host, "/data").contains(&old));
+    let packed = read(&host, "/data/a.fs");
+    for (days, stays) in [(6, true), (8, false)] {
+        host.set_now(LATER + days * 86_400_000);
+        let more = Make::new()
+            .set(1, 0, &[5])
+            .txn(
+                2,
+                vec![(
+                    5,
+                    Body::Data(b"\x80\x03cZODB.blob\nBlob\nq\x00.\x80\x03N.".to_vec()),
+                )],
+            )
+            .set(50 + days, 0, &[5])
+            .set(60 + days, 0, &[5]);
+        fs::write(host.path("/data/a.fs"), more.file).unwrap();
+        host.run(&plugin(), "pack", config.clone()).unwrap();
+        assert_ne!(read(&host, "/data/a.fs"), packed);
+        assert_eq!(names(&host, "/data").contains(&old), stays, "{days}");
+    }
+}
+
+#[test]
 fn blobs_stay_while_the_original_stays() {
     let host = with_blobs();
     let mut config = blobs_in_place();
@@ -386,6 +416,10 @@ fn blobs_stay_while_the_original_stays() {
     assert_eq!(report.figure("blobs_unreferenced"), Some(2.0));
     assert_eq!(report.figure("blobs_removed"), Some(0.0));
     assert!(host.path(&blob(2, 6)).exists());
+    let unreferenced = report.details.unwrap()["blobs_unreferenced"].to_string();
+    for (n, oid, gone) in [(2, 5, true), (2, 6, true), (3, 5, false)] {
+        assert_eq!(unreferenced.contains(&blob(n, oid)), gone, "{unreferenced}");
+    }
 }
 
 #[test]

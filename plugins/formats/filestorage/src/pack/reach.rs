@@ -34,6 +34,7 @@ pub fn decide<R: Read + Seek>(
         search.roots(window, &surveyed.later, &targets)?;
         search.run(window, watch)?;
         kept.extend(search.reached.values());
+        surveyed.plan.figures.most_written += search.bytes;
     } else {
         kept.extend(surveyed.current.values());
     }
@@ -41,7 +42,14 @@ pub fn decide<R: Read + Seek>(
     let current = kept.len();
     kept.extend(targets.iter().map(|(_, at)| *at));
     surveyed.plan.figures.older_kept = (kept.len() - current) as u64;
-    conclude(window, surveyed, kept)
+    let mut plan = conclude(surveyed, kept);
+    if !options.collect {
+        for at in &plan.kept {
+            let length = data(window, *at)?.map_or(0, |record| record.length);
+            plan.figures.most_written = plan.figures.most_written.saturating_add(length);
+        }
+    }
+    Ok(plan)
 }
 
 /// References of reachable objects to nothing.
@@ -74,12 +82,8 @@ pub fn dangling_of<R: Read + Seek>(
     })
 }
 
-/// The order of the file, the sizes, and the blobs that go.
-fn conclude<R: Read + Seek>(
-    window: &mut Window<R>,
-    surveyed: Surveyed,
-    kept: Numbers,
-) -> Result<Plan> {
+/// The order of the file, and the blobs that go.
+fn conclude(surveyed: Surveyed, kept: Numbers) -> Plan {
     let Surveyed {
         mut plan, blobs, ..
     } = surveyed;
@@ -100,14 +104,9 @@ fn conclude<R: Read + Seek>(
     plan.blobs_kept = staying.len() as u64;
     plan.kept = kept.into_iter().collect();
     plan.kept.sort_unstable();
-    let mut most = plan.figures.most_written + plan.figures.bytes_after;
-    most += plan.kept.len() as u64 * (RECORD_HEAD as u64 + 8);
-    for at in &plan.kept {
-        let head = window.slice(*at, RECORD_HEAD)?;
-        most = most.saturating_add(crate::layout::RecordHead::parse(head).length);
-    }
-    plan.figures.most_written = most;
-    Ok(plan)
+    let heads = plan.kept.len() as u64 * (RECORD_HEAD as u64 + 8);
+    plan.figures.most_written += plan.figures.bytes_after + heads;
+    plan
 }
 
 struct Search<'s> {
@@ -118,10 +117,15 @@ struct Search<'s> {
     reached: Positions,
     /// Of those, the ones whose references were not followed yet.
     todo: Vec<u64>,
-    /// References of objects that do not count yet: where each object's begin among `aside`.
+    /// Of objects that do not count yet: where among `aside` the number of references begins, the length
+    /// of the data, and the references.
     starts: Positions,
     aside: Vec<u64>,
     found: Vec<u64>,
+    /// The length of the data that were read last.
+    length: u64,
+    /// Bytes of data of objects that count.
+    bytes: u64,
 }
 
 impl<'s> Search<'s> {
@@ -135,6 +139,8 @@ impl<'s> Search<'s> {
             starts: Positions::default(),
             aside: Vec::new(),
             found: Vec::new(),
+            length: 0,
+            bytes: 0,
         }
     }
 
@@ -154,6 +160,7 @@ impl<'s> Search<'s> {
         }
         for (oid, at) in targets {
             self.read(window, *at)?;
+            self.bytes += self.length;
             self.mark_found(*oid);
         }
         Ok(())
@@ -167,6 +174,7 @@ impl<'s> Search<'s> {
                 None => {
                     let at = self.reached[&oid];
                     self.read(window, at)?;
+                    self.bytes += self.length;
                     self.mark_found(Oid(oid));
                 }
             }
@@ -205,9 +213,11 @@ impl<'s> Search<'s> {
     /// The references of the record at a position, each once, into `found`.
     fn read<R: Read + Seek>(&mut self, window: &mut Window<R>, at: u64) -> Result<()> {
         self.found.clear();
+        self.length = 0;
         let Some(record) = data(window, at)? else {
             return Ok(());
         };
+        self.length = record.length;
         let found = &mut self.found;
         let mut most = ROOM;
         let push = &mut |oid: Oid| {
@@ -240,13 +250,15 @@ impl<'s> Search<'s> {
     fn keep_aside(&mut self, oid: u64, counts: bool) {
         self.starts.insert(oid, self.aside.len() as u64);
         let found = if counts { &[] } else { self.found.as_slice() };
-        self.aside.push(found.len() as u64);
+        self.aside.extend([found.len() as u64, self.length]);
         self.aside.extend(found);
     }
 
     fn follow(&mut self, oid: u64, start: usize) {
         let length = self.aside[start] as usize;
-        for n in start + 1..=start + length {
+        self.bytes += self.aside[start + 1];
+        let first = start + 2;
+        for n in first..first + length {
             let to = self.aside[n];
             if !self.reach(to) {
                 self.plan.note_dangling(Oid(oid), Oid(to));

@@ -4,9 +4,9 @@
 use std::io::{Read, Seek};
 
 use super::parts;
+use super::reader::Reader;
 use crate::error::{Damage, Flaw, Result};
 use crate::layout::{Head, RECORD_HEAD, RecordHead, TRAILER, TXN_HEAD, Tid, status};
-use crate::pickle::Scanner;
 use crate::window::Window;
 
 /// A transaction whose bounds are known.
@@ -42,7 +42,7 @@ pub fn find<R: Read + Seek>(
     window: &mut Window<R>,
     at: u64,
     last: Tid,
-    scanner: &mut Scanner,
+    reader: &mut Reader,
 ) -> Result<Found> {
     let rest = window.size() - at;
     if rest < TXN_HEAD as u64 + TRAILER {
@@ -52,7 +52,7 @@ pub fn find<R: Read + Seek>(
     if let Some(frame) = by_lengths(window, at, head)? {
         return Ok(Found::Framed(with_id(window, frame, last)?));
     }
-    if let Some(frame) = by_records(window, at, head, scanner)? {
+    if let Some(frame) = by_records(window, at, head, reader)? {
         return Ok(Found::Framed(frame));
     }
     Ok(Found::Nothing(damage(window, at, head)?))
@@ -97,7 +97,7 @@ fn by_records<R: Read + Seek>(
     window: &mut Window<R>,
     at: u64,
     head: Head,
-    scanner: &mut Scanner,
+    reader: &mut Reader,
 ) -> Result<Option<Frame>> {
     let known = matches!(
         head.status,
@@ -113,7 +113,7 @@ fn by_records<R: Read + Seek>(
         repairs: [None, None],
     };
     let mut place = frame.records();
-    while let Some(end) = parts::strict(window, &frame, place, scanner)? {
+    while let Some(end) = parts::strict(window, &frame, place, reader)? {
         place = end;
         let again = match place + TRAILER <= window.size() {
             true => window.long(place)?,
@@ -207,7 +207,7 @@ pub fn beginning<R: Read + Seek>(
     at: u64,
     limit: u64,
     last: Tid,
-    scanner: &mut Scanner,
+    reader: &mut Reader,
 ) -> Result<Option<Frame>> {
     if limit - at < TXN_HEAD as u64 {
         return Ok(None);
@@ -225,7 +225,7 @@ pub fn beginning<R: Read + Seek>(
     };
     let first = frame.records();
     let mut place = first;
-    while let Some(end) = parts::strict(window, &frame, place, scanner)? {
+    while let Some(end) = parts::strict(window, &frame, place, reader)? {
         place = end;
     }
     frame.end = place;

@@ -3,10 +3,9 @@
 use std::io::{Read, Seek};
 
 use super::frame::Frame;
+use super::reader::Reader;
 use crate::error::{Damage, Error, Flaw, Result};
 use crate::layout::{RECORD_HEAD, RecordHead, START};
-use crate::pickle::{Scanner, Unreadable};
-use crate::reading;
 use crate::scan::Record;
 use crate::window::Window;
 
@@ -37,7 +36,7 @@ pub fn next<R: Read + Seek>(
     window: &mut Window<R>,
     frame: &Frame,
     at: u64,
-    scanner: &mut Scanner,
+    reader: &mut Reader,
 ) -> Result<std::result::Result<Part, Bad>> {
     let damage = |flaw| Damage::new(at, flaw).tid(frame.head.tid);
     if frame.end - at <= HEAD {
@@ -62,8 +61,8 @@ pub fn next<R: Read + Seek>(
         _ => None,
     };
     match fitting {
-        Some(end) => checked(window, frame, at, end, &head, repair(&head, frame), scanner),
-        None => relength(window, frame, at, &head, scanner),
+        Some(end) => checked(window, frame, at, end, &head, repair(&head, frame), reader),
+        None => relength(window, frame, at, &head, reader),
     }
 }
 
@@ -96,16 +95,15 @@ fn relength<R: Read + Seek>(
     frame: &Frame,
     at: u64,
     head: &RecordHead,
-    scanner: &mut Scanner,
+    reader: &mut Reader,
 ) -> Result<std::result::Result<Part, Bad>> {
     let until = next_head(window, frame, at + HEAD + 1)?;
     let length = until - at - HEAD;
     let fixed = RecordHead { length, ..*head };
     let record = as_record(window, at, frame, &fixed)?;
-    let taken = reading::pickles(window, scanner, &record, &mut |_| {})?;
-    if taken == Ok(length) {
+    if reader.taken(window, &record)? == Ok(length) {
         let repair = Some("a record's length");
-        return checked(window, frame, at, until, &fixed, repair, scanner);
+        return checked(window, frame, at, until, &fixed, repair, reader);
     }
     let damage = Damage::new(at, Flaw::RecordLong)
         .tid(frame.head.tid)
@@ -121,11 +119,11 @@ fn checked<R: Read + Seek>(
     end: u64,
     head: &RecordHead,
     repair: Option<&'static str>,
-    scanner: &mut Scanner,
+    reader: &mut Reader,
 ) -> Result<std::result::Result<Part, Bad>> {
     let record = as_record(window, at, frame, head)?;
     let flaw = match record.length {
-        0 => match behind(window, &record, scanner)? {
+        0 => match behind(window, &record, reader)? {
             Ok(data) => {
                 return Ok(Ok(Part {
                     record,
@@ -136,7 +134,7 @@ fn checked<R: Read + Seek>(
             }
             Err(flaw) => flaw,
         },
-        _ => match readable(window, &record, scanner)? {
+        _ => match reader.readable(window, &record)? {
             Ok(()) => {
                 return Ok(Ok(Part {
                     record,
@@ -173,24 +171,12 @@ fn as_record<R: Read + Seek>(
     })
 }
 
-/// What zc.zlibstorage compressed is taken as it is.
-fn readable<R: Read + Seek>(
-    window: &mut Window<R>,
-    record: &Record,
-    scanner: &mut Scanner,
-) -> Result<std::result::Result<(), Unreadable>> {
-    match reading::pickles(window, scanner, record, &mut |_| {})? {
-        Ok(_) | Err(Unreadable::Compressed) => Ok(Ok(())),
-        Err(why) => Ok(Err(why)),
-    }
-}
-
 /// The record whose data one without data stands for; `None` where the object is gone. Only
 /// object and data must be right there: its transaction may be lost.
 fn behind<R: Read + Seek>(
     window: &mut Window<R>,
     from: &Record,
-    scanner: &mut Scanner,
+    reader: &mut Reader,
 ) -> Result<std::result::Result<Option<Record>, Flaw>> {
     let mut at = *from;
     while at.length == 0 {
@@ -212,7 +198,7 @@ fn behind<R: Read + Seek>(
         }
         at = target;
     }
-    match readable(window, &at, scanner)? {
+    match reader.readable(window, &at)? {
         Ok(()) => Ok(Ok(Some(at))),
         Err(why) => Ok(Err(Flaw::Data(why))),
     }
@@ -246,7 +232,7 @@ pub fn strict<R: Read + Seek>(
     window: &mut Window<R>,
     frame: &Frame,
     at: u64,
-    scanner: &mut Scanner,
+    reader: &mut Reader,
 ) -> Result<Option<u64>> {
     if frame.end.saturating_sub(at) <= HEAD {
         return Ok(None);
@@ -260,7 +246,7 @@ pub fn strict<R: Read + Seek>(
     else {
         return Ok(None);
     };
-    match checked(window, frame, at, end, &head, None, scanner) {
+    match checked(window, frame, at, end, &head, None, reader) {
         Ok(Ok(_)) => Ok(Some(end)),
         Ok(Err(_)) | Err(Error::Damaged(_)) => Ok(None),
         Err(error) => Err(error),

@@ -104,12 +104,13 @@ impl Report {
         whole && self.repaired + self.partly + self.moved + self.stretches == 0
     }
 
-    pub(super) fn repaired(&mut self, frame: &Frame, written: u8, tally: &Tally) {
+    /// Answers whether anything was set right.
+    pub(super) fn repaired(&mut self, frame: &Frame, written: u8, tally: &Tally) -> bool {
         let mut what: Vec<_> = frame.repairs.iter().flatten().copied().collect();
         what.extend(&tally.repairs);
         if what.is_empty() {
             debug_assert!(written == frame.head.status || frame.head.status == status::CHECKPOINT);
-            return;
+            return false;
         }
         self.repaired += 1;
         if self.repairs.len() < MOST {
@@ -119,6 +120,7 @@ impl Report {
                 what,
             });
         }
+        true
     }
 
     pub(super) fn partial(&mut self, frame: &Frame, tally: &Tally) {
