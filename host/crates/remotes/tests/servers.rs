@@ -290,8 +290,11 @@ fn nobody_answers() {
     }
 }
 
+/// A name, what it needs, and what it does.
+type Case = (&'static str, &'static [Tool], fn());
+
 fn main() {
-    let trials: [(&str, &[Tool], fn()); 5] = [
+    let trials: [Case; 5] = [
         ("sftp", &[Tool::Sshd], sftp),
         ("sftp_is_refused", &[Tool::Sshd], sftp_is_refused),
         ("webdav", &[servers::WEBDAV], webdav),
