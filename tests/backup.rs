@@ -21,6 +21,9 @@ mod storage;
 use libtest_mimic::Trial;
 use mhost_test_support::{Tool, servers, trial};
 
+/// A name, what it needs, and what it does.
+type Case = (&'static str, &'static [Tool], fn());
+
 fn main() {
     let alone: [(&str, fn()); 4] = [
         (
@@ -60,7 +63,7 @@ fn main() {
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(alone.map(|(name, body)| trial(name, &[], body)));
     const RESTIC: Tool = Tool::Restic;
-    let places: [(&str, &[Tool], fn()); 13] = [
+    let places: [Case; 13] = [
         (
             "sftp_both_ways",
             &[RESTIC, Tool::Sshd],

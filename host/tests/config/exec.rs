@@ -20,6 +20,7 @@ fn args(options: &[(&str, &str)]) -> ExecArgs {
         databases: of("--db"),
         repositories: of("--repo"),
         remotes: of("--remote"),
+        logins: of("--login"),
         net: of("--net"),
         secrets: of("--secret"),
         processes: of("--process"),
@@ -45,6 +46,7 @@ fn every_option() {
         ),
         ("--repo", "local=vault:check"),
         ("--remote", "offsite=file:///srv/off:site:rw"),
+        ("--login", "vault=me:env:VAULT"),
         ("--net", "https://example.org"),
         ("--secret", "repo=file:password"),
         ("--secret", "token=env:TOKEN"),
@@ -85,6 +87,10 @@ fn every_option() {
         all.repositories[&name("vault")].endpoint.url,
         "rest:https://u@vault.example.org:8000/"
     );
+    let login = &all.repositories[&name("vault")].endpoint;
+    assert_eq!(login.user.as_deref(), Some("me"));
+    assert_eq!(login.secret, Some(SecretSource::Env("VAULT".into())));
+    assert_eq!(all.repositories[&name("local")].endpoint.secret, None);
     assert_eq!(all.repositories[&name("local")].endpoint.url, "/here/vault");
     assert_eq!(
         grants.repositories[&name("local")].verbs,
@@ -208,6 +214,24 @@ fn mistakes_name_the_option_and_its_form() {
         "vault=/srv/vault:append,drop",
         "`drop` is not a verb here",
         "the verbs are",
+    );
+    check(
+        "--login",
+        "nowhere=me:env:X",
+        "there is no `--repo` and no `--remote` named `nowhere`",
+        "the name of what it is for",
+    );
+    check(
+        "--login",
+        "nowhere=:env:X",
+        "the user or the secret's source is missing",
+        "write both",
+    );
+    check(
+        "--login",
+        "nowhere=me:hunter2",
+        "this is not a secret's source",
+        "never given on the command line",
     );
     check(
         "--remote",

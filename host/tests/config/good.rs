@@ -165,17 +165,29 @@ url = "./files"
         Path::new("/srv/demo/data/site.db")
     );
     assert_eq!(
-        document.repositories[&name("here")].url,
+        document.repositories[&name("here")].endpoint.url,
         "/srv/demo/../vault"
     );
     assert_eq!(
-        document.repositories[&name("there")].url,
+        document.repositories[&name("there")].endpoint.url,
         "rest:https://vault.example.org/"
     );
-    assert_eq!(document.repositories[&name("local")].url, "/srv/demo/vault");
-    assert_eq!(document.repositories[&name("file")].url, "/srv/vault");
-    assert_eq!(document.remotes[&name("below")].url, "/srv/demo/files");
-    assert_eq!(document.remotes[&name("memory")].url, "memory:offsite");
+    assert_eq!(
+        document.repositories[&name("local")].endpoint.url,
+        "/srv/demo/vault"
+    );
+    assert_eq!(
+        document.repositories[&name("file")].endpoint.url,
+        "/srv/vault"
+    );
+    assert_eq!(
+        document.remotes[&name("below")].endpoint.url,
+        "/srv/demo/files"
+    );
+    assert_eq!(
+        document.remotes[&name("memory")].endpoint.url,
+        "memory:offsite"
+    );
     // A file that is itself named relatively.
     let here = std::env::current_dir().unwrap().join("data/site.db");
     assert_eq!(read("mhost.toml").databases[&name("site")].path, here);

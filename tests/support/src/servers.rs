@@ -9,8 +9,10 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::tools::{Tool, Unavailable};
 pub use relay::{Relay, Then};
@@ -32,18 +34,44 @@ const READY: Duration = Duration::from_secs(120);
 #[derive(Debug)]
 pub struct Server {
     child: Child,
-    reader: Option<JoinHandle<()>>,
     pub port: u16,
 }
 
 impl Drop for Server {
+    /// With the processes that serve single connections, which have groups of their own.
     fn drop(&mut self) {
+        let others = children_of(self.child.id());
         let _ = self.child.kill();
+        for id in others {
+            // It may have ended by itself.
+            let _ = kill_process(id, Signal::KILL);
+        }
         let _ = self.child.wait();
-        if let Some(reader) = self.reader.take() {
-            let _ = reader.join();
+    }
+}
+
+fn children_of(parent: u32) -> Vec<Pid> {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let is_child = |stat: &str| {
+        let fields = stat.rsplit_once(')').map(|(_, fields)| fields);
+        let id = fields.and_then(|fields| fields.split_ascii_whitespace().nth(1));
+        id.and_then(|id| id.parse().ok()) == Some(parent)
+    };
+    let mut found = Vec::new();
+    for process in processes {
+        let id = process
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok());
+        let stat = std::fs::read_to_string(process.path().join("stat")).unwrap_or_default();
+        if let Some(id) = id
+            && is_child(&stat)
+        {
+            found.extend(children_of(id));
+            found.extend(Pid::from_raw(id.cast_signed()));
         }
     }
+    found
 }
 
 /// A port that nobody uses just now.
@@ -73,7 +101,8 @@ impl Server {
         drop(command);
         let (sender, ready) = channel();
         let sign = sign.to_owned();
-        let reader = thread::spawn(move || {
+        // Its end comes with the last process that may still say something.
+        thread::spawn(move || {
             for line in BufReader::new(reader).lines().map_while(Result::ok) {
                 // Nobody listens once it is ready.
                 let _ = sender.send((line.contains(&sign), line));
@@ -91,11 +120,7 @@ impl Server {
                 }
             }
         }
-        Self {
-            child,
-            reader: Some(reader),
-            port,
-        }
+        Self { child, port }
     }
 
     /// Ends it at once, as a power cut would.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use mhost_model::ports::remote::{Entry, Metadata, Remote, Writer};
 use mhost_model::{Fault, FaultResult};
-use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, RANGE};
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, RANGE, SERVER};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 
@@ -55,15 +55,16 @@ impl Rest {
         }
     }
 
-    /// `config`, or a kind and a name: packs lie in no folders there.
+    /// `config`, a kind and a name, where packs lie in no folders, or a kind and a slash for all
+    /// of it.
     fn request(&self, method: Method, path: &str, bytes: u64) -> FaultResult<RequestBuilder> {
         let (kind, name) = match path.split_once('/') {
             None => (path, ""),
             Some((kind, rest)) => (kind, split(rest).1),
         };
-        let place = match name {
-            "" => kind.to_owned(),
-            name => format!("{kind}/{name}"),
+        let place = match path.contains('/') {
+            false => kind.to_owned(),
+            true => format!("{kind}/{name}"),
         };
         let url = self.site.url.join(&place);
         let url = url.map_err(|_| Fault::Invalid(format!("`{path}` is no repository's file")))?;
@@ -95,7 +96,7 @@ impl Rest {
             let request = request().map_err(Trouble::lasting)?;
             let response = request.send().await.map_err(|error| failed(&error))?;
             let status = response.status();
-            if status.is_success() {
+            if status.is_success() || is_empty_folder(&response) {
                 return read(response).await.map_err(|error| failed(&error));
             }
             let body = response.bytes().await.unwrap_or_default();
@@ -113,6 +114,9 @@ impl Rest {
                 Ok(request.header(ACCEPT, VERSION_2))
             },
             async |mut response| {
+                if is_empty_folder(&response) {
+                    return Ok((true, b"[]".to_vec()));
+                }
                 let second = response
                     .headers()
                     .get(CONTENT_TYPE)
@@ -141,6 +145,15 @@ impl Rest {
         };
         Ok(listed.into_iter().map(|one| entry(kind, one)).collect())
     }
+}
+
+/// rclone, which serves by this protocol too, has no folders without files; restic makes the same
+/// exception. Of any other server's it would be a listing that overlooks something.
+fn is_empty_folder(response: &Response) -> bool {
+    let server = response.headers().get(SERVER);
+    let rclone = server.is_some_and(|name| name.as_bytes().starts_with(b"rclone/"));
+    let folder = response.url().path().ends_with('/');
+    rclone && folder && response.status() == StatusCode::NOT_FOUND
 }
 
 fn entry(kind: &str, listed: Listed) -> Entry {

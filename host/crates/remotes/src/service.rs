@@ -111,10 +111,15 @@ impl Service {
     async fn part(&self, path: &str, offset: u64, length: u64) -> opendal::Result<Vec<u8>> {
         let range = offset..offset.saturating_add(length);
         match self.operator.read_with(path).range(range).await {
-            Err(error) if error.kind() == ErrorKind::RangeNotSatisfied => {
+            // Beyond the end, some say that the range is none, and of others less comes back than
+            // was asked for.
+            Err(error) if error.kind() != ErrorKind::NotFound => {
                 let size = self.operator.stat(path).await?.content_length();
                 if offset >= size {
                     return Ok(Vec::new());
+                }
+                if offset.saturating_add(length) <= size {
+                    return Err(error);
                 }
                 let read = self.operator.read_with(path).range(offset..size);
                 read.await.map(|data| data.to_vec())
@@ -195,8 +200,19 @@ fn metadata(found: &opendal::Metadata) -> Metadata {
 }
 
 fn fault(operation: &str, path: &str, error: opendal::Error) -> Fault {
-    let text = format!("cannot {operation} `{path}`: {}", said(&error));
+    let status = status(&error);
+    let said = match status {
+        // A page for people, or nothing.
+        Some(status) if error.message().is_empty() || error.message().starts_with('<') => {
+            format!("the server answers {status}")
+        }
+        _ => said(&error),
+    };
+    let text = format!("cannot {operation} `{path}`: {said}");
     match error.kind() {
+        _ if matches!(status, Some(401 | 403)) => Fault::Failed(format!(
+            "{text}: `user` and `secret` must be those of somebody who may"
+        )),
         ErrorKind::NotFound => Fault::NotFound(text),
         ErrorKind::AlreadyExists => Fault::Exists(text),
         ErrorKind::RateLimited => Fault::Busy(format!("{text}: try again later")),
@@ -209,6 +225,13 @@ fn fault(operation: &str, path: &str, error: opendal::Error) -> Fault {
         }
         _ => Fault::Failed(text),
     }
+}
+
+/// The HTTP status that led to an error: OpenDAL keeps the answer in the error's context.
+fn status(error: &opendal::Error) -> Option<u16> {
+    let text = error.to_string();
+    let (_, rest) = text.split_once("status: ")?;
+    rest.get(..3)?.parse().ok()
 }
 
 /// In one line, with the innermost cause, which names what the system or the server said.

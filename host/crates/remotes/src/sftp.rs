@@ -21,7 +21,7 @@ use openssh_sftp_client::{Error, Sftp as Client};
 
 use self::link::Link;
 use crate::listing::{self, Child, Tree};
-use crate::path::{check, check_folder, is_aside, join, split};
+use crate::path::{check, check_folder, is_aside, split};
 use crate::url::Server;
 use crate::worker::{Trouble, Worker, patiently};
 use crate::{CHUNK, check_limit};
@@ -104,19 +104,20 @@ impl Sftp {
 
     /// Creates the folders that a new file needs, as an object store does.
     fn make_folders(&self, folder: &str) -> FaultResult<()> {
-        let mut ends: Vec<usize> = folder.match_indices('/').map(|(at, _)| at).collect();
-        ends.push(folder.len());
-        let paths: Vec<&str> = ends.iter().map(|end| &folder[..*end]).collect();
+        self.make_places(ancestors(folder).map(|path| self.at(path)).collect())
+    }
+
+    /// Each lies in the one before it.
+    fn make_places(&self, places: Vec<String>) -> FaultResult<()> {
         // From the deepest one that is there.
-        let missing = paths.iter().rposition(|path| self.is_folder(path));
-        for path in &paths[missing.map_or(0, |at| at + 1)..] {
-            let place = self.at(path);
-            let made = self.run("create the folder", path, async |client: &Client| {
-                client.fs().create_dir(&place).await
+        let there = places.iter().rposition(|place| self.holds_folder(place));
+        for place in &places[there.map_or(0, |at| at + 1)..] {
+            let made = self.run("create the folder", place, async |client: &Client| {
+                client.fs().create_dir(place).await
             });
             // Another may have made it meanwhile, or this try's first sending.
             if let Err(fault) = made
-                && !self.is_folder(path)
+                && !self.holds_folder(place)
             {
                 return Err(fault);
             }
@@ -125,15 +126,30 @@ impl Sftp {
     }
 
     fn is_folder(&self, path: &str) -> bool {
-        self.stat_followed(path).is_ok_and(|found| found.directory)
+        self.holds_folder(&self.at(path))
     }
+
+    fn holds_folder(&self, place: &str) -> bool {
+        let found = self.run("look at", place, async |client: &Client| {
+            client.fs().metadata(place).await
+        });
+        found.is_ok_and(|found| metadata(&found).directory)
+    }
+}
+
+/// `a`, `a/b` and `a/b/c`; also of a path that begins with a slash.
+fn ancestors(path: &str) -> impl Iterator<Item = &str> {
+    let inner = path.match_indices('/').map(|(at, _)| at);
+    let ends = inner.filter(|at| *at > 0).chain([path.len()]);
+    ends.map(|end| &path[..end])
 }
 
 impl There {
     fn at(&self, path: &str) -> String {
-        join(self.server.path.trim_end_matches('/'), path)
-            .trim_end_matches('/')
-            .to_owned()
+        match path {
+            "" => self.server.path.clone(),
+            path => format!("{}/{path}", self.server.path.trim_end_matches('/')),
+        }
     }
 
     async fn step<T>(
@@ -159,8 +175,8 @@ impl There {
         let why = match done {
             Ok(Ok(done)) => return Ok(done),
             Ok(Err(Error::SftpError(kind, said))) => {
-                let said = said.to_string();
-                return Err(Trouble::lasting(refused(doing, path, &kind, &said)));
+                let (said, _) = said.get();
+                return Err(Trouble::lasting(refused(doing, path, &kind, said)));
             }
             Ok(Err(error)) => error.to_string(),
             Err(_) => "there was no answer in time".to_owned(),
@@ -387,8 +403,13 @@ impl Remote for Sftp {
         }
     }
 
+    /// The remote's own folder, too: files alone do not bring it back.
     fn create_directory(&self, path: &str) -> FaultResult<()> {
-        self.make_folders(check(check_folder(path)?)?)
+        let path = check(check_folder(path)?)?;
+        let root = self.there.server.path.clone();
+        let mut places: Vec<String> = ancestors(&root).map(str::to_owned).collect();
+        places.extend(ancestors(path).map(|path| self.at(path)));
+        self.make_places(places)
     }
 }
 

@@ -70,7 +70,8 @@ pub fn one_line(text: &str) -> String {
         (Some(start), None) => text[..start].to_owned(),
         _ => text.to_owned(),
     };
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    text.replace(".: ", ": ")
 }
 
 #[cfg(test)]
@@ -87,7 +88,7 @@ mod tests {
         )
         .attach_context("path", "/x");
         let fault = rustic("reading", &error);
-        let expected = "reading: Failed to read `/x`. Please check.: disk on fire";
+        let expected = "reading: Failed to read `/x`. Please check: disk on fire";
         assert_eq!(fault, Fault::Failed(expected.to_owned()));
     }
 

@@ -111,7 +111,7 @@ fn zone_remedy(name: &str) -> String {
     }
     let abbreviated = |(short, _): &&(&str, &str)| short.eq_ignore_ascii_case(name);
     if let Some((_, zone)) = ABBREVIATIONS.iter().find(abbreviated) {
-        return format!("an abbreviation names an offset and not a zone, did you mean `{zone}`?");
+        return format!("an abbreviation names an offset and not a zone; did you mean `{zone}`?");
     }
     let nearest = nearest_zones(&name.to_ascii_lowercase().replace(' ', "_"));
     if nearest.is_empty() {
@@ -346,7 +346,7 @@ mod tests {
             ("America/San_Francisco", "`America/Los_Angeles`"),
             (
                 "PST",
-                "an offset and not a zone, did you mean `America/Los_Angeles`?",
+                "an offset and not a zone; did you mean `America/Los_Angeles`?",
             ),
             ("edt", "`America/New_York`"),
             ("MSK", "`Europe/Moscow`"),

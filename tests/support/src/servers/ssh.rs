@@ -97,7 +97,7 @@ impl Ssh {
         };
         let server = format!(
             "Port {}\nListenAddress 127.0.0.1\nHostKey {host_key}\nAuthorizedKeysFile {keys}\n\
-             StrictModes no\nUsePAM no\nPasswordAuthentication no\nPidFile none\n\
+             StrictModes no\nUsePAM yes\nPasswordAuthentication no\nPidFile none\n\
              Subsystem sftp internal-sftp\nForceCommand internal-sftp\n",
             self.port,
             host_key = self.at("host_key").display(),

@@ -341,4 +341,27 @@ mod tests {
             assert_eq!(notes(expr, tz, from, expected.len()), expected, "{expr}");
         }
     }
+
+    /// No zone's data have such a gap today.
+    #[test]
+    fn rule_5_a_date_stands_before_the_first_time_of_its_day() {
+        let at = |time: &str| time.parse::<NaiveDateTime>().unwrap();
+        let first = [at("2026-03-28T23:30:00"), at("2026-03-29T00:15:00")];
+        let note = gap_note(&first, first[1], 2, at("2026-03-29T00:30:00"));
+        assert_eq!(
+            note.text,
+            "2026-03-28 23:30, 2026-03-29 00:15 do not exist: runs once, at 00:30"
+        );
+        let missing = vec!["2026-03-28 23:30".to_owned(), "00:15".to_owned()];
+        let runs_at = "00:30".to_owned();
+        let count = 2;
+        assert_eq!(
+            note.what,
+            Unusual::Gap {
+                missing,
+                count,
+                runs_at
+            }
+        );
+    }
 }
