@@ -383,7 +383,7 @@ impl Loop {
         match completed {
             Ok(completed) => {
                 let row = completed.run;
-                told(&row);
+                told(&row, self.timers);
                 self.app.runs.tell_ended(&row);
                 self.answer_ticks_with(live.as_ref(), &row);
                 self.answer_run(run, &Ok(row));
@@ -443,18 +443,19 @@ impl Loop {
     }
 }
 
-/// An attempt that failed is worth more of the operator's attention than one that did not.
-fn told(run: &mhost_model::run::Run) {
+/// In the service's log an attempt that failed is worth more of the operator's attention than one
+/// that did not; a command prints the run itself.
+fn told(run: &mhost_model::run::Run, service: bool) {
     let (id, task) = (run.id, &run.task_name);
     let why = run.error.as_ref().map(|error| error.message.as_str());
     match (run.outcome(), why) {
-        (None, why) => {
+        (None, why) if service => {
             let why = why.unwrap_or_default();
             tracing::warn!(run = %id, %task, why, "run ended, and will be tried again");
         }
-        (Some(outcome), None) => tracing::info!(run = %id, %task, %outcome, "run ended"),
-        (Some(outcome), Some(why)) => {
+        (Some(outcome), Some(why)) if service => {
             tracing::warn!(run = %id, %task, %outcome, why, "run ended");
         }
+        (outcome, _) => tracing::info!(run = %id, %task, ?outcome, "run ended"),
     }
 }

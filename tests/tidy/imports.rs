@@ -14,7 +14,8 @@ const CRATES: [(&str, &[&str]); 9] = [
     ("trees", &["model"]),
     ("engine", &["model", "trees"]),
     ("databases", &["model"]),
-    ("repositories", &["model"]),
+    // Where a `Data.fs` is complete, the library of its format says.
+    ("repositories", &["model", "filestorage"]),
     ("remotes", &["model"]),
 ];
 

@@ -48,7 +48,7 @@ impl Mount {
 
     /// Until nothing more goes onto it.
     pub fn fill(&self) {
-        let mut ballast = File::create(self.ballast()).unwrap();
+        let mut ballast = File::create(self.ballast()).expect("the mount is ours");
         for size in [1 << 20, 1 << 12, 1] {
             let block = vec![0_u8; size];
             while ballast.write_all(&block).is_ok() {}
@@ -57,7 +57,7 @@ impl Mount {
 
     /// Takes back what [`Self::fill`] did.
     pub fn empty(&self) {
-        std::fs::remove_file(self.ballast()).unwrap();
+        std::fs::remove_file(self.ballast()).expect("it was filled");
     }
 }
 

@@ -138,8 +138,44 @@ fn rule_7_at_least_once_tries_again_after_a_crash() {
 #[test]
 fn rule_7_a_crash_is_made_good_after_the_next_fire_too() {
     let mut world = world(Retry::default(), 1);
+    world.task.spec.policy.catch_up_window = Span::seconds(3 * 24 * 60 * 60);
+    let now = at("04 05:00");
+    assert_eq!(
+        end(&mut world, Ended::Crashed, now),
+        Verdict::Retry { at: now }
+    );
+    let decision = world.tick(1, now);
+    assert!(decision.give_up.is_empty() && decision.resume.len() == 1);
+}
+
+#[test]
+fn rule_7_no_crash_is_made_good_after_the_catch_up_window() {
+    let mut world = world(Retry::default(), 1);
     let verdict = end(&mut world, Ended::Crashed, at("04 05:00"));
-    assert_eq!(verdict, Verdict::Retry { at: at("04 05:00") });
+    assert_eq!(settled(&verdict), Some(Outcome::Lost));
+    assert!(reason(verdict).contains("catch-up window of"));
+}
+
+#[test]
+fn rule_8_a_retry_that_nobody_began_gives_way_to_the_next_fire() {
+    let failed = |past_next_fire| {
+        let mut world = world(retry(3, 60, 60), 1);
+        world.task.spec.policy.retry.past_next_fire = past_next_fire;
+        let verdict = end(&mut world, failure(true), at("01:10"));
+        assert!(matches!(verdict, Verdict::Retry { .. }), "{verdict:?}");
+        world
+    };
+    let mut world = failed(false);
+    let id = world.progress.open[0].id;
+    // Still its own time, without a slot.
+    assert!(world.tick(0, at("03 00:59")).give_up.is_empty());
+    let decision = world.tick(1, at("03 01:00"));
+    assert_eq!(decision.give_up, [id]);
+    assert_eq!(decision.start, [at("03 01:00")]);
+    assert!(decision.resume.is_empty() && decision.pass.is_empty());
+    let mut world = failed(true);
+    let decision = world.tick(1, at("03 01:00"));
+    assert!(decision.give_up.is_empty() && decision.resume.len() == 1);
 }
 
 #[test]

@@ -104,6 +104,16 @@ impl World {
         for passed in &decision.pass {
             self.settle(passed.fire_at, passed.outcome, &passed.reason);
         }
+        for run in &decision.give_up {
+            let given_up = self.open(*run).clone();
+            assert!(matches!(given_up.state, RunState::Waiting { .. }));
+            self.progress.open.retain(|open| open.id != *run);
+            self.settle(
+                given_up.fire_at,
+                Outcome::Failed,
+                "the next fire came first",
+            );
+        }
         for run in decision.cancel.clone() {
             self.cancel_unless_running(run);
         }

@@ -470,6 +470,12 @@ async fn rule_10_nobody_expects_a_success_of_a_paused_task() {
     w.s.set(5131);
     w.s.claim(0).await;
     assert_eq!(w.kinds().await, [EventKind::Overdue]);
+    // What is over is told again the next time.
+    w.run(5160, Ended::Succeeded).await;
+    assert_eq!(w.kinds().await.last(), Some(&EventKind::Recovered));
+    w.s.set(5300);
+    w.s.claim(0).await;
+    assert_eq!(w.kinds().await.last(), Some(&EventKind::Overdue));
     w.sound().await;
 }
 
