@@ -40,7 +40,7 @@ const WASI_INTERFACES: [&str; 28] = [
     "wasi:sockets/udp",
 ];
 const WASI_LATE: &str = "wasi:sockets/udp-create-socket";
-const OURS: [&str; 17] = [
+const OURS: [&str; 18] = [
     "mhost:plugin/alerts@0.1.1",
     "mhost:plugin/database@0.1.1",
     "mhost:plugin/faults@0.1.1",
@@ -55,6 +55,7 @@ const OURS: [&str; 17] = [
     "mhost:plugin/tasks@0.1.1",
     "mhost:plugin/trees@0.1.1",
     "mhost:plugin/watch@0.1.1",
+    "mhost:plugin/zones@0.1.1",
     "wasi:config/store@0.2.0-rc.1",
     "wasi:keyvalue/store@0.2.0-draft2",
     "wasi:logging/logging@0.1.0-draft",
