@@ -68,11 +68,29 @@ pub struct Args {
     #[arg(long)]
     dry_run: bool,
     /// Most memory of the plugin, such as 256MiB
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", value_parser = memory)]
     memory: Option<ByteSize>,
     /// Most time of the run, such as 30m
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", value_parser = time)]
     time: Option<Span>,
+}
+
+/// As little as a configuration may say.
+fn memory(text: &str) -> Result<ByteSize, String> {
+    let size: ByteSize = text.parse().map_err(|error| format!("{error}"))?;
+    match size.0 < 64 << 10 {
+        true => Err("it is too little: write at least `64 KiB`".into()),
+        false => Ok(size),
+    }
+}
+
+/// As short as a configuration may say.
+fn time(text: &str) -> Result<Span, String> {
+    let span: Span = text.parse().map_err(|error| format!("{error}"))?;
+    match span.0.as_millis() {
+        0 => Err("it is too short: write at least `1ms`".into()),
+        _ => Ok(span),
+    }
 }
 
 pub async fn run(args: Args, context: &Context) -> Outcomes<u8> {

@@ -6,6 +6,7 @@
 
 mod agenda;
 mod ask;
+mod caught;
 mod claim;
 mod dependents;
 mod edit;

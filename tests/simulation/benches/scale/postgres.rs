@@ -11,8 +11,8 @@ use mhost_test_support::scratch;
 
 use super::measure::pause;
 
-const ROWS: u32 = 500_000;
-const SECONDS: &str = "15";
+const ROWS: u32 = 1_000_000;
+const SECONDS: &str = "5";
 
 const TABLE: &str = "
 create table fires (
@@ -157,6 +157,7 @@ impl Server {
             let told = done(pgbench).unwrap();
             let over = self.psql("select count(*) from fires where outcome = 'succeeded'");
             let over: f64 = over.unwrap().trim().parse().unwrap();
+            assert!(over < f64::from(ROWS), "it ran out of rows: give it more");
             let seconds: f64 = SECONDS.parse().unwrap();
             println!(
                 "PostgreSQL {}, SKIP LOCKED, batches of 100, {clients} clients: {:.0} a second by the clock ({})",

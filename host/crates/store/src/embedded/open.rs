@@ -5,7 +5,6 @@
 use std::cell::Cell;
 use std::fs::File;
 use std::io::ErrorKind;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use mhost_model::NodeId;
@@ -14,6 +13,7 @@ use redb::{
     StorageError, TableError,
 };
 
+use super::caught::caught;
 use super::migrate::{self, FORMAT};
 use super::record::{Counters, Number, decode, encode, get};
 use super::tables::{META, Tables};
@@ -140,9 +140,7 @@ fn database(
     path: &Path,
     open: impl FnOnce(&mut redb::Builder) -> Result<Database, DatabaseError>,
 ) -> StoreResult<Database> {
-    let opened = catch_unwind(AssertUnwindSafe(|| {
-        open(Database::builder().set_cache_size(CACHE))
-    }));
+    let opened = caught(|| open(Database::builder().set_cache_size(CACHE)));
     match opened {
         Ok(Ok(database)) => Ok(database),
         Ok(Err(error)) => Err(classify(path, error)),
@@ -169,7 +167,7 @@ fn classify(path: &Path, error: DatabaseError) -> StoreError {
 
 /// Checks the format, makes what is missing and takes a new node id, durably.
 pub fn prepare(database: &Database, path: &Path, create: bool) -> StoreResult<Opened> {
-    let prepared = catch_unwind(AssertUnwindSafe(|| {
+    let prepared = caught(|| {
         match found(database)? {
             Found::Nothing if !create => {
                 return Err(Trouble::Damaged("there is nothing in it".into()));
@@ -179,7 +177,7 @@ pub fn prepare(database: &Database, path: &Path, create: bool) -> StoreResult<Op
             Found::Format(found) => initialise(database, Some(found))?,
         }
         next_life(database)
-    }));
+    });
     match prepared {
         Ok(prepared) => prepared.map_err(|trouble| trouble.during(OPERATION, path)),
         Err(_) => Err(damaged(path, "its pages contradict each other")),

@@ -17,6 +17,7 @@ use std::thread::JoinHandle;
 use redb::Database;
 use tokio::sync::oneshot;
 
+use super::caught::caught;
 use super::open::Opened;
 use super::read::Snapshot;
 use super::source::{Shared, Source};
@@ -170,7 +171,9 @@ fn serve(mut writer: Writer, messages: &Receiver<Message>) {
 }
 
 fn check(writer: &Writer) -> StoreResult<Vec<String>> {
-    let check = |database: &mut Database| guarded(|| verify::findings(database));
+    let check = |database: &mut Database| {
+        caught(|| verify::findings(database)).map_err(|panic| words(&*panic))
+    };
     let contradiction =
         |panic: String| Ok(vec![format!("the pages contradict each other: {panic}")]);
     let findings = writer
