@@ -47,7 +47,7 @@ release:
 
 # the scheduler in a simulated world, for so many steps
 simulate steps="5000000":
-    MHOST_SIMULATION_STEPS={{steps}} cargo test --release -p mhost-simulation -- --nocapture
+    MHOST_SIMULATION_STEPS={{steps}} cargo test --release --test simulate -- --nocapture
 
 # the service under kills, stops and full disks, twice for so many minutes
 torture minutes="10":
@@ -56,4 +56,4 @@ torture minutes="10":
 # many tasks, many fires, beside cron's way and PostgreSQL
 scale *sections:
     cargo build --release
-    cargo bench -p mhost-simulation --profile release -- {{sections}}
+    cargo bench --profile release --bench scale -- {{sections}}

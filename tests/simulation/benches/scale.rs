@@ -1,7 +1,7 @@
 //! What many tasks and many fires cost, as rows of the table in `docs/benchmarks.md`, beside
 //! what cron does for each fire and what a queue in PostgreSQL does.
 //!
-//! `cargo build --release -p mhost && cargo bench -p mhost-simulation --profile release
+//! `cargo build --release && cargo bench --profile release --bench scale
 //! [-- SECTION…]` (`just scale`); sections are `fires`, `service`,
 //! `second`, `million`, `cron` and `postgres`, all where none is named. Machines are
 //! shared, so each row has the processor's time beside the clock's, and the load.
