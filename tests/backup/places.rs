@@ -2,13 +2,18 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+use std::thread;
 
 use mhost_test_support::servers::{self, Relay, SECRET, Server, Ssh, Then, USER};
 use mhost_test_support::{assert_same_tree, tools};
 
 use crate::bench::{Bench, PASSWORD};
+
+/// The least that makes a pack full, and the largest piece that it may still take.
+const LARGEST_PACK: usize = (16 + 8) << 20;
 
 /// A repository on a server.
 struct Vault {
@@ -240,8 +245,12 @@ impl Vault {
     /// Killed in the middle: what is there is sound, and is gone on from.
     fn killed(&self) {
         self.backup();
-        self.bench.write("src/large", noise(48 << 20, 3));
-        let relay = Relay::new(self.port, 30 << 20, Then::Hold);
+        // Each thread of the archiver, one more than there are processors, sends a pack of
+        // its own: once more than all of them hold has been sent, one is whole over there.
+        let threads = thread::available_parallelism().map_or(1, NonZero::get) + 1;
+        let held = threads * LARGEST_PACK + (1 << 20);
+        self.bench.write("src/large", noise(held + (8 << 20), 3));
+        let relay = Relay::new(self.port, held as u64, Then::Hold);
         let sources = r#"sources=["/src"]"#;
         let given = ["--dir", &self.source(), "--set", sources];
         let mut command = self.command(relay.port, "backup", "append,read", &given);
