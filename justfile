@@ -26,9 +26,9 @@ deny:
 bench:
     cargo bench --workspace --profile release
 
-# fuzz one parser for a minute (needs cargo-fuzz and a nightly toolchain)
-fuzz target:
-    cargo +nightly fuzz run {{target}} -- -max_total_time=60
+# fuzz the parsers of foreign bytes, or those named, for so many seconds each
+fuzz seconds="60" *targets:
+    .ci/fuzz {{seconds}} {{targets}}
 
 # everything on real files in a new folder
 demo folder="target/demo":
