@@ -14,6 +14,8 @@ mod changes;
 mod crash;
 #[path = "service/home.rs"]
 mod home;
+#[path = "service/interrupts.rs"]
+mod interrupts;
 #[path = "service/notices.rs"]
 mod notices;
 #[path = "service/retention.rs"]

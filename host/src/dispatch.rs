@@ -290,7 +290,8 @@ impl Loop {
                 self.patience.lose();
                 self.look = true;
             }
-            Event::Force => self.live.values().for_each(|live| live.cancel.cancel()),
+            Event::Force(reason) => self.force(&reason),
+            Event::Interrupt(reason) => self.interrupt(&reason).await,
         }
     }
 
@@ -414,15 +415,41 @@ impl Loop {
         }
     }
 
+    fn force(&self, reason: &str) {
+        for live in self.live.values() {
+            live.cancel.cancel(reason);
+        }
+    }
+
+    async fn interrupt(&mut self, reason: &str) {
+        self.draining = true;
+        self.patience.lose();
+        self.force(reason);
+        let waited = self.run_waiters.iter().map(|(run, _)| *run);
+        let idle: Vec<_> = waited.filter(|run| !self.live.contains_key(run)).collect();
+        for run in idle {
+            let store = &self.app.store;
+            let row = match store.cancel_open(run, reason.to_owned()).await {
+                Ok(_) => store.run(run).await,
+                Err(error) => Err(error),
+            };
+            let gone = || Problem::not_found(format!("run {run} is gone"));
+            let row = row
+                .map_err(Problem::from)
+                .and_then(|row| row.ok_or_else(gone));
+            self.answer_run(run, &row);
+        }
+    }
+
     fn cancel_all(&self, runs: &[RunId]) {
         runs.iter()
             .filter_map(|run| self.live.get(run))
-            .for_each(|live| live.cancel.cancel());
+            .for_each(|live| live.cancel.cancel("the next fire took its place"));
     }
 
     async fn cancel(&mut self, run: RunId, reason: String) -> Outcomes<bool> {
         if let Some(live) = self.live.get(&run) {
-            live.cancel.cancel();
+            live.cancel.cancel(&reason);
             return Ok(true);
         }
         Ok(self.app.store.cancel_open(run, reason).await?)

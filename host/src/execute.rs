@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use mhost_engine::{Cancel, Context, Finished, Job, Plugin};
+use mhost_engine::{Cancel, Context, Finished, GrantedBy, Job, Plugin};
 use mhost_model::plan::Ended;
 use mhost_model::plugin::Digest;
 use mhost_model::ports::run::FenceCheck;
@@ -84,7 +84,7 @@ pub struct Attempt {
 pub async fn attempt(app: &App, attempt: Attempt) -> Completion {
     let started_at = app.now();
     let log = RunLog::start(Arc::clone(&app.store), attempt.claim.run.id);
-    let key = attempt.claim.key();
+    let (key, cancel) = (attempt.claim.key(), attempt.cancel.clone());
     let finished = match housekeeping::runs(attempt.work.spec()) {
         true => housekeeping::run(app, &attempt, log.sink()).await,
         false => match app.catalog.load(attempt.work.pin()).await {
@@ -96,6 +96,7 @@ pub async fn attempt(app: &App, attempt: Attempt) -> Completion {
     Completion {
         key,
         ended: finished.ended,
+        cancelled_because: cancel.reason().map(|reason| reason.to_string()),
         started_at,
         finished_at: app.now(),
         report: finished.report,
@@ -135,6 +136,10 @@ async fn execute(app: &App, plugin: &Plugin, attempt: Attempt, log: Arc<log::Sin
             previous_success: claim.previous_success,
         },
         grants: spec.grants.clone(),
+        granted_by: match run.task {
+            Some(_) => GrantedBy::Task,
+            None => GrantedBy::Options,
+        },
         limits: spec.limits.clone(),
         databases: Arc::clone(&powers.databases),
         repositories: Arc::clone(&powers.repositories),

@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 pub enum Kind {
     /// 1: the run failed, or the machine did not do what was asked.
     Failed,
+    /// 1: the store is damaged; `mhost doctor` tells more.
+    Damaged,
     /// 2: a mistake in usage or configuration.
     Usage,
     /// 3: no such thing.
@@ -30,7 +32,7 @@ impl Kind {
     /// The process's exit code.
     pub fn code(self) -> u8 {
         match self {
-            Self::Failed => 1,
+            Self::Failed | Self::Damaged => 1,
             Self::Usage => 2,
             Self::NotFound => 3,
             Self::Refused => 4,
@@ -64,6 +66,10 @@ impl Problem {
 
     pub fn failed(message: impl Into<String>) -> Self {
         Self::new(Kind::Failed, message)
+    }
+
+    pub fn damaged(message: impl Into<String>) -> Self {
+        Self::new(Kind::Damaged, message)
     }
 
     pub fn usage(message: impl Into<String>) -> Self {
@@ -118,8 +124,10 @@ impl From<StoreError> for Problem {
             StoreError::Busy { .. } => Self::busy(message),
             StoreError::NotFound { .. } => Self::not_found(message),
             StoreError::Conflict(_) => Self::usage(message),
-            StoreError::TooNew { .. } | StoreError::Damaged { .. } => Self::failed(message),
-            StoreError::Stale(_) | StoreError::Failed { .. } => Self::failed(message),
+            StoreError::Damaged { .. } => Self::damaged(message).hint("run `mhost doctor`"),
+            StoreError::TooNew { .. } | StoreError::Stale(_) | StoreError::Failed { .. } => {
+                Self::failed(message)
+            }
         }
     }
 }

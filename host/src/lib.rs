@@ -19,5 +19,6 @@ pub mod plugins;
 pub mod post;
 pub mod service;
 pub mod session;
+pub mod signals;
 pub mod tighten;
 pub mod watch;

@@ -10,15 +10,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use mhost_engine::Allocation;
-use tokio::signal::unix::{Signal, SignalKind, signal};
-
 use crate::app::App;
 use crate::calls::{Call, apply};
 use crate::dispatch::Event;
-use crate::exit::{Kind, Outcomes, Problem};
+use crate::exit::{Kind, Outcomes};
 use crate::home::Home;
+use crate::signals::Signals;
 use crate::watch;
+use mhost_engine::Allocation;
 
 /// Instances that the service's memory pool holds.
 const INSTANCES: u32 = 64;
@@ -27,6 +26,9 @@ const INSTANCES: u32 = 64;
 /// between.
 const TRIES: u32 = 50;
 const BETWEEN: Duration = Duration::from_millis(100);
+
+/// Why a run ended that did not end in time.
+const SECOND: &str = "the service was told to end a second time";
 
 /// What `mhost serve` was told.
 pub struct Options {
@@ -70,7 +72,13 @@ async fn open(home: Home) -> Outcomes<Arc<App>> {
             opened => return opened,
         }
     }
-    App::open(home, allocation, true)
+    let opened = App::open(home, allocation, true);
+    opened.map_err(|problem| match problem.kind {
+        Kind::Busy => problem.hint(
+            "one mhost serves a state: look for another `mhost serve`, or a long `mhost run`",
+        ),
+        _ => problem,
+    })
 }
 
 async fn start(app: &Arc<App>, config: Option<&Path>) -> Outcomes<()> {
@@ -144,27 +152,8 @@ async fn drain(app: &Arc<App>, signals: &mut Signals) -> Outcomes<()> {
     loop {
         tokio::select! {
             done = &mut drained => return done,
-            _ = signals.term.recv() => app.runs.send(Event::Force),
-            _ = signals.int.recv() => app.runs.send(Event::Force),
+            _ = signals.term.recv() => app.runs.send(Event::Force(SECOND.to_owned())),
+            _ = signals.int.recv() => app.runs.send(Event::Force(SECOND.to_owned())),
         }
-    }
-}
-
-struct Signals {
-    hup: Signal,
-    term: Signal,
-    int: Signal,
-}
-
-impl Signals {
-    fn new() -> Outcomes<Self> {
-        let catch = |kind| {
-            signal(kind).map_err(|error| Problem::failed(format!("cannot catch signals: {error}")))
-        };
-        Ok(Self {
-            hup: catch(SignalKind::hangup())?,
-            term: catch(SignalKind::terminate())?,
-            int: catch(SignalKind::interrupt())?,
-        })
     }
 }

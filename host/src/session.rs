@@ -8,9 +8,11 @@ use mhost_engine::Allocation;
 
 use crate::app::App;
 use crate::calls::Call;
+use crate::dispatch::Event;
 use crate::exit::{Kind, Outcomes, Problem};
 use crate::home::Home;
 use crate::service::socket;
+use crate::signals::Ending;
 
 /// A holder that is just starting or ending is waited for, in steps.
 const STEP: Duration = Duration::from_millis(20);
@@ -119,10 +121,31 @@ pub async fn ask<C: Call>(home: &Home, call: C) -> Outcomes<C::Answer> {
     answer
 }
 
-/// As [`ask`], for what may take long: others can reach the store meanwhile.
+/// As [`ask`], for what may take long: others can reach the store meanwhile, and a signal
+/// cancels what is on in this process, so that its rows say so. A second one ends it as it
+/// stands.
 pub async fn ask_long<C: Call>(session: &Session, call: C) -> Outcomes<C::Answer> {
     session.listen()?;
-    session.call(call).await
+    let Some(app) = session.app() else {
+        return session.call(call).await;
+    };
+    let mut signals = Ending::new()?;
+    let mut told = false;
+    let work = session.call(call);
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            answer = &mut work => return answer,
+            (name, number) = signals.next() => {
+                if told {
+                    std::process::exit(128 + number);
+                }
+                told = true;
+                tracing::warn!("{name}: cancelling what is on; a second signal ends at once");
+                app.runs.send(Event::Interrupt(format!("the command was ended by {name}")));
+            }
+        }
+    }
 }
 
 impl From<std::io::Error> for Problem {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Call;
 use crate::app::App;
-use crate::exit::{Outcomes, Problem};
+use crate::exit::{Kind, Outcomes, Problem};
 use crate::home::Home;
 use crate::plugins;
 
@@ -83,14 +83,13 @@ impl Call for Doctor {
 /// What can be said where the store cannot be opened because it is damaged; another problem
 /// stays one.
 pub fn without_store(home: &Home, problem: Problem) -> Outcomes<Vec<Finding>> {
-    const SENT_HERE: &str = ": run `mhost doctor`";
-    let Some(text) = problem.message.strip_suffix(SENT_HERE) else {
+    if problem.kind != Kind::Damaged {
         return Err(problem);
-    };
+    }
     let store = Finding::wrong(
         Weight::Error,
         "store",
-        text,
+        problem.message,
         "keep a copy of the state folder, then restore it from a backup",
     );
     Ok(vec![state_folder(home), free_space(home), store])

@@ -82,8 +82,11 @@ impl RunView {
         }
     }
 
-    /// From start to end.
+    /// From start to end; none where the end was only found later.
     pub fn took(&self) -> Option<chrono::TimeDelta> {
+        if self.outcome == Some(Outcome::Lost) {
+            return None;
+        }
         Some(self.finished_at? - self.started_at?)
     }
 }

@@ -62,8 +62,10 @@ pub enum Event {
     ObeyTimers,
     /// Start nothing more; answer when the last run is over.
     Drain(oneshot::Sender<()>),
-    /// Cancel every run.
-    Force,
+    /// Cancel every run, for this reason.
+    Force(String),
+    /// A command was told to end: start nothing more, and cancel what is on or waited for.
+    Interrupt(String),
     /// Finish what somebody waits for, start nothing else, and end the loop.
     Close(oneshot::Sender<()>),
 }

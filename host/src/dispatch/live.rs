@@ -25,7 +25,7 @@ impl Live {
     /// counts, or reaches the outside.
     pub fn cut_off(&self) {
         self.stale.set();
-        self.cancel.cancel();
+        self.cancel.cancel("its claim was taken over");
     }
 
     pub fn new(claim: &Claim, pool: Name) -> Self {

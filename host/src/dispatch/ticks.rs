@@ -41,10 +41,11 @@ impl Loop {
             return;
         }
         let next = self.next_wake;
-        let (live, service) = (&self.live, self.timers);
+        let (live, service, draining) = (&self.live, self.timers, self.draining);
         let over = |tick: &TickWaiter| {
             let mut live = live.values();
-            next.is_none_or(|next| next > tick.asked_at)
+            // Who drains starts nothing more, whatever is due.
+            (draining || next.is_none_or(|next| next > tick.asked_at))
                 && !live.any(|live| live.belongs_to(tick, service))
         };
         let (done, waiting) = std::mem::take(&mut self.tick_waiters)

@@ -12,6 +12,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::oneshot;
@@ -85,7 +86,7 @@ fn status(kind: Kind) -> StatusCode {
         Kind::NotFound => StatusCode::NOT_FOUND,
         Kind::Refused => StatusCode::FORBIDDEN,
         Kind::Busy => StatusCode::CONFLICT,
-        Kind::Bug => StatusCode::INTERNAL_SERVER_ERROR,
+        Kind::Damaged | Kind::Bug => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
@@ -145,14 +146,9 @@ pub async fn answers(home: &Home) -> Outcomes<bool> {
     };
     let process = stream.peer_cred().ok().and_then(|peer| peer.pid());
     let alive = async {
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .ok()?;
-        tokio::spawn(connection);
-        let request = hyper::Request::get("/healthz")
-            .header("host", "mhost")
-            .body(Full::new(bytes::Bytes::new()))
-            .ok()?;
+        let request = hyper::Request::get("/healthz").header("host", "mhost");
+        let request = request.body(Full::default()).ok()?;
+        let mut sender = greet(stream).await.ok()?;
         let response = sender.send_request(request).await.ok()?;
         Some(response.status().is_success())
     };
@@ -167,6 +163,13 @@ pub async fn answers(home: &Home) -> Outcomes<bool> {
             .hint("it is stopped, or hangs: continue it (`kill -CONT`) or end it"))
         }
     }
+}
+
+/// Speaks HTTP on a connection, which then lives as long as it is used.
+async fn greet(stream: UnixStream) -> hyper::Result<SendRequest<Full<bytes::Bytes>>> {
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    Ok(sender)
 }
 
 /// The holder ended before it answered.
@@ -203,10 +206,9 @@ async fn post_bytes(home: &Home, path: &str, body: Vec<u8>) -> Result<(bool, Vec
     let stream = UnixStream::connect(home.socket())
         .await
         .map_err(|error| CutOff::new(false, error))?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+    let mut sender = greet(stream)
         .await
         .map_err(|error| CutOff::new(false, error))?;
-    tokio::spawn(connection);
     let request = hyper::Request::post(format!("/v1/{path}"))
         .header("host", "mhost")
         .header("content-type", "application/json")

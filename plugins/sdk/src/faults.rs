@@ -76,7 +76,7 @@ impl Error {
         if let Some(inner) = inner {
             return Self::clone(inner);
         }
-        let text = format!("cannot {operation}: {error}");
+        let text = format!("cannot {operation}: {}", words(error));
         match error.kind() {
             io::ErrorKind::NotFound => Self::NotFound(text),
             io::ErrorKind::AlreadyExists => Self::Exists(text),
@@ -84,6 +84,19 @@ impl Error {
             io::ErrorKind::Unsupported => Self::Unsupported(text),
             _ => Self::Failed(text),
         }
+    }
+}
+
+/// What the system says, without the number behind it: a component's libc numbers errors in
+/// another way than the machine that it runs on.
+fn words(error: &io::Error) -> String {
+    let text = error.to_string();
+    let number = error
+        .raw_os_error()
+        .map(|number| format!(" (os error {number})"));
+    match number.and_then(|number| text.strip_suffix(&number)) {
+        Some(words) => words.to_owned(),
+        None => text,
     }
 }
 

@@ -47,6 +47,7 @@ pub struct EngineConfig {
 pub struct Job {
     pub context: Context,
     pub grants: Grants,
+    pub granted_by: GrantedBy,
     pub limits: Limits,
     /// The directory grants' paths are used as they stand; databases, repositories and
     /// remotes are opened by name through these.
@@ -68,6 +69,15 @@ pub struct Job {
     pub grace: Duration,
 }
 
+/// Where the grants of a run come from, and with it what a denial tells to add.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GrantedBy {
+    /// The task's definition in the configuration.
+    Task,
+    /// Options of the command that started it.
+    Options,
+}
+
 /// The plain part of a [`Job`]; see `plugin.context` in the WIT package.
 #[derive(Debug, Clone)]
 pub struct Context {
@@ -84,30 +94,40 @@ pub struct Context {
 
 /// Asks a run to end. Clones share the request.
 #[derive(Debug, Clone)]
-pub struct Cancel(tokio::sync::watch::Sender<bool>);
+pub struct Cancel(tokio::sync::watch::Sender<Option<Arc<str>>>);
 
 impl Default for Cancel {
     fn default() -> Self {
-        Self(tokio::sync::watch::Sender::new(false))
+        Self(tokio::sync::watch::Sender::new(None))
     }
 }
 
 impl Cancel {
-    /// Asks; the guest sees it by `progress.cancelled`, and is cut off after the grace.
-    pub fn cancel(&self) {
-        self.0.send_replace(true);
+    /// Asks, and says why; the guest sees it by `progress.cancelled`, and is cut off after
+    /// the grace. Who asked first is who ended it.
+    pub fn cancel(&self, reason: &str) {
+        self.0.send_if_modified(|asked| {
+            let first = asked.is_none();
+            asked.get_or_insert_with(|| reason.into());
+            first
+        });
+    }
+
+    /// Why it was asked for.
+    pub fn reason(&self) -> Option<Arc<str>> {
+        self.0.borrow().clone()
     }
 
     /// Whether somebody asked.
     pub fn is_cancelled(&self) -> bool {
-        *self.0.borrow()
+        self.0.borrow().is_some()
     }
 
     /// Waits until somebody asks.
     pub async fn cancelled(&self) {
         let mut receiver = self.0.subscribe();
         // The sender lives in `self`, so this ends only with a request.
-        let _ = receiver.wait_for(|asked| *asked).await;
+        let _ = receiver.wait_for(Option::is_some).await;
     }
 }
 

@@ -11,6 +11,7 @@ use mhost_model::limits::Limits;
 use mhost_model::plugin::{Action, Capability, Manifest, Need};
 use mhost_model::{ByteSize, Name, SystemClock};
 
+use crate::api::GrantedBy;
 use crate::bindings::exports::mhost::plugin::plugin as contract;
 use crate::budget::WriteBudget;
 use crate::capabilities::alerts::Alerts;
@@ -76,6 +77,7 @@ fn shared(plugin: &Plugin, time: Duration) -> Arc<Shared> {
         granter: Granter::new(
             name,
             Grants::default(),
+            GrantedBy::Task,
             true,
             nothing.clone(),
             Arc::clone(&meter),

@@ -2,7 +2,7 @@
 //! the [`Granter`] makes one, after it found the grant; so a capability that
 //! forgets to check does not compile.
 //!
-//! A denial carries the line to add to `mhost.toml` and stands on the receipt. In
+//! A denial carries the line to add to `mhost.toml`, or the option to give, and stands on the receipt. In
 //! a dry run a permit to change something is never made: what was asked stands on
 //! the receipt as withheld. A run whose claim was taken over gets no permit to
 //! change something either.
@@ -18,8 +18,12 @@ use mhost_model::grant::{
 use mhost_model::ports::run::FenceCheck;
 use mhost_model::{Denial, Fault, FaultResult, Name};
 
+use remedy::Missing;
+
+use crate::api::GrantedBy;
 use crate::meter::Meter;
 
+mod remedy;
 mod verbs;
 
 /// So many origins are written out in a denial.
@@ -125,6 +129,7 @@ pub struct HoldersUse;
 pub struct Granter {
     task: String,
     grants: Grants,
+    granted_by: GrantedBy,
     dry_run: bool,
     fence: Arc<dyn FenceCheck>,
     closed: AtomicBool,
@@ -135,6 +140,7 @@ impl Granter {
     pub(crate) fn new(
         task: String,
         grants: Grants,
+        granted_by: GrantedBy,
         dry_run: bool,
         fence: Arc<dyn FenceCheck>,
         meter: Arc<Meter>,
@@ -142,6 +148,7 @@ impl Granter {
         Self {
             task,
             grants,
+            granted_by,
             dry_run,
             fence,
             closed: AtomicBool::new(false),
@@ -169,18 +176,14 @@ impl Granter {
     ) -> FaultResult<Permit<DirectoryUse>> {
         let place = format!("dirs.{name}");
         let Some((name, grant)) = self.grants.dirs.get_key_value(name) else {
-            let remedy = format!(
-                "dirs.{name} = {{ path = \"/…\", access = \"{}\" }}",
-                verbs::access(access)
-            );
-            return Err(self.denied("directory", name, verb, remedy));
+            let path = None;
+            let missing = Missing::Directory { name, path, access };
+            return Err(self.denied("directory", name, verb, &missing));
         };
         if access == Access::ReadWrite && grant.access == Access::ReadOnly {
-            let remedy = format!(
-                "dirs.{name} = {{ path = {:?}, access = \"read-write\" }}",
-                grant.path
-            );
-            return Err(self.denied("directory", name.as_str(), verb, remedy));
+            let (name, path) = (name.as_str(), Some(grant.path.as_path()));
+            let missing = Missing::Directory { name, path, access };
+            return Err(self.denied("directory", name, verb, &missing));
         }
         self.may_change(access == Access::ReadWrite, || format!("{verb} {about}"))?;
         let what = DirectoryUse { name: name.clone() };
@@ -191,8 +194,8 @@ impl Granter {
     /// of its own.
     pub fn database_open(&self, name: &str) -> FaultResult<Permit<Named>> {
         let Some((name, grant)) = self.grants.databases.get_key_value(name) else {
-            let remedy = format!("databases.{name} = {{ verbs = [\"read\"] }}");
-            return Err(self.denied("database", name, "open", remedy));
+            let verbs = vec!["read"];
+            return Err(self.denied("database", name, "open", &Missing::Database { name, verbs }));
         };
         let first = grant.verbs.first().copied();
         let word = first.map_or("open", database_verb);
@@ -207,13 +210,14 @@ impl Granter {
     pub fn database(&self, name: &str, verb: DatabaseVerb) -> FaultResult<Permit<DatabaseUse>> {
         let word = database_verb(verb);
         let Some((name, grant)) = self.grants.databases.get_key_value(name) else {
-            let remedy = format!("databases.{name} = {{ verbs = [\"{word}\"] }}");
-            return Err(self.denied("database", name, word, remedy));
+            let verbs = vec![word];
+            return Err(self.denied("database", name, word, &Missing::Database { name, verbs }));
         };
         if !grant.verbs.contains(&verb) {
-            let list = verbs::list(grant.verbs.iter().chain([&verb]).map(|v| database_verb(*v)));
-            let remedy = format!("databases.{name} = {{ verbs = [{list}] }}");
-            return Err(self.denied("database", name.as_str(), word, remedy));
+            let verbs = grant.verbs.iter().chain([&verb]);
+            let verbs = verbs.map(|verb| database_verb(*verb)).collect();
+            let name = name.as_str();
+            return Err(self.denied("database", name, word, &Missing::Database { name, verbs }));
         }
         let changes = matches!(
             verb,
@@ -240,11 +244,11 @@ impl Granter {
             return Ok(());
         }
         let granted = permit.grant.tables.iter().flatten().map(String::as_str);
-        let list = verbs::list(granted.chain([table]));
+        let tables = granted.chain([table]).collect();
         let name = &permit.name;
-        let remedy = format!("databases.{name}.tables = [{list}]");
         let target = format!("{name}/{}", verbs::clip(table));
-        Err(self.denied("database", &target, permit.verb_word(), remedy))
+        let missing = Missing::Tables { name, tables };
+        Err(self.denied("database", &target, permit.verb_word(), &missing))
     }
 
     /// A repository of which at least one verb is granted; each verb then needs a
@@ -277,19 +281,16 @@ impl Granter {
     ) -> FaultResult<Permit<RepositoryUse>> {
         let word = repository_verb(verb);
         let Some((name, grant)) = self.grants.repositories.get_key_value(name) else {
-            let remedy = format!("repositories.{name} = {{ verbs = [\"{word}\"] }}");
-            return Err(self.denied("repository", name, word, remedy));
+            let verbs = vec![word];
+            let missing = Missing::Repository { name, verbs };
+            return Err(self.denied("repository", name, word, &missing));
         };
         if !grant.verbs.contains(&verb) {
-            let list = verbs::list(
-                grant
-                    .verbs
-                    .iter()
-                    .chain([&verb])
-                    .map(|v| repository_verb(*v)),
-            );
-            let remedy = format!("repositories.{name} = {{ verbs = [{list}] }}");
-            return Err(self.denied("repository", name.as_str(), word, remedy));
+            let verbs = grant.verbs.iter().chain([&verb]);
+            let verbs = verbs.map(|verb| repository_verb(*verb)).collect();
+            let name = name.as_str();
+            let missing = Missing::Repository { name, verbs };
+            return Err(self.denied("repository", name, word, &missing));
         }
         self.may_change(changes, || format!("{word} in repository {name}"))?;
         let what = RepositoryUse {
@@ -307,14 +308,12 @@ impl Granter {
         verb: &str,
         about: &str,
     ) -> FaultResult<Permit<RemoteUse>> {
-        let wanted = verbs::access(access);
-        let remedy = || format!("remotes.{name} = {{ access = \"{wanted}\" }}");
-        let Some((name, grant)) = self.grants.remotes.get_key_value(name) else {
-            return Err(self.denied("remote", name, verb, remedy()));
+        let missing = Missing::Remote { name, access };
+        let granted = self.grants.remotes.get_key_value(name);
+        let covers = |grant: Access| access == Access::ReadOnly || grant == Access::ReadWrite;
+        let Some((name, _)) = granted.filter(|(_, grant)| covers(grant.access)) else {
+            return Err(self.denied("remote", name, verb, &missing));
         };
-        if access == Access::ReadWrite && grant.access == Access::ReadOnly {
-            return Err(self.denied("remote", name.as_str(), verb, remedy()));
-        }
         self.may_change(access == Access::ReadWrite, || {
             format!("{verb} {about} on remote {name}")
         })?;
@@ -332,15 +331,16 @@ impl Granter {
         about: &str,
     ) -> FaultResult<Permit<OriginUse>> {
         if !self.grants.net.contains(origin) {
-            let granted = self.grants.net.iter();
             // A long list would only be cut off, the new one with it.
-            let granted = granted.take(if self.grants.net.len() > FEW { 0 } else { FEW });
-            let list = verbs::list(granted.chain([origin]).map(Origin::to_string));
-            let remedy = match self.grants.net.len() > FEW {
-                true => format!("net = [{list}, …]"),
-                false => format!("net = [{list}]"),
+            let more = self.grants.net.len() > FEW;
+            let granted = self.grants.net.iter().take(if more { 0 } else { FEW });
+            let (wanted, granted) = (origin.to_string(), granted.map(Origin::to_string).collect());
+            let missing = Missing::Origin {
+                wanted,
+                granted,
+                more,
             };
-            return Err(self.denied("network", &origin.to_string(), verb, remedy));
+            return Err(self.denied("network", &origin.to_string(), verb, &missing));
         }
         self.may_change(changes, || format!("{verb} {about}"))?;
         let what = OriginUse {
@@ -352,8 +352,7 @@ impl Granter {
     /// A secret.
     pub fn secret(&self, name: &str) -> FaultResult<Permit<SecretUse>> {
         let Some((name, source)) = self.grants.secrets.get_key_value(name) else {
-            let remedy = format!("secrets.{name} = {{ file = \"/…\" }}");
-            return Err(self.denied("secret", name, "read", remedy));
+            return Err(self.denied("secret", name, "read", &Missing::Secret { name }));
         };
         let what = SecretUse {
             name: name.clone(),
@@ -366,8 +365,8 @@ impl Granter {
     pub fn process(&self, name: &str, verb: ProcessVerb) -> FaultResult<Permit<ProcessUse>> {
         let found = self.grants.processes.get_key_value(name);
         let Some((name, grant)) = found.filter(|(_, grant)| verb.fits(grant)) else {
-            let remedy = format!("processes.{name} = {}", verb.example());
-            return Err(self.denied("process", name, verb.as_str(), remedy));
+            let missing = Missing::Process { name, verb };
+            return Err(self.denied("process", name, verb.as_str(), &missing));
         };
         let changes = verb != ProcessVerb::Find;
         self.may_change(changes, || format!("{} process {name}", verb.as_str()))?;
@@ -405,7 +404,7 @@ impl Granter {
     /// A member of a grant that is a list of names.
     fn listed(
         &self,
-        capability: &str,
+        capability: &'static str,
         granted: &BTreeSet<Name>,
         name: &str,
         verb: &str,
@@ -413,9 +412,12 @@ impl Granter {
         if let Some(name) = granted.get(name) {
             return Ok(Named { name: name.clone() });
         }
-        let list = verbs::list(granted.iter().map(Name::as_str).chain([name]));
-        let remedy = format!("{capability}s = [{list}]");
-        Err(self.denied(capability, name, verb, remedy))
+        let missing = Missing::Listed {
+            list: capability,
+            wanted: name,
+            granted: granted.iter().map(Name::as_str).collect(),
+        };
+        Err(self.denied(capability, name, verb, &missing))
     }
 
     /// Whether something may change now: not in a dry run, and not by a run whose
@@ -463,12 +465,12 @@ impl Granter {
         }
     }
 
-    fn denied(&self, capability: &str, target: &str, verb: &str, remedy: String) -> Fault {
+    fn denied(&self, capability: &str, target: &str, verb: &str, missing: &Missing) -> Fault {
         let denial = Denial {
             capability: capability.to_owned(),
             target: verbs::clip(target).to_owned(),
             verb: verb.to_owned(),
-            remedy: format!("[tasks.{}.grants] {}", self.task, verbs::clip(&remedy)),
+            remedy: missing.remedy(self.granted_by, &self.task),
         };
         self.meter.denied(denial.clone());
         Fault::Denied(denial)

@@ -144,6 +144,7 @@ fn shared(plugin: &Plugin, job: Job) -> Arc<Shared> {
     let granter = Granter::new(
         context.task,
         job.grants,
+        job.granted_by,
         context.dry_run,
         job.fence,
         Arc::clone(&meter),

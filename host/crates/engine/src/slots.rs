@@ -50,7 +50,7 @@ mod tests {
         let slots = Slots::new(Allocation::Pooling { instances: 1 });
         let (cancel, never) = (Cancel::default(), Cancel::default());
         let first = slots.take(&never).await.unwrap();
-        cancel.cancel();
+        cancel.cancel("a test");
         assert!(slots.take(&cancel).await.is_none());
         drop(first);
         assert!(slots.take(&never).await.is_some());

@@ -14,7 +14,8 @@ pub struct Denial {
     pub target: String,
     /// The verb asked for.
     pub verb: String,
-    /// The grant to add, as it would stand in `mhost.toml`.
+    /// The grant to add, as it would stand in `mhost.toml` or, for `mhost exec`, among
+    /// the options.
     pub remedy: String,
 }
 

@@ -36,7 +36,7 @@ pub enum StoreError {
         known: u32,
     },
     /// The file is not what it should be.
-    #[error("the store {path} is damaged ({why}): run `mhost doctor`")]
+    #[error("the store {path} is damaged: {why}")]
     Damaged { path: String, why: String },
     /// A fence that is not the newest: the claim was taken over.
     #[error("run {0} is no longer claimed by this process")]
@@ -158,6 +158,8 @@ pub enum Answer {
 pub struct Completion {
     pub key: ClaimKey,
     pub ended: Ended,
+    /// Why an attempt was cancelled, for its row.
+    pub cancelled_because: Option<String>,
     pub started_at: Instant,
     pub finished_at: Instant,
     pub report: Option<Report>,

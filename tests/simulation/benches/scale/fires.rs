@@ -106,6 +106,7 @@ fn end(claim: &Claim) -> Completion {
     Completion {
         key: claim.key(),
         ended: Ended::Succeeded,
+        cancelled_because: None,
         started_at: claim.run.fire_at,
         finished_at: claim.run.fire_at,
         report: Some(Default::default()),

@@ -50,6 +50,7 @@ impl World {
         let completion = Completion {
             key,
             ended: ended.clone(),
+            cancelled_because: None,
             started_at: at(self.now),
             finished_at: at(self.now),
             report: None,

@@ -22,6 +22,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 
 use super::{Network, RecordKind, Resolver};
 use crate::Cancel;
+use crate::api::GrantedBy;
 use crate::budget::WriteBudget;
 use crate::capabilities::alerts::Alerts;
 use crate::capabilities::progress::Progress;
@@ -74,6 +75,7 @@ impl Run {
             granter: Granter::new(
                 "test".to_owned(),
                 self.grants,
+                GrantedBy::Task,
                 self.dry_run,
                 nothing.clone(),
                 Arc::clone(&meter),

@@ -43,6 +43,14 @@ impl ProcessVerb {
             Self::Find => "{ pid_file = \"/run/….pid\", signal = \"NONE\" }",
         }
     }
+
+    pub(super) fn option(self, name: &str) -> String {
+        match self {
+            Self::Signal => format!("--process {name}=PID_FILE:SIGNAL"),
+            Self::Run => format!("--command '{name}=PROGRAM ARGUMENT ...'"),
+            Self::Find => format!("--process {name}=PID_FILE:NONE"),
+        }
+    }
 }
 
 /// As it stands in the configuration.
@@ -86,8 +94,9 @@ pub(super) fn used(access: Access) -> &'static str {
 }
 
 /// `"a", "b"`.
-pub(super) fn list(items: impl Iterator<Item = impl Display>) -> String {
+pub(super) fn list(items: impl IntoIterator<Item = impl Display>) -> String {
     let quoted: Vec<_> = items
+        .into_iter()
         .map(|item| format!("{:?}", item.to_string()))
         .collect();
     quoted.join(", ")

@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use mhost_engine::{Allocation, Cancel, Context, EngineConfig, Finished, Job, Plugin, Sandbox};
+use mhost_engine::{
+    Allocation, Cancel, Context, EngineConfig, Finished, GrantedBy, Job, Plugin, Sandbox,
+};
 use mhost_model::grant::{Access, DirGrant, Grants, SecretSource};
 use mhost_model::limits::Limits;
 use mhost_model::plan::Ended;
@@ -147,6 +149,7 @@ impl Attack {
         Job {
             context: context(self.action, config, self.dry_run),
             grants: self.grants,
+            granted_by: GrantedBy::Task,
             limits: self.limits,
             databases: fake.clone(),
             repositories: fake.clone(),

@@ -154,7 +154,7 @@ fn cancelled(attack: Attack) -> Ended {
     let job = attack.job();
     block_on(async move {
         let running = tokio::spawn(async move { plugin.run(job).await });
-        cancel.cancel();
+        cancel.cancel("a test");
         running.await.unwrap().ended
     })
 }

@@ -125,6 +125,7 @@ impl Subject {
             key: claim.key(),
             report: (ended == Ended::Succeeded).then_some(report),
             ended,
+            cancelled_because: None,
             started_at: now,
             finished_at: now,
             receipt: Some(Default::default()),

@@ -30,7 +30,11 @@ impl Tx<'_> {
             self.change_state(task, completion)?;
         }
         self.observe(&row.run, &completion.observed)?;
-        let run = self.end_attempt(row, &completion.ended)?;
+        let run = self.end_attempt(
+            row,
+            &completion.ended,
+            completion.cancelled_because.as_deref(),
+        )?;
         self.change_alerts_of(&run, completion)?;
         Ok(Completed {
             run,
@@ -74,7 +78,12 @@ impl Tx<'_> {
     }
 
     /// Takes the run out of its pool, and settles it or lets it wait for a retry.
-    pub fn end_attempt(&mut self, mut row: Row, ended: &Ended) -> Res<Run> {
+    pub fn end_attempt(
+        &mut self,
+        mut row: Row,
+        ended: &Ended,
+        cancelled_because: Option<&str>,
+    ) -> Res<Run> {
         row.run.error = error_of(ended);
         let held = match counts_for(&row.run) {
             Some(task) => self.take(task)?,
@@ -89,7 +98,11 @@ impl Tx<'_> {
         match (verdict, held) {
             (Verdict::Retry { at }, Some(held)) => self.retry(row, held, at),
             (Verdict::Retry { .. }, None) => self.settle(row, None, Outcome::Failed, None),
-            (Verdict::Settle { outcome, reason }, held) => self.settle(row, held, outcome, reason),
+            (Verdict::Settle { outcome, reason }, held) => {
+                let asked = cancelled_because.filter(|_| outcome == Outcome::Cancelled);
+                let reason = reason.or(asked.map(str::to_owned));
+                self.settle(row, held, outcome, reason)
+            }
         }
     }
 
@@ -135,33 +148,38 @@ impl Tx<'_> {
         Ok(row.run)
     }
 
+    /// Writes the end of a run that is not on. Of one that was tried, the last attempt
+    /// is what it took.
+    fn settle_idle(
+        &mut self,
+        run: RunId,
+        end: impl FnOnce(&Run) -> Outcome,
+        reason: &str,
+    ) -> Res<Run> {
+        let row = self.row(run)?;
+        let mut row = row.ok_or_else(|| Trouble::dangling("run", run))?;
+        row.run.state = RunState::Settled {
+            outcome: end(&row.run),
+        };
+        row.run.finished_at.get_or_insert(self.now);
+        row.run.reason = Some(reason.to_owned());
+        self.put_row(&row)?;
+        Ok(row.run)
+    }
+
     /// Settles a queued or waiting run of a task that the caller holds, puts back and
     /// then lets set off what follows.
     pub fn cancel_held(&mut self, held: &mut Held, run: RunId, reason: &str) -> Res<Option<End>> {
-        let row = self.row(run)?;
-        let mut row = row.ok_or_else(|| Trouble::dangling("run", run))?;
-        let outcome = Outcome::Cancelled;
-        row.run.finished_at = Some(self.now);
-        row.run.state = RunState::Settled { outcome };
-        row.run.reason = Some(reason.to_owned());
-        self.put_row(&row)?;
-        Ok(account(held, &row.run, outcome))
+        let run = self.settle_idle(run, |_| Outcome::Cancelled, reason)?;
+        Ok(account(held, &run, Outcome::Cancelled))
     }
 
     /// Settles a run that waits for a retry as its last attempt ended.
     pub fn give_up_held(&mut self, held: &mut Held, run: RunId) -> Res<Option<End>> {
-        let row = self.row(run)?;
-        let mut row = row.ok_or_else(|| Trouble::dangling("run", run))?;
-        let outcome = match row.run.error.as_ref().map(|error| error.kind) {
-            Some(ErrorKind::Timeout) => Outcome::TimedOut,
-            Some(ErrorKind::Crash) => Outcome::Lost,
-            _ => Outcome::Failed,
-        };
-        row.run.state = RunState::Settled { outcome };
-        row.run.reason = Some("not tried again: the next fire came first".into());
-        self.put_row(&row)?;
-        self.tell_end(&held.task, &row.run, outcome)?;
-        Ok(account(held, &row.run, outcome))
+        let run = self.settle_idle(run, last_end, "not tried again: the next fire came first")?;
+        let outcome = last_end(&run);
+        self.tell_end(&held.task, &run, outcome)?;
+        Ok(account(held, &run, outcome))
     }
 
     /// Settles what of a task waits to start and nobody asked for by hand: its task was paused
@@ -175,16 +193,10 @@ impl Tx<'_> {
             let run = RunId(open.id);
             if open.attempt > 0 {
                 ends.push(self.cancel_held(held, run, reason)?);
-                continue;
+            } else {
+                self.settle_idle(run, |_| Outcome::Skipped, reason)?;
+                held.forget(run);
             }
-            let row = self.row(run)?;
-            let mut row = row.ok_or_else(|| Trouble::dangling("run", run))?;
-            let outcome = Outcome::Skipped;
-            row.run.finished_at = Some(self.now);
-            row.run.state = RunState::Settled { outcome };
-            row.run.reason = Some(reason.to_owned());
-            self.put_row(&row)?;
-            held.forget(run);
         }
         Ok(ends)
     }
@@ -240,6 +252,15 @@ fn account(held: &mut Held, run: &Run, outcome: Outcome) -> Option<End> {
 /// The task whose progress and state the run changes; a dry run and an `exec` change none.
 fn counts_for(run: &Run) -> Option<TaskId> {
     run.task.filter(|_| !run.dry_run)
+}
+
+/// How the last attempt of a run that waits for a retry ended.
+fn last_end(run: &Run) -> Outcome {
+    match run.error.as_ref().map(|error| error.kind) {
+        Some(ErrorKind::Timeout) => Outcome::TimedOut,
+        Some(ErrorKind::Crash) => Outcome::Lost,
+        _ => Outcome::Failed,
+    }
 }
 
 /// The verdict on a run that no policy speaks about.

@@ -35,7 +35,7 @@ impl Tx<'_> {
             let row = self.row(id)?;
             let mut row = row.ok_or_else(|| Trouble::dangling("run", id))?;
             row.run.finished_at = Some(self.now);
-            reaped.push(self.end_attempt(row, &Ended::Crashed)?);
+            reaped.push(self.end_attempt(row, &Ended::Crashed, None)?);
         }
         let next_wake = self.next_wake()?;
         let completed = |run| Completed { run, next_wake };

@@ -12,6 +12,7 @@ use mhost_model::receipt::Receipt;
 use mhost_model::{ByteSize, Fault, FaultResult};
 
 use super::super::work::Work;
+use crate::api::GrantedBy;
 use crate::beneath::{Place, locate_in};
 use crate::budget::WriteBudget;
 use crate::directories::Directories;
@@ -83,6 +84,7 @@ impl Bench {
         let granter = Granter::new(
             "test".to_owned(),
             grants.clone(),
+            GrantedBy::Task,
             dry_run,
             Arc::clone(&fence) as Arc<dyn FenceCheck>,
             Arc::clone(&meter),
