@@ -28,7 +28,7 @@ use std::path::Path;
 pub use check::{Checks, EndpointCheck, Plugins, Refused, check_exec, check_places};
 pub use document::{Document, Draft, TaskEntry};
 pub use exec::{ExecArgs, ExecGrants, exec_config, exec_grants};
-pub use export::export;
+pub use export::{export, export_task};
 pub use file::read;
 pub use mistake::{ConfigError, Mistake, Severity};
 pub use plan::{Change, Current, Detail, Kind, Plan, Sign, plan};

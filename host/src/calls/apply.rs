@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use mhost_engine::real_path;
 use mhost_model::Name;
 use mhost_model::fault::Fault;
 use mhost_model::grant::{Access, Grants};
@@ -86,11 +87,10 @@ fn judged(
 /// Whoever can write the configuration grants himself everything, at the service's next start.
 /// Reading it is harmless.
 fn rewrites(grants: &Grants, file: &Path) -> Vec<Fault> {
-    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let file = real(file);
+    let file = real_path(file);
     let writable = grants.dirs.iter();
     let writable = writable.filter(|(_, grant)| grant.access == Access::ReadWrite);
-    let hit = writable.filter(|(_, grant)| file.starts_with(real(&grant.path)));
+    let hit = writable.filter(|(_, grant)| file.starts_with(real_path(&grant.path)));
     hit.map(|(name, grant)| {
         Fault::Invalid(format!(
             "dirs.{name}: {} holds {}, which this grant would let the task rewrite; \

@@ -35,6 +35,9 @@ pub struct Gaps {
     /// The first instant after which the ledger accounts for due times: the task's creation,
     /// or later where older rows were cleaned away. None where it never was due.
     pub known_after: Option<Instant>,
+    /// Why there are no due times, where the schedule has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub none_because: Option<String>,
     /// Due times that have their row.
     pub accounted: u64,
     /// Due times without a row; the first 10,000 of `gap_count`.
@@ -57,6 +60,7 @@ impl Call for FindGaps {
     async fn answer(self, app: &Arc<App>) -> Outcomes<Self::Answer> {
         let status = tasks::find(app, &self.task).await?;
         let id = status.task.id;
+        let none_because = tasks::timeless(&status.task);
         let history = app.store.history(id).await?;
         let wrong = |fault: mhost_sched::ScheduleFault| {
             Problem::failed(format!(
@@ -85,6 +89,7 @@ impl Call for FindGaps {
         Ok(Gaps {
             task: status.task.name,
             known_after,
+            none_because,
             accounted: proof.accounted,
             gap_count: proof.gaps.count,
             gaps: proof.gaps.named,

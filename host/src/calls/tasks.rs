@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use mhost_model::plan::Progress;
 use mhost_model::run::Outcome;
-use mhost_model::schedule::AfterOn;
+use mhost_model::schedule::{AfterOn, Schedule};
 use mhost_model::task::Task;
 use mhost_model::{Instant, Name};
 use mhost_sched::preview::Coming;
@@ -260,24 +260,31 @@ impl Call for NextFires {
     }
 }
 
-fn why_none(task: &Task) -> Option<String> {
-    use mhost_model::schedule::Schedule;
-    let when = match &task.spec.schedule {
-        Schedule::Manual => "runs only when asked for".into(),
+/// When a task runs whose schedule has no due times.
+pub(super) fn timeless(task: &Task) -> Option<String> {
+    match &task.spec.schedule {
+        Schedule::Manual => Some("runs only when asked for".into()),
         Schedule::After { after, on } => {
             let end = match on {
                 AfterOn::Succeeded => "succeeded",
                 AfterOn::Failed => "failed",
                 AfterOn::Any => "ended",
             };
-            format!("runs when `{after}` has {end}")
+            Some(format!("runs when `{after}` has {end}"))
         }
         Schedule::OnChange { on_change, .. } => {
-            format!("runs when files of the grant `{on_change}` change")
+            Some(format!("runs when files of the grant `{on_change}` change"))
         }
-        Schedule::Once { .. } => "its only fire is over".into(),
-        _ => "its schedule is over".into(),
+        _ => None,
+    }
+}
+
+fn why_none(task: &Task) -> Option<String> {
+    let over = match &task.spec.schedule {
+        Schedule::Once { .. } => "its only fire is over",
+        _ => "its schedule is over",
     };
+    let when = timeless(task).unwrap_or_else(|| over.into());
     Some(match (&task.quarantine, task.enabled) {
         (Some(quarantine), _) => format!("{when}; now in quarantine: {quarantine}"),
         (None, false) => format!("{when}; now paused: `mhost task enable {}`", task.name),

@@ -21,7 +21,11 @@ pub enum Command {
     /// The plugins that there are
     List,
     /// What a plugin can do, what each action asks for, and its configuration
-    Inspect { plugin: PluginRef },
+    Inspect {
+        /// Built in, an installed name[@version], or a component's file
+        #[arg(value_name = "PLUGIN|FILE")]
+        plugin: String,
+    },
     /// Whether a component is a plugin that this mhost can run
     Check { file: PathBuf },
     /// Add a plugin, or a new version of one
@@ -41,7 +45,7 @@ pub async fn run(command: Command, context: &Context) -> Outcomes<u8> {
             context.output.data(&rows, |rows| list(rows))?;
         }
         Command::Inspect { plugin } => {
-            let view = session::ask(home, InspectPlugin { plugin }).await?;
+            let view = named(&plugin, context).await?;
             context.output.data(&view, inspect)?;
         }
         Command::Check { file } => return check(&file, context).await,
@@ -89,9 +93,40 @@ fn read(file: &Path) -> Outcomes<Vec<u8>> {
     std::fs::read(file).map_err(failed)
 }
 
-/// Needs no state: the component is looked at by a sandbox of its own.
+/// A plugin by its name, or a component by its file. What is built in can be looked at
+/// before there is a state.
+async fn named(text: &str, context: &Context) -> Outcomes<PluginView> {
+    if text.contains('/') || text.ends_with(".wasm") {
+        return looked_at(read(Path::new(text))?, context).await;
+    }
+    let plugin: PluginRef = text
+        .parse()
+        .map_err(|error: mhost_model::NameError| Problem::usage(error.to_string()))?;
+    let built_in = crate::plugins::embedded()
+        .iter()
+        .find(|one| plugin.name.as_str() == one.name && plugin.version.is_none());
+    match built_in {
+        Some(one) if !context.home.exists()? => {
+            let view = looked_at(one.component()?, context).await?;
+            Ok(PluginView {
+                built_in: true,
+                ..view
+            })
+        }
+        _ => session::ask(&context.home, InspectPlugin { plugin }).await,
+    }
+}
+
 async fn check(file: &Path, context: &Context) -> Outcomes<u8> {
-    let component = read(file)?;
+    let view = looked_at(read(file)?, context).await?;
+    context.output.data(&view, |view| {
+        format!("{} runs on this mhost.\n{}", file.display(), inspect(view))
+    })?;
+    Ok(0)
+}
+
+/// Needs no state: the component is looked at by a sandbox of its own.
+async fn looked_at(component: Vec<u8>, context: &Context) -> Outcomes<PluginView> {
     let session = match context.home.exists()? {
         true => Some(session::Session::open(&context.home, false).await?),
         false => None,
@@ -112,10 +147,7 @@ async fn check(file: &Path, context: &Context) -> Outcomes<u8> {
     if let Some(session) = session {
         session.close().await?;
     }
-    context.output.data(&view?, |view| {
-        format!("{} runs on this mhost.\n{}", file.display(), inspect(view))
-    })?;
-    Ok(0)
+    view
 }
 
 fn list(rows: &[PluginRow]) -> String {

@@ -156,6 +156,9 @@ pub async fn run(command: Command, context: &Context) -> Outcomes<u8> {
 const SHOWN: usize = 100;
 
 fn gaps(found: &Gaps) -> String {
+    if let Some(why) = &found.none_because {
+        return format!("{}: no due times: {why}.\n", found.task);
+    }
     let Some(known_after) = found.known_after else {
         return format!("{}: no due time yet.\n", found.task);
     };

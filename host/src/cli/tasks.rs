@@ -156,7 +156,6 @@ fn condition(row: &TaskRow) -> String {
 
 fn show(view: &TaskView) -> String {
     let TaskView { task, progress } = view;
-    let json = |value: serde_json::Result<String>| value.unwrap_or_default();
     let mut rows = vec![
         ("task", format!("{} (id {})", task.name, task.id)),
         (
@@ -168,7 +167,6 @@ fn show(view: &TaskView) -> String {
                 task.pin.short()
             ),
         ),
-        ("schedule", json(serde_json::to_string(&task.spec.schedule))),
         ("enabled", if task.enabled { "yes" } else { "no" }.into()),
         ("next due", output::time(progress.next_due)),
         (
@@ -178,10 +176,6 @@ fn show(view: &TaskView) -> String {
                 .map_or_else(|| "-".into(), |outcome| outcome.to_string()),
         ),
         ("last success", output::time(progress.last_success)),
-        ("config", json(serde_json::to_string(&task.spec.config))),
-        ("grants", json(serde_json::to_string(&task.spec.grants))),
-        ("policy", json(serde_json::to_string(&task.spec.policy))),
-        ("limits", json(serde_json::to_string(&task.spec.limits))),
     ];
     if let Some(description) = &task.spec.description {
         rows.insert(1, ("about", description.clone()));
@@ -203,9 +197,14 @@ fn show(view: &TaskView) -> String {
             format!("run {}, attempt {}, {state}", run.id, run.attempt),
         ));
     }
-    rows.iter()
+    let head: String = rows
+        .iter()
         .map(|(key, value)| format!("{key:<13} {}\n", output::one_line(value)))
-        .collect()
+        .collect();
+    format!(
+        "{head}\n{}",
+        output::printable(&crate::config::export_task(task))
+    )
 }
 
 fn next(fires: &Fires) -> String {

@@ -3,6 +3,7 @@
 
 mod layout;
 
+use mhost_model::task::Task;
 use mhost_store::{Definitions, TaskStatus};
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -25,7 +26,9 @@ pub fn export(definitions: &Definitions, tasks: &[TaskStatus]) -> String {
         let json = serde_json::to_value(notify).unwrap_or_default();
         layout::table(&mut out, &KeyPath::keys(&["notify"]), fixed, &json);
     }
-    let tasks = tasks.iter().map(|status| (&status.task.name, task(status)));
+    let tasks = tasks
+        .iter()
+        .map(|status| (&status.task.name, json(&status.task)));
     let mut tasks: Vec<_> = tasks.collect();
     tasks.sort_by_key(|(name, _)| *name);
     section(
@@ -33,6 +36,13 @@ pub fn export(definitions: &Definitions, tasks: &[TaskStatus]) -> String {
         "tasks",
         tasks.iter().map(|(name, task)| (*name, task)),
     );
+    out
+}
+
+/// One task as it stands in the configuration file.
+pub fn export_task(task: &Task) -> String {
+    let mut out = String::new();
+    section(&mut out, "tasks", [(&task.name, &json(task))].into_iter());
     out
 }
 
@@ -60,11 +70,11 @@ fn shape_of(section: &str) -> Option<&'static Fixed> {
 }
 
 /// A task as it stands in a file.
-fn task(status: &TaskStatus) -> Json {
-    let mut json = serde_json::to_value(&status.task.spec).unwrap_or_default();
+fn json(task: &Task) -> Json {
+    let mut json = serde_json::to_value(&task.spec).unwrap_or_default();
     if let Some(keys) = json.as_object_mut() {
         keys.remove("renamed_from");
-        keys.insert("enabled".into(), Json::Bool(status.task.enabled));
+        keys.insert("enabled".into(), Json::Bool(task.enabled));
     }
     json
 }

@@ -51,6 +51,7 @@ impl Scalar {
             Self::Path => locations::path(text, base),
             Self::Argument => self.text(text, 4096, Empty::Allowed),
             Self::Origin => parse::<Origin, _>(text),
+            Self::Cron => time::cron(text),
             Self::Zone => time::zone(text),
             Self::Moment => time::moment(text),
             Self::Repository => locations::repository(text, base),
@@ -103,6 +104,7 @@ impl Scalar {
             Self::Text(..) | Self::Argument => "text",
             Self::Path => "a path",
             Self::Origin => "an origin",
+            Self::Cron => "a cron expression",
             Self::Zone => "a time zone",
             Self::Moment => "a time",
             Self::Repository => "a directory or a URL",
@@ -123,6 +125,7 @@ impl Scalar {
             Self::Text(..) | Self::Argument => "text in quotation marks".into(),
             Self::Path => "a path in quotation marks, such as `\"/var/log/web\"`".into(),
             Self::Origin => "an origin in quotation marks, such as `\"https://example.org\"`".into(),
+            Self::Cron => "a cron expression in quotation marks, such as `\"0 3 * * *\"`".into(),
             Self::Zone => "a zone's IANA name in quotation marks, such as `\"Europe/Kyiv\"`".into(),
             Self::Moment => "a date, a time and a zone, such as `\"2026-12-01T03:00:00Z\"`".into(),
             Self::Repository => "a directory or a URL in quotation marks, such as `\"/srv/backup\"`".into(),
@@ -185,9 +188,9 @@ fn schedule_word(text: &str) -> Read {
     if text == "manual" {
         return Ok(word);
     }
-    let help = match text.split_whitespace().count() {
-        5 | 6 => format!("write `{{ cron = \"{}\" }}`", short(text)),
-        _ => format!("write {}", Scalar::ScheduleWord.example()),
+    let help = match time::nearest_schedule(text) {
+        Some(form) => format!("write `{form}`"),
+        None => format!("write {}", Scalar::ScheduleWord.example()),
     };
     Err(Refusal::new(
         format!("`{}` is not a schedule", short(text)),

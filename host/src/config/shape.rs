@@ -93,6 +93,8 @@ pub(super) enum Scalar {
     /// The absolute path of a program, or an argument of it.
     Argument,
     Origin,
+    /// A cron expression or nickname.
+    Cron,
     /// An IANA time zone.
     Zone,
     /// A point in time.

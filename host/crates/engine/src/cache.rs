@@ -77,6 +77,8 @@ impl Cache {
             Ok(component) => Some(component),
             Err(error) => {
                 tracing::warn!("compiled code {} is made anew: {error:#}", path.display());
+                // Gone, it is not tried and warned of again.
+                let _ = fs::remove_file(&path);
                 None
             }
         }

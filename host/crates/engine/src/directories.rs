@@ -14,7 +14,7 @@ use crate::permits::{DirectoryUse, Granter, Permit};
 
 mod protected;
 
-pub use protected::check_grants;
+pub use protected::{check_grants, real_path};
 
 /// One granted directory.
 #[derive(Debug)]

@@ -32,7 +32,7 @@ mod ticker;
 mod worker;
 
 pub use api::*;
-pub use directories::check_grants;
+pub use directories::{check_grants, real_path};
 pub use network::{Network, RecordKind, Resolver, SystemResolver};
 pub use plugin::Plugin;
 pub use sandbox::Sandbox;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -282,6 +283,9 @@ impl FromStr for Origin {
             }
         };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
+        if rest.contains(['/', '?', '#', '@']) {
+            return Err(error("it is more than scheme, host and port"));
+        }
         let (host, port) = split_authority(rest).map_err(error)?;
         let port = match port {
             Some(_) if scheme.default_port() == Some(0) => return Err(error("it has no port")),
@@ -296,8 +300,11 @@ impl FromStr for Origin {
 fn split_authority(text: &str) -> Result<(String, Option<u16>), &'static str> {
     let (host, port) = if let Some(rest) = text.strip_prefix('[') {
         let (host, after) = rest.split_once(']').ok_or("no `]`")?;
-        host.parse::<std::net::Ipv6Addr>()
+        let address: Ipv6Addr = host
+            .parse()
             .map_err(|_| "no IPv6 address in the brackets")?;
+        // One spelling of an address: `::ffff:127.0.0.1` is 127.0.0.1 over IPv6.
+        let host = address.to_canonical().to_string();
         match after.strip_prefix(':') {
             Some(port) => (host, Some(port)),
             None if after.is_empty() => (host, None),
@@ -305,13 +312,17 @@ fn split_authority(text: &str) -> Result<(String, Option<u16>), &'static str> {
         }
     } else {
         match text.split_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (text, None),
+            Some((host, port)) => (host.to_owned(), Some(port)),
+            None => (text.to_owned(), None),
         }
     };
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
     let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b':');
     if host.is_empty() || host.len() > 253 || !host.bytes().all(fits) {
         return Err("no host, or one with characters that a host name has not");
+    }
+    if ends_in_a_number(&host) && host.parse::<Ipv4Addr>().is_err() {
+        return Err("an IPv4 address is written as four decimal numbers");
     }
     let port = match port {
         Some(port) => Some(
@@ -322,7 +333,19 @@ fn split_authority(text: &str) -> Result<(String, Option<u16>), &'static str> {
         ),
         None => None,
     };
-    Ok((host.trim_end_matches('.').to_ascii_lowercase(), port))
+    Ok((host, port))
+}
+
+/// Resolvers take `127.1`, `0x7f000001` and `2130706433` for addresses: by the rule of the
+/// URL standard, whatever ends in a number is one.
+fn ends_in_a_number(host: &str) -> bool {
+    let last = host.rsplit('.').next().unwrap_or(host);
+    let hexadecimal = last.strip_prefix("0x");
+    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    !host.contains(':')
+        && hexadecimal.map_or(digits(last), |rest| {
+            rest.bytes().all(|b| b.is_ascii_hexdigit())
+        })
 }
 
 impl TryFrom<String> for Origin {
@@ -368,6 +391,11 @@ mod tests {
             ("http://[::1]:80", "http://[::1]"),
             ("tcp://db:5432", "tcp://db:5432"),
             ("icmp://[::1]", "icmp://[::1]"),
+            ("http://[0:0:0::1]:81", "http://[::1]:81"),
+            ("http://[::FFFF:127.0.0.1]", "http://127.0.0.1"),
+            ("http://[2001:DB8:0:0:0:0:0:1]", "http://[2001:db8::1]"),
+            ("http://node1.0xy", "http://node1.0xy"),
+            ("http://127.0.0.1.", "http://127.0.0.1"),
         ] {
             let origin: Origin = text.parse().unwrap();
             assert_eq!(origin.to_string(), canonical);
@@ -384,6 +412,12 @@ mod tests {
             "http://[::1",
             "http://*",
             "icmp://a:1",
+            "http://2130706433",
+            "http://127.1",
+            "http://0x7f000001",
+            "http://0x7f.0.0.1",
+            "http://127.0.0.01",
+            "http://host.0x",
         ] {
             assert!(bad.parse::<Origin>().is_err(), "{bad}");
         }

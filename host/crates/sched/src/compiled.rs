@@ -45,9 +45,19 @@ impl Compiled {
     pub fn read(schedule: &Schedule) -> Result<Self, ScheduleFault> {
         Ok(match schedule {
             Schedule::Cron { cron, tz } => {
-                let zone = Zone::Named(parse_zone(tz.as_deref())?);
-                let (civil, beat) = cron::parse(cron)?;
-                Self::Cron(Box::new(Zoned { civil, zone, beat }))
+                let zone = parse_zone(tz.as_deref()).map(Zone::Named);
+                match (cron::parse(cron), zone) {
+                    (Ok((civil, beat)), Ok(zone)) => {
+                        Self::Cron(Box::new(Zoned { civil, zone, beat }))
+                    }
+                    (Err(fault), Ok(_)) | (Ok(_), Err(fault)) => return Err(fault),
+                    (Err(cron), Err(zone)) => {
+                        return Err(ScheduleFault::Both {
+                            cron: Box::new(cron),
+                            zone: Box::new(zone),
+                        });
+                    }
+                }
             }
             Schedule::Fields(fields) => Self::Fields(Box::new(fields_form(fields)?)),
             Schedule::Every { every, from } => Self::Every(Interval::parse(*every, *from)?),

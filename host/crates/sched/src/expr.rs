@@ -8,7 +8,6 @@ use serde::Deserialize as _;
 use toml::Value;
 
 use crate::fault::{ScheduleFault, shown};
-use crate::zone::parse_zone;
 
 /// Longer than any schedule.
 const LONGEST: usize = 4_096;
@@ -67,7 +66,6 @@ fn in_zone(schedule: Schedule, zone: Option<&str>) -> Result<Schedule, ScheduleF
     Ok(match schedule {
         Schedule::Cron { cron, tz } => {
             let tz = choose(tz)?;
-            both_wrong(&cron, tz.as_deref())?;
             Schedule::Cron { cron, tz }
         }
         Schedule::Fields(fields) => Schedule::Fields(Fields {
@@ -76,17 +74,6 @@ fn in_zone(schedule: Schedule, zone: Option<&str>) -> Result<Schedule, ScheduleF
         }),
         other => other,
     })
-}
-
-/// One fault is [`crate::Compiled`]'s to find, which stops at it; two are told at once.
-fn both_wrong(cron: &str, tz: Option<&str>) -> Result<(), ScheduleFault> {
-    match (crate::cron::parse(cron), parse_zone(tz)) {
-        (Err(cron), Err(zone)) => Err(ScheduleFault::Both {
-            cron: Box::new(cron),
-            zone: Box::new(zone),
-        }),
-        _ => Ok(()),
-    }
 }
 
 fn fault(text: &str, why: &str, remedy: &str) -> ScheduleFault {

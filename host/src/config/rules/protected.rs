@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
+use mhost_engine::real_path;
 use mhost_model::grant::Grants;
 use mhost_model::resource::{DatabaseDef, RemoteDef, RepositoryDef};
 use mhost_model::{Fault, Name};
@@ -68,9 +69,9 @@ pub(in crate::config) fn definitions(places: Places, protected: &[PathBuf]) -> V
         repositories.map(|(name, one)| ("repositories", name, "url", folder(&one.endpoint.url)));
     let remotes = places.remotes.iter();
     let remotes = remotes.map(|(name, one)| ("remotes", name, "url", folder(&one.endpoint.url)));
-    let held: Vec<PathBuf> = protected.iter().map(|path| real(path)).collect();
+    let held: Vec<PathBuf> = protected.iter().map(|path| real_path(path)).collect();
     let hit = |section: &str, path: &Path| {
-        let path = real(path);
+        let path = real_path(path);
         let covers = |held: &PathBuf| section == "remotes" && held.starts_with(&path);
         held.iter()
             .any(|held| path.starts_with(held) || covers(held))
@@ -122,18 +123,4 @@ pub(super) fn endpoints(document: &Document, check: EndpointCheck) -> Vec<Findin
             ))
         })
         .collect()
-}
-
-/// The path with symbolic links resolved in the longest part of it that exists.
-fn real(path: &Path) -> PathBuf {
-    let found = path
-        .ancestors()
-        .find_map(|ancestor| Some((ancestor, ancestor.canonicalize().ok()?)));
-    match found {
-        Some((ancestor, found)) => found
-            .join(path.strip_prefix(ancestor).unwrap_or(Path::new("")))
-            .components()
-            .collect(),
-        None => path.to_owned(),
-    }
 }

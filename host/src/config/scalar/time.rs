@@ -3,11 +3,23 @@
 
 use chrono::{DateTime, Utc};
 use mhost_model::schedule::Schedule;
-use mhost_sched::{Compiled, ScheduleFault, parse_zone};
+use mhost_sched::{Compiled, ScheduleFault, parse_expr, parse_zone};
 use serde_json::Value as Json;
 
 use super::{Read, Refusal, short};
 use crate::config::shape::{Blame, Scalar};
+
+/// Right by itself: whether it ever fires, the whole schedule says.
+pub(super) fn cron(text: &str) -> Read {
+    let alone = Schedule::Cron {
+        cron: text.to_owned(),
+        tz: None,
+    };
+    match Compiled::read(&alone) {
+        Ok(_) => Ok(Json::from(text)),
+        Err(fault) => Err(refusal(&fault)),
+    }
+}
 
 pub(super) fn zone(text: &str) -> Read {
     match parse_zone(Some(text)) {
@@ -43,6 +55,23 @@ pub(in crate::config) fn schedule(json: &Json) -> Result<(), Blame> {
             refusal: refusal(&fault),
         }),
     }
+}
+
+/// What to write for a text that is a schedule on the command line, or nearly one.
+pub(super) fn nearest_schedule(text: &str) -> Option<String> {
+    let read = |text: &str| Compiled::read(&parse_expr(text, None)?);
+    let form = match read(text) {
+        Ok(_) => text.trim().to_owned(),
+        Err(fault) => {
+            let offered = fault.remedy().split('`').nth(1)?.to_owned();
+            read(&offered).ok().map(|_| offered)?
+        }
+    };
+    Some(match form.starts_with('{') {
+        true => form,
+        false if form.starts_with('@') || form == "manual" => format!("\"{form}\""),
+        false => format!("{{ cron = \"{form}\" }}"),
+    })
 }
 
 /// The scheduler's texts end with `: ` and the remedy.

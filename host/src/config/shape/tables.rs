@@ -251,7 +251,7 @@ static SCHEDULE: Fixed = Fixed {
     keys: &[
         key(
             "cron",
-            one(Text(512, Empty::Refused)),
+            one(Scalar::Cron),
             Optional,
             "A cron expression with 5 or 6 fields, or a nickname such as `@daily`.",
         ),

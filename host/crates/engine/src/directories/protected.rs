@@ -11,7 +11,7 @@ pub(super) struct Guard(Vec<PathBuf>);
 
 impl Guard {
     pub(super) fn new(protected: &[PathBuf]) -> Self {
-        Self(protected.iter().map(|path| real(path)).collect())
+        Self(protected.iter().map(|path| real_path(path)).collect())
     }
 
     /// `real` is `path` with symbolic links resolved.
@@ -41,7 +41,7 @@ pub fn check_grants(grants: &Grants, protected: &[PathBuf]) -> Result<(), Vec<Fa
         if path.exists() && !path.is_dir() {
             return Err(super::fault(name, path, "it is not a directory"));
         }
-        guard.check(name, path, &real(path))
+        guard.check(name, path, &real_path(path))
     };
     let dirs = grants.dirs.iter().map(|(name, grant)| (name, &grant.path));
     let faults: Vec<Fault> = dirs.filter_map(|dir| check(dir).err()).collect();
@@ -53,15 +53,16 @@ pub fn check_grants(grants: &Grants, protected: &[PathBuf]) -> Result<(), Vec<Fa
 }
 
 /// The path with symbolic links resolved in the longest part of it that exists.
-fn real(path: &Path) -> PathBuf {
-    for ancestor in path.ancestors() {
-        if let Ok(found) = ancestor.canonicalize() {
-            return match path.strip_prefix(ancestor) {
-                Ok(rest) if rest.as_os_str().is_empty() => found,
-                Ok(rest) => found.join(rest),
-                Err(_) => found,
-            };
-        }
+#[must_use]
+pub fn real_path(path: &Path) -> PathBuf {
+    let found = path
+        .ancestors()
+        .find_map(|ancestor| Some((ancestor, ancestor.canonicalize().ok()?)));
+    match found {
+        Some((ancestor, found)) => found
+            .join(path.strip_prefix(ancestor).unwrap_or(Path::new("")))
+            .components()
+            .collect(),
+        None => path.to_owned(),
     }
-    path.to_owned()
 }
