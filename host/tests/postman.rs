@@ -95,6 +95,7 @@ impl World {
             since: None,
             repeated: 0,
             details: None,
+            over: Vec::new(),
         };
         let posting = Posting {
             channel: "log".parse().unwrap(),

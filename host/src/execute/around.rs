@@ -110,6 +110,7 @@ impl Messenger for Outbox {
             since: None,
             repeated: 0,
             details: None,
+            over: Vec::new(),
         };
         let posting = Posting {
             channel: channel.clone(),

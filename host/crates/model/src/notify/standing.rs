@@ -83,6 +83,7 @@ impl Standing {
             since: Some(self.since),
             repeated: self.told,
             details: self.details.clone(),
+            over: Vec::new(),
         }
     }
 }
@@ -110,6 +111,7 @@ mod tests {
             since: None,
             repeated: 0,
             details: None,
+            over: Vec::new(),
         }
     }
 
