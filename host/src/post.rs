@@ -205,11 +205,7 @@ impl Post {
 
     /// One look at the outbox: what is due begins, each channel by itself. Answers what was
     /// settled at once.
-    async fn begin<'p>(
-        &'p self,
-        under_way: &mut UnderWay<'p>,
-        flush: bool,
-    ) -> StoreResult<Round> {
+    async fn begin<'p>(&'p self, under_way: &mut UnderWay<'p>, flush: bool) -> StoreResult<Round> {
         let busy = under_way.busy.clone();
         let letters = self.notices.waiting_by_channel(EACH, busy).await?;
         if letters.is_empty() {

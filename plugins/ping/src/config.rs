@@ -245,8 +245,12 @@ impl Config {
                 ));
             }
         }
-        self.circle(&places)
-            .map(|at| format!("the target `{}` is its own ancestor", self.targets[at].label()))
+        self.circle(&places).map(|at| {
+            format!(
+                "the target `{}` is its own ancestor",
+                self.targets[at].label()
+            )
+        })
     }
 
     /// A target that is above itself: taking away again and again what has no parents left

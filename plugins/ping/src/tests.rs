@@ -449,7 +449,10 @@ fn mistakes_are_named() {
             json!([{ "icmp": "a", "certificate": { "min_days": 9 } }]),
             "`certificate`",
         ),
-        (json!([{ "http": "http://a", "timeout": "0s" }]), "from 1ms to 1h"),
+        (
+            json!([{ "http": "http://a", "timeout": "0s" }]),
+            "from 1ms to 1h",
+        ),
         (
             json!([{ "http": "http://a", "timeout": "99999999999d" }]),
             "from 1ms to 1h",
@@ -509,8 +512,15 @@ fn mistakes_are_named() {
 fn long_chains_of_parents() {
     let chain = |last: &str| {
         let target = |at: usize| {
-            let parent = if at == 0 { last.to_owned() } else { (at - 1).to_string() };
-            let parents: Vec<String> = Some(parent).filter(|name| !name.is_empty()).into_iter().collect();
+            let parent = if at == 0 {
+                last.to_owned()
+            } else {
+                (at - 1).to_string()
+            };
+            let parents: Vec<String> = Some(parent)
+                .filter(|name| !name.is_empty())
+                .into_iter()
+                .collect();
             json!({ "name": at.to_string(), "http": "http://a/", "parents": parents })
         };
         let config = json!({ "targets": (0..20_000).map(target).collect::<Vec<_>>() });

@@ -236,10 +236,7 @@ mod tests {
     struct Nothing;
 
     impl mhost_model::ports::run::Secrets for Nothing {
-        fn read(
-            &self,
-            _: &mhost_model::grant::SecretSource,
-        ) -> mhost_model::FaultResult<String> {
+        fn read(&self, _: &mhost_model::grant::SecretSource) -> mhost_model::FaultResult<String> {
             Err(mhost_model::Fault::NotFound("nothing".into()))
         }
     }

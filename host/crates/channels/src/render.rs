@@ -217,6 +217,11 @@ mod tests {
             .map(|one| &one["labels"]["key"])
             .collect();
         assert_eq!(keys, ["failed", "overdue"]);
-        assert!(said.as_array().unwrap().iter().all(|one| one["endsAt"] == "2026-12-01T02:00:00Z"));
+        assert!(
+            said.as_array()
+                .unwrap()
+                .iter()
+                .all(|one| one["endsAt"] == "2026-12-01T02:00:00Z")
+        );
     }
 }

@@ -217,7 +217,11 @@ async fn a_refusal_is_told_without_the_secret_url() {
         None,
         vec![
             hook::answer("404 Not Found", "", "no hook very-secret here"),
-            hook::answer("404 Not Found", "", &format!("{}very-secret", "no ".repeat(65))),
+            hook::answer(
+                "404 Not Found",
+                "",
+                &format!("{}very-secret", "no ".repeat(65)),
+            ),
             hook::answer("429 Too Many Requests", "retry-after: 77\r\n", ""),
             hook::answer(
                 "302 Found",

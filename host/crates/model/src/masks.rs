@@ -100,7 +100,9 @@ fn rests(patterns: &[String], text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let cuts = text.match_indices(CUT).map(|(at, _)| at);
     for cut in cuts.chain([text.len()]) {
-        let before = patterns.iter().filter_map(|one| beginning(one, &text[..cut]));
+        let before = patterns
+            .iter()
+            .filter_map(|one| beginning(one, &text[..cut]));
         found.extend(before.max().map(|length| cut - length..cut));
         let after = text.get(cut + CUT.len_utf8()..).unwrap_or_default();
         let behind = patterns.iter().filter_map(|one| ending(one, after));
@@ -259,7 +261,10 @@ mod tests {
     #[test]
     fn what_cutting_left_is_hidden() {
         let check = |text: &str, expected: &str| assert_eq!(masks().hide(text), expected, "{text}");
-        check("it said `token=hunter2/…`, which", "it said `token=***…`, which");
+        check(
+            "it said `token=hunter2/…`, which",
+            "it said `token=***…`, which",
+        );
         check("ends with hunter2", "ends with ***");
         check("hunter2 in the middle", "hunter2 in the middle");
         check("only hunt…", "only hunt…");
@@ -289,10 +294,18 @@ mod tests {
             assert_eq!(masks.hide(text), expected);
         }
         let masks = Masks::default();
-        for nothing in ["https://hooks.example.org", "https://hooks.example.org/", "", "x"] {
+        for nothing in [
+            "https://hooks.example.org",
+            "https://hooks.example.org/",
+            "",
+            "x",
+        ] {
             masks.add_url(nothing);
         }
-        assert_eq!(masks.hide("https://hooks.example.org/ x"), "https://hooks.example.org/ x");
+        assert_eq!(
+            masks.hide("https://hooks.example.org/ x"),
+            "https://hooks.example.org/ x"
+        );
     }
 
     proptest::proptest! {

@@ -72,7 +72,11 @@ impl Target {
             ("expect_body", http || tcp, self.expect_body.is_some()),
             ("expect_match", http || tcp, !self.expect_match.is_empty()),
             ("reject_match", http || tcp, !self.reject_match.is_empty()),
-            ("certificate", tls, self.certificate != Certificate::default()),
+            (
+                "certificate",
+                tls,
+                self.certificate != Certificate::default(),
+            ),
             ("secure", tcp, self.secure),
             ("steps", tcp, !self.steps.is_empty()),
             ("icmp_bytes", icmp, self.icmp_bytes != small()),
@@ -133,11 +137,15 @@ impl Target {
     /// A header that cannot be sent.
     fn bad_header(&self) -> Option<String> {
         let named = |name: &String| {
-            let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+            let token =
+                |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
             !name.is_empty() && name.bytes().all(token)
         };
         let names = self.headers.keys().chain(self.expect_header.keys());
-        if let Some(name) = names.chain(self.reject_header.keys()).find(|name| !named(name)) {
+        if let Some(name) = names
+            .chain(self.reject_header.keys())
+            .find(|name| !named(name))
+        {
             let shown: String = name.escape_debug().take(60).collect();
             return Some(format!("`{shown}` is no header's name"));
         }
@@ -166,9 +174,14 @@ impl Target {
         let port = self.tls.as_ref().map(|tls| ("tls", tls.port));
         let port = port.or(self.dns.as_ref().map(|dns| ("dns", dns.port)));
         if let Some((kind, 0)) = port {
-            return Some(format!("the `port` of `{kind}` is a number from 1 to 65535"));
+            return Some(format!(
+                "the `port` of `{kind}` is a number from 1 to 65535"
+            ));
         }
-        let host = self.tls.as_ref().map(|tls| ("`tls` needs a `host`", &tls.host));
+        let host = self
+            .tls
+            .as_ref()
+            .map(|tls| ("`tls` needs a `host`", &tls.host));
         let host = host.or(self.icmp.as_ref().map(|host| ("`icmp` needs a host", host)));
         if let Some((why, _)) = host.filter(|(_, host)| !is_host(host)) {
             return Some(format!("{why}, a name or an address"));
@@ -238,7 +251,9 @@ fn url_mistake(url: &str) -> Option<&'static str> {
     if !port.is_empty() && !port.parse::<u16>().is_ok_and(|port| port > 0) {
         return Some("the port in `http` is a number from 1 to 65535");
     }
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
     let fits = match bare {
         Some(bare) => bare.parse::<Ipv6Addr>().is_ok(),
         None => is_host(host) && !host.contains(':'),
@@ -288,7 +303,10 @@ mod tests {
             ("https://u:p@a\\@b/", "password"),
         ] {
             let found = url_mistake(bad).unwrap_or_default();
-            assert!(found.contains(why) && !found.contains("pass@"), "{bad}: {found}");
+            assert!(
+                found.contains(why) && !found.contains("pass@"),
+                "{bad}: {found}"
+            );
         }
     }
 }

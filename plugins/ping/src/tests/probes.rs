@@ -226,7 +226,10 @@ fn a_chain_ends_with_its_first_link() {
         assert_eq!(target["state"] == "degraded", warned, "{about}: {target}");
         if warned {
             let why = target["error"].as_str().unwrap();
-            assert!(why.contains("`CN=ca`") && why.contains("in 3 days"), "{why}");
+            assert!(
+                why.contains("`CN=ca`") && why.contains("in 3 days"),
+                "{why}"
+            );
         }
     }
 }

@@ -4,11 +4,11 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use mhost_sdk::{Denial, Error};
 use mhost_sdk::alerts::Severity;
 use mhost_sdk::probe::HttpFound;
 use mhost_sdk::testing::{FakeDatabase, NativeHost};
 use mhost_sdk::watch::{Condition, Summary};
+use mhost_sdk::{Denial, Error};
 use serde_json::{Value, json};
 
 use super::{answering, details, phases, response};
@@ -317,7 +317,11 @@ fn what_stands_is_silent_while_nobody_can_judge_it() {
         ]})
     };
     let all = |gate: bool, a: bool, b: bool| {
-        vec![("a".to_owned(), a), ("b".to_owned(), b), ("gate".to_owned(), gate)]
+        vec![
+            ("a".to_owned(), a),
+            ("b".to_owned(), b),
+            ("gate".to_owned(), gate),
+        ]
     };
     // Before the window, and before the gateway fails.
     host.set_now(1_772_323_260_000);
@@ -326,7 +330,10 @@ fn what_stands_is_silent_while_nobody_can_judge_it() {
     assert_eq!(silent(&host), all(false, false, false)[..2]);
     host.set_now(1_772_323_200_000);
     down.borrow_mut().insert("http://gate/");
-    assert_eq!(states(&host, &config("2h")).1, ["down", "unreachable", "maintenance"]);
+    assert_eq!(
+        states(&host, &config("2h")).1,
+        ["down", "unreachable", "maintenance"]
+    );
     assert_eq!(silent(&host), all(false, true, true));
     // In its window what is well again still says nothing, nor does it nag.
     down.borrow_mut().remove("http://b/");

@@ -67,7 +67,11 @@ impl Tx<'_> {
     /// Lets the oldest letters go that nobody waits for, some at a time, as those that wait
     /// are passed over; the newest always stays, so that no id is given twice.
     fn shed_letters(&mut self, newest: u64) -> Res<()> {
-        let told = self.tables.letters.len()?.saturating_sub(self.tables.outbox.len()?);
+        let told = self
+            .tables
+            .letters
+            .len()?
+            .saturating_sub(self.tables.outbox.len()?);
         if told < KEPT + SHED {
             return Ok(());
         }
