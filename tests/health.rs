@@ -43,6 +43,16 @@ fn main() {
         trial("both_versions_of_http", &[], wire::both_versions_of_http),
         trial("one_deadline_for_all", &[], faults::one_deadline_for_all),
         trial(
+            "no_part_of_a_secret_is_kept",
+            &[],
+            faults::no_part_of_a_secret_is_kept,
+        ),
+        trial(
+            "a_mistake_of_the_configuration_is_no_outage",
+            &[],
+            faults::a_mistake_of_the_configuration_is_no_outage,
+        ),
+        trial(
             "a_redirect_needs_its_own_grant",
             &[],
             faults::a_redirect_needs_its_own_grant,

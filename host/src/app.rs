@@ -95,12 +95,12 @@ impl App {
             socket: Mutex::new(None),
         });
         dispatch::spawn(Arc::clone(&app), events);
-        let postman = post::Post {
-            store: Arc::clone(&app.store),
-            notices: Arc::clone(&app.notices),
-            clock: Arc::clone(&app.clock),
-            carrier: Arc::new(post::Channels),
-        };
+        let postman = post::Post::new(
+            Arc::clone(&app.store),
+            Arc::clone(&app.notices),
+            Arc::clone(&app.clock),
+            Arc::new(post::Channels),
+        );
         post::spawn(postman, app.post.clone(), orders);
         Ok(app)
     }

@@ -7,31 +7,33 @@
 
 mod carry;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use futures::future::join_all;
+use futures::future::{BoxFuture, FutureExt as _};
+use futures::stream::{FuturesUnordered, StreamExt as _};
 use mhost_channels::{Batch, Bundle, Failure, GIVE_UP, Item, Pending, Plan, backoff, plan};
+use mhost_model::channel::ChannelDef;
 use mhost_model::{Clock, Instant, Name};
-use mhost_store::{Came, Definitions, Letter, Notices, StoreResult, TaskStore, Tried};
+use mhost_store::{Came, Letter, Notices, StoreError, StoreResult, TaskStore, Tried};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 use crate::exit::{Outcomes, Problem};
 pub use carry::{Carrier, Channels, machine};
 
-/// So many letters are looked at at a time.
-const LIMIT: usize = 1000;
+/// So many letters of each channel are looked at at a time.
+const EACH: usize = 200;
 /// What is said of the last hour bounds what is said in this one.
 const HOUR: TimeDelta = TimeDelta::hours(1);
 /// The longest wait without a look at the clock, which may have been set.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// After the store failed.
 const AFTER_TROUBLE: Duration = Duration::from_secs(5);
-/// Rounds that the end of a process may take.
+/// Rounds of each channel that the end of a process may take.
 const LAST_ROUNDS: usize = 20;
 
 /// What the postman works with.
@@ -40,6 +42,8 @@ pub struct Post {
     pub notices: Arc<dyn Notices>,
     pub clock: Arc<dyn Clock>,
     pub carrier: Arc<dyn Carrier>,
+    /// What was delivered within the last hour, by channel; none until that was read.
+    used: tokio::sync::Mutex<Option<Vec<(Name, Instant)>>>,
 }
 
 enum Order {
@@ -99,139 +103,205 @@ pub fn spawn(post: Post, handle: Handle, orders: Orders) {
 async fn work(post: &Post, handle: &Handle, mut orders: Orders) -> Option<oneshot::Sender<()>> {
     let mut wake: Option<Duration> = None;
     let mut ever = false;
+    let mut under_way = UnderWay::default();
     loop {
-        let order = match wake {
-            None => orders.0.recv().await,
-            Some(wait) => tokio::select! {
-                order = orders.0.recv() => order,
-                () = tokio::time::sleep(wait) => Some(Order::Look),
-            },
-        };
-        match order? {
-            Order::Look => {
-                handle.stirred.store(false, Ordering::SeqCst);
-                ever = true;
-                wake = post.rounds(false).await;
-            }
-            Order::Close(closed) => {
-                if ever {
-                    post.last_rounds().await;
+        tokio::select! {
+            order = orders.0.recv() => match order? {
+                Order::Look => {
+                    handle.stirred.store(false, Ordering::SeqCst);
+                    ever = true;
                 }
-                return Some(closed);
+                Order::Close(closed) => {
+                    if ever {
+                        post.finish(under_way).await;
+                    }
+                    return Some(closed);
+                }
+            },
+            () = tokio::time::sleep(wake.unwrap_or_default()), if wake.is_some() => {}
+            Some((_, tried)) = under_way.next() => if let Err(error) = tried {
+                wake = Some(trouble(&error));
+                continue;
             }
         }
+        wake = match post.begin(&mut under_way, false).await {
+            Ok(begun) => begun.next.map(|next| {
+                let wait = next - post.clock.now();
+                wait.to_std().unwrap_or_default().min(LONGEST_WAIT)
+            }),
+            Err(error) => Some(trouble(&error)),
+        };
+    }
+}
+
+fn trouble(error: &StoreError) -> Duration {
+    tracing::error!(%error, "the outbox cannot be read or written");
+    AFTER_TROUBLE
+}
+
+/// Deliveries that have begun. Each channel goes at its own pace and writes down what came
+/// of it, so that one that hangs holds up nobody else.
+#[derive(Default)]
+struct UnderWay<'p> {
+    work: FuturesUnordered<BoxFuture<'p, (Name, StoreResult<usize>)>>,
+    busy: BTreeSet<Name>,
+}
+
+impl UnderWay<'_> {
+    /// The next channel that is through, and how much it tried; none where none is at work.
+    async fn next(&mut self) -> Option<(Name, StoreResult<usize>)> {
+        let done = self.work.next().await?;
+        self.busy.remove(&done.0);
+        Some(done)
     }
 }
 
 impl Post {
-    /// Delivers until nothing is due; answers how long to wait then.
-    async fn rounds(&self, flush: bool) -> Option<Duration> {
-        loop {
-            match self.round(flush).await {
-                Ok(Round { tried, .. }) if tried > 0 => {}
-                Ok(Round { next, .. }) => {
-                    let wait = next? - self.clock.now();
-                    return Some(wait.to_std().unwrap_or_default().min(LONGEST_WAIT));
-                }
-                Err(error) => {
-                    tracing::error!(%error, "the outbox cannot be read or written");
-                    return Some(AFTER_TROUBLE);
-                }
-            }
+    pub fn new(
+        store: Arc<dyn TaskStore>,
+        notices: Arc<dyn Notices>,
+        clock: Arc<dyn Clock>,
+        carrier: Arc<dyn Carrier>,
+    ) -> Self {
+        Self {
+            store,
+            notices,
+            clock,
+            carrier,
+            used: tokio::sync::Mutex::default(),
         }
     }
 
     /// A process that ends delivers what it can, and leaves the rest to the next one.
     pub async fn last_rounds(&self) {
-        for _ in 0..LAST_ROUNDS {
-            match self.round(true).await {
-                Ok(Round { tried: 1.., .. }) => {}
-                _ => return,
-            }
-        }
+        self.finish(UnderWay::default()).await;
     }
 
-    /// One look at the outbox: what is due is tried, each channel by itself.
+    async fn finish(&self, mut under_way: UnderWay<'_>) {
+        let mut rounds: BTreeMap<Name, usize> = BTreeMap::new();
+        while self.begin(&mut under_way, true).await.is_ok() {
+            let Some((channel, tried)) = under_way.next().await else {
+                return;
+            };
+            let round = rounds.entry(channel.clone()).or_default();
+            *round += 1;
+            if tried.is_err() || *round == LAST_ROUNDS {
+                // It has had its turn.
+                under_way.busy.insert(channel);
+            }
+        }
+        while under_way.next().await.is_some() {}
+    }
+
+    /// One look at the outbox, until all that is due was tried.
     pub async fn round(&self, flush: bool) -> StoreResult<Round> {
-        let letters = self.notices.waiting(LIMIT).await?;
+        let mut under_way = UnderWay::default();
+        let mut round = self.begin(&mut under_way, flush).await?;
+        while let Some((_, tried)) = under_way.next().await {
+            round.tried += tried?;
+        }
+        Ok(round)
+    }
+
+    /// One look at the outbox: what is due begins, each channel by itself. Answers what was
+    /// settled at once.
+    async fn begin<'p>(&'p self, under_way: &mut UnderWay<'p>, flush: bool) -> StoreResult<Round> {
+        let busy = under_way.busy.clone();
+        let letters = self.notices.waiting_by_channel(EACH, busy).await?;
         if letters.is_empty() {
             return Ok(Round::default());
         }
         let definitions = self.store.definitions().await?;
         let now = self.clock.now();
-        let mut used: BTreeMap<Name, Vec<Instant>> = BTreeMap::new();
-        for (channel, at) in self.notices.delivered_since(now - HOUR).await? {
-            used.entry(channel).or_default().push(at);
-        }
+        let used = self.used(now).await?;
         let pending: Vec<Pending> = letters.iter().map(pending).collect();
         let Plan {
             deliver,
             orphans,
             next,
         } = plan(&pending, &used, &definitions.channels, now, flush);
-        let mut tried: Vec<Tried> = orphans.into_iter().map(|id| orphan(id, now)).collect();
-        let mut by_channel: BTreeMap<Name, Vec<Batch>> = BTreeMap::new();
-        for batch in deliver {
-            by_channel
-                .entry(batch.channel.clone())
-                .or_default()
-                .push(batch);
+        let orphans: Vec<Tried> = orphans.into_iter().map(|id| orphan(id, now)).collect();
+        let tried = orphans.len();
+        if tried > 0 {
+            self.notices.tried(orphans).await?;
         }
-        let channels = by_channel.into_values();
-        let work = channels.map(|batches| self.channel(batches, &letters, &definitions));
-        tried.extend(join_all(work).await.into_iter().flatten());
-        let round = Round {
-            tried: tried.len(),
-            next,
-        };
-        self.notices.tried(tried).await?;
-        Ok(round)
+        let mut by_id: BTreeMap<u64, Letter> =
+            letters.into_iter().map(|one| (one.id, one)).collect();
+        let mut parcels: BTreeMap<Name, Vec<Vec<Letter>>> = BTreeMap::new();
+        for Batch { channel, ids } in deliver {
+            let letters = ids.iter().filter_map(|id| by_id.remove(id)).collect();
+            parcels.entry(channel).or_default().push(letters);
+        }
+        for (name, parcels) in parcels {
+            // Those of channels that are not defined are orphans.
+            if let Some(channel) = definitions.channels.get(&name).cloned() {
+                under_way.busy.insert(name.clone());
+                let work = async move {
+                    let tried = self.channel(&name, &channel, parcels).await;
+                    (name, tried)
+                };
+                under_way.work.push(work.boxed());
+            }
+        }
+        Ok(Round { tried, next })
     }
 
-    /// The batches of one channel in their order; after a failure the others wait too.
+    /// When each channel was used within the last hour. Read once: from then on nobody but
+    /// this postman delivers.
+    async fn used(&self, now: Instant) -> StoreResult<BTreeMap<Name, Vec<Instant>>> {
+        let mut used = self.used.lock().await;
+        let known = match used.take() {
+            Some(known) => known,
+            None => self.notices.delivered_since(now - HOUR).await?,
+        };
+        let recent = known.into_iter().filter(|(_, at)| *at > now - HOUR);
+        let recent = used.insert(recent.collect());
+        let mut by_channel: BTreeMap<Name, Vec<Instant>> = BTreeMap::new();
+        for (channel, at) in recent.iter() {
+            by_channel.entry(channel.clone()).or_default().push(*at);
+        }
+        Ok(by_channel)
+    }
+
+    /// The parcels of one channel in their order; after a failure the others wait too.
     async fn channel(
         &self,
-        batches: Vec<Batch>,
-        letters: &[Letter],
-        definitions: &Definitions,
-    ) -> Vec<Tried> {
-        let mut tried = Vec::new();
-        for batch in batches {
-            let one = self.batch(batch, letters, definitions).await;
-            let delivered = one.came == Came::Delivered;
-            tried.push(one);
-            if !delivered {
+        name: &Name,
+        channel: &ChannelDef,
+        parcels: Vec<Vec<Letter>>,
+    ) -> StoreResult<usize> {
+        let mut count = 0;
+        for letters in parcels {
+            let delivered = match self.bundle(name, &letters).await {
+                Ok(bundle) => self.carrier.carry(channel, &bundle, self.clock.now()).await,
+                Err(error) => Err(Failure {
+                    why: error.to_string(),
+                    retry_after: None,
+                }),
+            };
+            let at = self.clock.now();
+            let through = delivered.is_ok();
+            let tried = match delivered {
+                Ok(()) => vec![Tried {
+                    letters: letters.iter().map(|one| one.id).collect(),
+                    at,
+                    came: Came::Delivered,
+                }],
+                Err(failure) => missed(name, &letters, failure, at),
+            };
+            if through && let Some(used) = self.used.lock().await.as_mut() {
+                used.push((name.clone(), at));
+            }
+            count += tried.len();
+            self.notices.tried(tried).await?;
+            if !through {
                 break;
             }
         }
-        tried
+        Ok(count)
     }
 
-    async fn batch(&self, batch: Batch, letters: &[Letter], definitions: &Definitions) -> Tried {
-        let with: Vec<&Letter> = letters
-            .iter()
-            .filter(|one| batch.ids.contains(&one.id))
-            .collect();
-        let delivered = match self.bundle(&batch.channel, &with).await {
-            Ok(bundle) => self.carry(&bundle, definitions).await,
-            Err(error) => Err(Failure {
-                why: error.to_string(),
-                retry_after: None,
-            }),
-        };
-        let at = self.clock.now();
-        let came = match delivered {
-            Ok(()) => Came::Delivered,
-            Err(failure) => missed(&batch.channel, &with, failure, at),
-        };
-        Tried {
-            letters: batch.ids,
-            at,
-            came,
-        }
-    }
-
-    async fn bundle(&self, channel: &Name, letters: &[&Letter]) -> StoreResult<Bundle> {
+    async fn bundle(&self, channel: &Name, letters: &[Letter]) -> StoreResult<Bundle> {
         let mut items = Vec::new();
         for letter in letters {
             items.push(Item {
@@ -245,16 +315,6 @@ impl Post {
             machine: machine(),
             items,
         })
-    }
-
-    async fn carry(&self, bundle: &Bundle, definitions: &Definitions) -> Result<(), Failure> {
-        match definitions.channels.get(&bundle.channel) {
-            Some(channel) => self.carrier.carry(channel, bundle, self.clock.now()).await,
-            None => Err(Failure {
-                why: "the channel is gone".into(),
-                retry_after: None,
-            }),
-        }
     }
 }
 
@@ -287,17 +347,33 @@ fn orphan(id: u64, at: Instant) -> Tried {
     }
 }
 
-/// What follows from a try that failed.
-fn missed(channel: &Name, letters: &[&Letter], failure: Failure, at: Instant) -> Came {
+/// What follows from a try that failed: those that waited for a week are given up, whatever
+/// else was tried with them.
+fn missed(channel: &Name, letters: &[Letter], failure: Failure, at: Instant) -> Vec<Tried> {
     let Failure { why, retry_after } = failure;
-    let attempts = letters.iter().map(|one| one.attempts).max().unwrap_or(0) + 1;
-    let oldest = letters.iter().map(|one| one.created_at).min();
-    if oldest.is_some_and(|oldest| at - oldest > GIVE_UP) {
+    let (old, fresh): (Vec<&Letter>, Vec<&Letter>) = letters
+        .iter()
+        .partition(|one| at - one.created_at > GIVE_UP);
+    let ids = |letters: &[&Letter]| letters.iter().map(|one| one.id).collect();
+    let mut tried = Vec::new();
+    if !old.is_empty() {
         tracing::error!(%channel, why, "a message was given up after a week");
-        return Came::GivenUp { why };
+        let why = why.clone();
+        tried.push(Tried {
+            letters: ids(&old),
+            at,
+            came: Came::GivenUp { why },
+        });
     }
-    let id = letters.first().map_or(0, |one| one.id);
-    let retry_at = backoff(attempts, id, retry_after, at);
-    tracing::warn!(%channel, why, %retry_at, "a message could not be delivered, and is tried again");
-    Came::Failed { why, retry_at }
+    if let Some(first) = fresh.first() {
+        let attempts = fresh.iter().map(|one| one.attempts).max().unwrap_or(0) + 1;
+        let retry_at = backoff(attempts, first.id, retry_after, at);
+        tracing::warn!(%channel, why, %retry_at, "a message could not be delivered, and is tried again");
+        tried.push(Tried {
+            letters: ids(&fresh),
+            at,
+            came: Came::Failed { why, retry_at },
+        });
+    }
+    tried
 }

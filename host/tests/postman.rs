@@ -37,13 +37,37 @@ impl Carrier for Scripted {
             .lock()
             .unwrap()
             .push((seconds, titles.collect()));
+        if bundle.channel.as_str() == "broken" {
+            return Err(refused());
+        }
         match self.0.failures.lock().unwrap().pop_front() {
             None => Ok(()),
             Some(retry_after) => Err(Failure {
-                why: "nobody answers".into(),
                 retry_after,
+                ..refused()
             }),
         }
+    }
+}
+
+fn refused() -> Failure {
+    Failure {
+        why: "nobody answers".into(),
+        retry_after: None,
+    }
+}
+
+/// One channel never ends, what comes through the others is heard.
+struct Hanging(tokio::sync::mpsc::UnboundedSender<String>);
+
+#[async_trait]
+impl Carrier for Hanging {
+    async fn carry(&self, _: &ChannelDef, bundle: &Bundle, _: Instant) -> Result<(), Failure> {
+        if bundle.channel.as_str() == "hanging" {
+            std::future::pending::<()>().await;
+        }
+        self.0.send(bundle.title()).unwrap();
+        Ok(())
     }
 }
 
@@ -64,16 +88,13 @@ impl World {
         let clock = FixedClock::new(at(0));
         let store = Arc::new(open(folder.path(), &clock));
         let script = Arc::new(Script::default());
-        let channel = serde_json::json!({"kind": "syslog", "group": "10s", "rate": 2});
-        let channel = Box::new(ChannelDef::read(channel).unwrap());
-        let edit = Edit::PutChannel("log".parse().unwrap(), channel);
-        store.edit(vec![edit]).await.unwrap();
-        let post = Post {
-            store: store.clone(),
-            notices: store,
-            clock: Arc::new(clock.clone()),
-            carrier: Arc::new(Scripted(Arc::clone(&script))),
-        };
+        let post = Post::new(
+            store.clone(),
+            store,
+            Arc::new(clock.clone()),
+            Arc::new(Scripted(Arc::clone(&script))),
+        );
+        put(&post, "log", "10s").await;
         Self {
             post,
             clock,
@@ -83,26 +104,7 @@ impl World {
     }
 
     async fn tell(&self, title: &str) {
-        let event = Event {
-            kind: EventKind::Failed,
-            at: self.clock.now(),
-            task: None,
-            key: None,
-            severity: Severity::Critical,
-            title: title.into(),
-            text: String::new(),
-            run: None,
-            since: None,
-            repeated: 0,
-            details: None,
-        };
-        let posting = Posting {
-            channel: "log".parse().unwrap(),
-            event,
-            files: Vec::new(),
-            once: None,
-        };
-        assert!(self.post.notices.post(posting).await.unwrap());
+        tell(&self.post, self.clock.now(), "log", title).await;
     }
 
     /// Goes from wake to wake until nothing is left or the time is up, as the postman does.
@@ -131,6 +133,37 @@ impl World {
         let mut failures = self.script.failures.lock().unwrap();
         failures.extend(std::iter::repeat_n(failure, times));
     }
+}
+
+async fn put(post: &Post, name: &str, group: &str) {
+    let channel = serde_json::json!({"kind": "syslog", "group": group, "rate": 2});
+    let channel = Box::new(ChannelDef::read(channel).unwrap());
+    let edit = Edit::PutChannel(name.parse().unwrap(), channel);
+    post.store.edit(vec![edit]).await.unwrap();
+}
+
+async fn tell(post: &Post, at: Instant, channel: &str, title: &str) {
+    let event = Event {
+        kind: EventKind::Failed,
+        at,
+        task: None,
+        key: None,
+        severity: Severity::Critical,
+        title: title.into(),
+        text: String::new(),
+        run: None,
+        since: None,
+        repeated: 0,
+        details: None,
+        over: Vec::new(),
+    };
+    let posting = Posting {
+        channel: channel.parse().unwrap(),
+        event,
+        files: Vec::new(),
+        once: None,
+    };
+    assert!(post.notices.post(posting).await.unwrap());
 }
 
 fn open(folder: &Path, clock: &FixedClock) -> RedbStore {
@@ -219,6 +252,80 @@ async fn after_a_week_it_is_given_up() {
         tries.len()
     );
     assert_eq!(letter.error.as_deref(), Some("nobody answers"));
+}
+
+#[tokio::test]
+async fn what_came_later_is_not_given_up_with_what_is_a_week_old() {
+    const DAY: i64 = 24 * 3600;
+    let w = World::new().await;
+    w.fail(10_000, None);
+    w.tell("old").await;
+    w.until(6 * DAY).await;
+    w.tell("new").await;
+    w.until(7 * DAY + 7200).await;
+    let letters = w.post.notices.letters(2).await.unwrap();
+    assert!(matches!(letters[1].state, LetterState::GivenUp { .. }));
+    assert_eq!(letters[0].state, LetterState::Waiting, "{:?}", letters[0]);
+    w.carried();
+    w.script.failures.lock().unwrap().clear();
+    w.until(8 * DAY).await;
+    assert_eq!(w.carried()[0].1, ["new"]);
+}
+
+#[tokio::test]
+async fn however_much_waits_for_a_broken_channel_another_is_served() {
+    let w = World::new().await;
+    put(&w.post, "broken", "0s").await;
+    let titles: Vec<String> = (0..1100).map(|at| at.to_string()).collect();
+    let letters = titles
+        .iter()
+        .map(|title| tell(&w.post, at(0), "broken", title));
+    futures::future::join_all(letters).await;
+    w.until(60).await;
+    w.carried();
+    w.tell("a").await;
+    w.until(80).await;
+    let carried = w.carried();
+    assert!(
+        carried.iter().any(|(_, titles)| titles == &["a"]),
+        "{carried:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_channel_that_hangs_holds_up_nobody_else() {
+    let World {
+        post,
+        clock,
+        _folder,
+        ..
+    } = World::new().await;
+    let (sender, mut heard) = tokio::sync::mpsc::unbounded_channel();
+    let post = Post::new(
+        post.store,
+        Arc::clone(&post.notices),
+        Arc::new(clock.clone()),
+        Arc::new(Hanging(sender)),
+    );
+    for name in ["hanging", "quick"] {
+        put(&post, name, "0s").await;
+    }
+    let teller = Post::new(
+        Arc::clone(&post.store),
+        Arc::clone(&post.notices),
+        Arc::new(clock),
+        Arc::clone(&post.carrier),
+    );
+    tell(&teller, at(0), "hanging", "never").await;
+    let (handle, orders) = mhost::post::channel();
+    mhost::post::spawn(post, handle.clone(), orders);
+    for title in ["first", "second"] {
+        tell(&teller, at(0), "quick", title).await;
+        handle.stir();
+        let patience = Duration::from_secs(60);
+        let heard = tokio::time::timeout(patience, heard.recv()).await;
+        assert_eq!(heard.unwrap().unwrap(), title);
+    }
 }
 
 #[tokio::test]

@@ -80,9 +80,23 @@ fn web(table: &mut Table) {
             Bad::Floods(drip_head),
             json!({}),
             "down",
-            "",
+            "message head is too large",
         ),
-        ("hangs up", Bad::HangsUp, json!({}), "down", ""),
+        (
+            "endless promises",
+            Bad::Repeats("HTTP/1.1 100 Continue\r\n\r\n"),
+            json!({}),
+            "down",
+            "was up while waiting for the answer",
+        ),
+        // It says that the connection was closed, or reset.
+        (
+            "hangs up",
+            Bad::HangsUp,
+            json!({}),
+            "down",
+            "GET http://127.0.0.1:",
+        ),
         (
             "no http",
             raw("SSH-2.0-x\r\n\r\n"),
@@ -202,6 +216,16 @@ fn ports(table: &mut Table) {
     ] {
         table.tcp(name, bad, settings, state, why);
     }
+    // A record of 16 KiB is announced, with the beginning of a server's hello.
+    let hello = Bad::Trickles(b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc\x03\x03");
+    let port = serve(hello);
+    table.add(
+        "dripping handshake",
+        format!("tls://127.0.0.1:{port}"),
+        json!({ "tls": { "host": "127.0.0.1", "port": port } }),
+        "down",
+        "was up while shaking hands",
+    );
 }
 
 fn name_servers(table: &mut Table) {
@@ -335,6 +359,49 @@ pub fn one_deadline_for_all() {
         let error = target["error"].as_str().unwrap();
         assert!(error.contains("the time of 2s was up"), "{error}");
     }
+}
+
+/// A peer repeats the secret, and what is shown of its answer ends within that.
+pub fn no_part_of_a_secret_is_kept() {
+    let home = Home::new();
+    let secret = home.write("token", "hunter2-and-much-more");
+    let body = format!("{{\"a\":\"{}hunter2-and-much-more\"}}", "x".repeat(105));
+    let port = serve(answers("200 OK", "", &body));
+    let origin = format!("http://127.0.0.1:{port}");
+    let config = json!({ "targets": [{
+        "http": origin, "bearer_secret": "token",
+        "expect_json": [{ "path": "$.a", "is": "1" }],
+    }]});
+    let granted = format!("token=file:{}", secret.display());
+    let (code, run) = home.check(&[origin], &config, &["--secret", &granted]);
+    assert_eq!(code, 1, "{run:#}");
+    let error = run["report"]["details"]["targets"][0]["error"]
+        .as_str()
+        .unwrap();
+    assert!(error.contains("xx***…` at `$.a`"), "{error}");
+    assert!(!run.to_string().contains("hunter2"), "{run:#}");
+}
+
+/// Nothing is asked where the configuration makes no sense, and no password is repeated.
+pub fn a_mistake_of_the_configuration_is_no_outage() {
+    let home = Home::new();
+    for target in [
+        json!({ "http": "http://me:hunter2@127.0.0.1/" }),
+        json!({ "http": "http://[" }),
+    ] {
+        let (code, run) = home.check(&[], &json!({ "targets": [target] }), &[]);
+        assert_eq!(code, 2, "{run:#}");
+        assert!(
+            run["error"]["message"]
+                .as_str()
+                .unwrap()
+                .contains("makes no sense"),
+            "{run:#}"
+        );
+        assert!(!run.to_string().contains("hunter2"), "{run:#}");
+    }
+    let (_, uptime) = home.json(None, &["runs", "uptime"]);
+    assert_eq!(uptime, json!([]));
 }
 
 pub fn a_redirect_needs_its_own_grant() {

@@ -27,6 +27,10 @@ pub enum Bad {
     Drips(&'static str),
     /// Answers with the first bytes, and then as fast as it can for ever.
     Floods(&'static str),
+    /// Says these bytes, and then a byte at a time for ever, whatever it hears.
+    Trickles(&'static [u8]),
+    /// Reads a request's head, and then says the same for ever.
+    Repeats(&'static str),
     /// Hangs up at once.
     HangsUp,
     /// Answers after so many milliseconds.
@@ -85,6 +89,19 @@ fn play(mut stream: TcpStream, bad: Bad) -> io::Result<()> {
             let block = vec![b'x'; 64 << 10];
             loop {
                 stream.write_all(&block)?;
+            }
+        }
+        Bad::Trickles(first) => {
+            stream.write_all(first)?;
+            loop {
+                stream.write_all(b"x")?;
+                thread::sleep(Duration::from_millis(100));
+            }
+        }
+        Bad::Repeats(text) => {
+            head(&mut stream)?;
+            loop {
+                stream.write_all(text.as_bytes())?;
             }
         }
         Bad::HangsUp => Ok(()),

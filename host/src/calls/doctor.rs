@@ -181,7 +181,10 @@ fn task(app: &App, TaskStatus { task, progress }: &TaskStatus) -> Vec<Finding> {
         ));
     }
     if progress.failures > 0 && progress.last_outcome != Some(Outcome::Succeeded) {
-        let text = format!("its last {} runs did not succeed", progress.failures);
+        let text = match progress.failures {
+            1 => "its last run did not succeed".to_owned(),
+            failures => format!("its last {failures} runs did not succeed"),
+        };
         let remedy = format!("mhost runs list --task {}", task.name);
         findings.push(Finding::wrong(Weight::Warning, about(), text, &remedy));
     }

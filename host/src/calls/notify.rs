@@ -51,6 +51,7 @@ impl Call for TestChannel {
             since: None,
             repeated: 0,
             details: None,
+            over: Vec::new(),
         };
         let bundle = Bundle {
             channel: self.channel.clone(),

@@ -52,6 +52,7 @@ pub fn exit_code(view: &RunView, no_wait: bool) -> u8 {
         (_, Some(E::Failure)) if was_denied(view) => Kind::Refused.code(),
         (_, Some(E::Busy)) => Kind::Busy.code(),
         (_, Some(E::Setup)) => Kind::Usage.code(),
+        (_, Some(E::Failure)) if makes_no_sense(view) => Kind::Usage.code(),
         _ => Kind::Failed.code(),
     }
 }
@@ -60,6 +61,12 @@ fn was_denied(view: &RunView) -> bool {
     view.receipt
         .as_ref()
         .is_some_and(|receipt| !receipt.denied.is_empty())
+}
+
+/// What was asked made no sense, so nothing was done.
+fn makes_no_sense(view: &RunView) -> bool {
+    let cause = view.error.as_ref().and_then(|error| error.cause.as_ref());
+    matches!(cause, Some(mhost_model::Fault::Invalid(_)))
 }
 
 pub async fn tick(context: &Context) -> Outcomes<u8> {

@@ -110,6 +110,7 @@ impl Messenger for Outbox {
             since: None,
             repeated: 0,
             details: None,
+            over: Vec::new(),
         };
         let posting = Posting {
             channel: channel.clone(),
@@ -141,6 +142,8 @@ pub fn write_down(alerts: &[AlertChange], log: &Sink, at: Instant) {
             AlertChange::Resolve { key, message } => {
                 (LogLevel::Info, format!("alert `{key}` is over: {message}"))
             }
+            // Nothing stands of a run without a task.
+            AlertChange::Silence { .. } => continue,
         };
         log.line(LogLine {
             at,

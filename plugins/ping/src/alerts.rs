@@ -25,13 +25,15 @@ pub enum News {
     /// What stands goes on.
     #[default]
     None,
+    /// What stands goes on, and is not told again meanwhile.
+    Silence,
     Raise(Severity, String),
     Over,
 }
 
 impl News {
     /// What a state means to people. A target that is in nobody's hands counts alone, so
-    /// this is not asked for those that are held, unreachable or in maintenance.
+    /// this is not asked for those that are held, or in a window of maintenance.
     pub fn of(state: State, memory: &Memory, policy: &Policy, why: Option<&str>) -> Self {
         let said = |word: &str| match why {
             Some(why) => format!("{word}: {}", cut(why)),
@@ -39,6 +41,7 @@ impl News {
         };
         match state {
             State::Up => Self::Over,
+            State::Unreachable => Self::Silence,
             State::Down => Self::Raise(Severity::Critical, said("down")),
             State::Flapping => Self::Raise(Severity::Degraded, said("flapping")),
             State::Degraded if memory.ill >= policy.failures_to_down => {
@@ -80,6 +83,11 @@ fn change(context: &Context, findings: &[Finding]) -> Result<()> {
             let alerts = context.alerts();
             alerts.raise_json(&finding.name, *severity, message, &details)?;
             now.insert(finding.name.clone());
+        }
+    }
+    for finding in findings.iter().filter(|one| one.news == News::Silence) {
+        if now.contains(&finding.name) {
+            context.alerts().silence(&finding.name)?;
         }
     }
     for finding in findings.iter().filter(|one| one.news == News::Over) {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use mhost_sdk::watch::{Condition, Observation};
-use mhost_sdk::{Context, Doing, Failure, Report, Result};
+use mhost_sdk::{Context, Doing, Error, Failure, Report, Result};
 
 use crate::alerts::{self, News};
 use crate::config::{Config, Target, Window};
@@ -16,7 +16,10 @@ use crate::{report, round};
 pub fn check(context: &Context, config: Config) -> std::result::Result<Report, Failure> {
     let labels = config.labels();
     if let Some(why) = config.mistake(&labels) {
-        return Err(Failure::permanent(why));
+        return Err(Failure {
+            cause: Some(Box::new(Error::Invalid(why.clone()))),
+            ..Failure::permanent(why)
+        });
     }
     context.check_cancelled()?;
     let mut memories = recall(context, &labels);
@@ -195,13 +198,16 @@ impl Stand<'_> {
         };
         finding.since = Some(memory.since);
         self.say_how_far(memory, check, finding);
-        if self.silent.is_none() && self.held.is_none() {
-            let why = finding.error.as_deref();
-            let why = why
-                .filter(|_| finding.state != State::Flapping)
-                .or(finding.note.as_deref());
-            finding.news = News::of(finding.state, memory, &self.policy(), why);
-        }
+        let why = finding.error.as_deref();
+        let why = why
+            .filter(|_| finding.state != State::Flapping)
+            .or(finding.note.as_deref());
+        finding.news = match self.silent.is_none() && self.held.is_none() {
+            // What stands says why it went down, and not that it answers for now.
+            true if finding.state == State::Down && check != Check::Bad => News::None,
+            true => News::of(finding.state, memory, &self.policy(), why),
+            false => News::Silence,
+        };
         finding.verdict = verdict;
     }
 
@@ -279,6 +285,7 @@ fn observe(context: &Context, findings: &[Finding], memories: &[Memory]) {
         .map(|(finding, memory)| Observation {
             subject: finding.name.clone(),
             condition: match (finding.state, finding.bad()) {
+                _ if finding.unasked => Condition::Unknown,
                 (State::Unreachable | State::Maintenance | State::Held | State::Skipped, _) => {
                     Condition::Unknown
                 }

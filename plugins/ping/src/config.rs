@@ -1,5 +1,6 @@
 //! What to ask, and what to expect.
 
+mod mistake;
 mod parts;
 mod status;
 mod target;
@@ -121,6 +122,9 @@ fn misnamed(labels: &[String]) -> Option<String> {
     ))
 }
 
+/// More than this would not fit into the memory of a run, or into a batch of the host.
+const MOST_TARGETS: usize = 50_000;
+
 /// A name is at most so long, bytes: that of an alert is.
 const LONGEST_NAME: usize = 200;
 
@@ -184,6 +188,12 @@ impl Config {
         if self.targets.is_empty() {
             return Some("`targets` is empty, so nothing would be checked".to_owned());
         }
+        if self.targets.len() > MOST_TARGETS {
+            return Some(format!(
+                "there are {} targets, and one check takes {MOST_TARGETS}: make several tasks of it",
+                self.targets.len()
+            ));
+        }
         if !(1..=1024).contains(&self.concurrency) {
             return Some("`concurrency` is a number from 1 to 1024".to_owned());
         }
@@ -235,34 +245,42 @@ impl Config {
                 ));
             }
         }
-        let with_parents = self
-            .targets
-            .iter()
-            .filter(|target| !target.parents.is_empty());
-        with_parents.into_iter().find_map(|target| {
-            let mut seen = vec![target.label()];
-            self.circle(target, &places, &mut seen)
-                .then(|| format!("the target `{}` is its own ancestor", target.label()))
+        self.circle(&places).map(|at| {
+            format!(
+                "the target `{}` is its own ancestor",
+                self.targets[at].label()
+            )
         })
     }
 
-    /// Whether a walk up from `target` comes back to where it began.
-    fn circle(
-        &self,
-        target: &Target,
-        places: &BTreeMap<String, usize>,
-        seen: &mut Vec<String>,
-    ) -> bool {
-        target.parents.iter().any(|name| {
-            if seen.first() == Some(name) {
-                return true;
+    /// A target that is above itself: taking away again and again what has no parents left
+    /// leaves only those on circles and below them (Kahn's algorithm).
+    fn circle(&self, places: &BTreeMap<String, usize>) -> Option<usize> {
+        let parents_of = |at: usize| self.targets[at].parents.iter();
+        let mut left: Vec<usize> = Vec::with_capacity(self.targets.len());
+        let mut children: Vec<Vec<usize>> = vec![Vec::new(); self.targets.len()];
+        for at in 0..self.targets.len() {
+            left.push(self.targets[at].parents.len());
+            for parent in parents_of(at).filter_map(|name| places.get(name)) {
+                children[*parent].push(at);
             }
-            if seen.contains(name) {
-                return false;
+        }
+        let mut free: Vec<usize> = (0..left.len()).filter(|at| left[*at] == 0).collect();
+        while let Some(parent) = free.pop() {
+            for child in &children[parent] {
+                left[*child] -= 1;
+                if left[*child] == 0 {
+                    free.push(*child);
+                }
             }
-            seen.push(name.clone());
-            let parent = places.get(name).map(|at| &self.targets[*at]);
-            parent.is_some_and(|parent| self.circle(parent, places, seen))
-        })
+        }
+        // From any that is left, one that is left too stands above it; so many steps up lead
+        // onto a circle.
+        let mut at = left.iter().position(|left| *left > 0)?;
+        for _ in 0..left.len() {
+            let above = parents_of(at).filter_map(|name| places.get(name).copied());
+            at = above.into_iter().find(|parent| left[*parent] > 0)?;
+        }
+        Some(at)
     }
 }

@@ -84,6 +84,10 @@ pub struct Finding {
     /// Whether it was slow.
     #[serde(skip)]
     pub slow: bool,
+    /// Whether it could not even be asked: a grant or a secret is missing, or what is
+    /// written makes no sense. That says nothing of the target.
+    #[serde(skip)]
+    pub unasked: bool,
     #[serde(skip)]
     pub verdict: Verdict,
     /// What people are told of it.
@@ -167,6 +171,7 @@ impl Finding {
             since: None,
             cause: None,
             slow: false,
+            unasked: false,
             verdict: Verdict::None,
             news: News::None,
         }
@@ -184,6 +189,7 @@ impl Finding {
     pub fn failed(name: String, error: Error) -> Self {
         Self {
             verdict: Verdict::Bad(error.to_string()),
+            unasked: matches!(error, Error::Denied(_) | Error::Invalid(_)),
             cause: Some(error),
             ..Self::new(name)
         }

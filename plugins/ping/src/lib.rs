@@ -57,7 +57,7 @@ pub fn plugin() -> Plugin {
     Plugin::new(
         "ping",
         env!("CARGO_PKG_VERSION"),
-        "Checks that web servers, ports, certificates, names, and files are as they should",
+        "Checks that web servers, ports, certificates, names, and files are as they should be",
     )
     .action(check)
     .action(Action::new(

@@ -1,5 +1,6 @@
 //! What is looked at on this machine: files, space, processes, databases, other tasks.
 
+use mhost_sdk::files::Kind;
 use mhost_sdk::tasks::TaskState;
 use mhost_sdk::{Context, Error, Result};
 
@@ -48,6 +49,9 @@ fn file(context: &Context, file: &FileAge) -> Result<Verdict> {
         Err(Error::NotFound(_)) => return bad("there is no such file".to_owned()),
         Err(error) => return Err(error),
     };
+    if stat.kind == Kind::Directory {
+        return bad("it is a directory, and not a file".to_owned());
+    }
     let age = context.now().saturating_sub(stat.modified.millis());
     if let Some(limit) = file.max_age.filter(|limit| over(age, limit.duration())) {
         return bad(format!(

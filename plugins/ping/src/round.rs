@@ -51,7 +51,7 @@ pub fn ask_all(context: &Context, config: &Config, labels: &[String]) -> Result<
             let attempts = findings[at].attempts;
             findings[at] = Finding {
                 attempts,
-                ..verdict::judge(target, name, answer.found, context.now())
+                ..verdict::judge(target, name, answer, context.now())
             };
             match wants_another(target, &findings[at]) {
                 true => again.extend(ask(context, config, &mut findings, at)),
@@ -99,6 +99,7 @@ fn ask(
             let name = std::mem::take(&mut findings[at].name);
             findings[at] = Finding {
                 attempts,
+                unasked: true,
                 ..Finding::failed(name, error)
             };
             None
@@ -118,11 +119,6 @@ fn look_around(context: &Context, config: &Config, findings: &mut [Finding]) {
         let name = std::mem::take(&mut finding.name);
         *finding = local::look(context, target, name);
         finding.attempts = 1;
-        while wants_another(target, finding) && finding.cause.is_some() {
-            let (name, attempts) = (std::mem::take(&mut finding.name), finding.attempts);
-            *finding = local::look(context, target, name);
-            finding.attempts = attempts + 1;
-        }
         debug_assert_ne!(finding.verdict, Verdict::None);
     }
 }

@@ -62,6 +62,8 @@ pub struct Policy {
     pub flapping: Flapping,
 }
 
+/// So many bad checks in a row are no flapping any more.
+const OUTAGE: u32 = 3;
 /// So many checks are remembered one by one.
 const REMEMBERED: u32 = 30;
 
@@ -71,7 +73,8 @@ impl Memory {
         let bad = check == Check::Bad;
         self.recent = (self.recent << 1 | u32::from(bad)) & ((1 << REMEMBERED) - 1);
         self.seen = (self.seen + 1).min(REMEMBERED);
-        let most = policy.failures_to_down.max(policy.successes_to_up);
+        let failed = policy.failures_to_down.max(OUTAGE);
+        let most = failed.max(policy.successes_to_up);
         (self.bad, self.good) = match bad {
             true => ((self.bad + 1).min(most), 0),
             false => (0, (self.good + 1).min(most)),
@@ -87,6 +90,8 @@ impl Memory {
         }
         self.flapping = self.flaps(policy.flapping);
         let state = match (self.flapping, self.down, check) {
+            // What turned often before may still have an outage.
+            (true, true, _) if self.bad >= failed => State::Down,
             (true, ..) => State::Flapping,
             (false, true, _) => State::Down,
             (false, false, Check::Good) => State::Up,
@@ -180,6 +185,11 @@ mod tests {
         assert!(found.ends_with("uuu"), "{found}");
         assert_eq!(found.matches('D').count(), 2);
         assert!(!states(".x.x.x.x.x", &policy(1, 1, 0)).contains('F'));
+        // An outage is one, whatever flapped before it; afterwards it flaps as before.
+        let found = states(".x.x.xxxxx.", &policy(1, 1, 4));
+        assert_eq!(found, "uDuDFFFDDDF");
+        let found = states(".x.x.xxxxx.", &policy(5, 1, 4));
+        assert_eq!(found, "ugugFFFFFDF");
         assert!(!states("xxxxxxxxxxxxxxxxxxxx", &policy(1, 1, 2)).contains('F'));
     }
 

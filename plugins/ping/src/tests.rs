@@ -420,6 +420,48 @@ fn mistakes_are_named() {
             "in place of",
         ),
         (json!([{ "disk": { "path": "/d" } }]), "needs a limit"),
+        (json!([{ "http": "http://u:hunter2@a/" }]), "`basic_auth"),
+        (
+            json!([{ "name": "x", "http": "http://u:hunter2@a/" }]),
+            "`basic_auth",
+        ),
+        (json!([{ "http": "http://[" }]), "no host"),
+        (
+            json!([{ "http": "http://a", "headers": { "a b": "c" } }]),
+            "`a b` is no header's name",
+        ),
+        (
+            json!([{ "http": "http://a", "headers": { "x": "a\r\nb: c" } }]),
+            "must be one line",
+        ),
+        (json!([{ "tls": { "host": "a", "port": 0 } }]), "1 to 65535"),
+        (json!([{ "tls": { "host": "" } }]), "needs a `host`"),
+        (
+            json!([{ "dns": { "name": "a", "server": "s", "port": 0 } }]),
+            "1 to 65535",
+        ),
+        (json!([{ "icmp": "a b" }]), "needs a host"),
+        (
+            json!([{ "tcp": "a:1", "certificate": { "min_days": 9 } }]),
+            "without TLS",
+        ),
+        (
+            json!([{ "icmp": "a", "certificate": { "min_days": 9 } }]),
+            "`certificate`",
+        ),
+        (
+            json!([{ "http": "http://a", "timeout": "0s" }]),
+            "from 1ms to 1h",
+        ),
+        (
+            json!([{ "http": "http://a", "timeout": "99999999999d" }]),
+            "from 1ms to 1h",
+        ),
+        (json!([{ "process": "web", "retries": 1 }]), "`retries`"),
+        (
+            json!([{ "file": { "path": "/d/a" }, "retry_delay": "1s" }]),
+            "`retry_delay`",
+        ),
         (
             json!([{ "process": "web", "warn_ms": 5 }]),
             "`warn_ms` has no meaning",
@@ -460,6 +502,31 @@ fn mistakes_are_named() {
     ] {
         let failure = run(&NativeHost::new(), targets).unwrap_err();
         assert!(failure.message.contains(named), "{}", failure.message);
+        assert!(!failure.message.contains("hunter2"), "{}", failure.message);
         assert!(!failure.retryable);
     }
+}
+
+/// Far more than a stack would hold, and each above the next.
+#[test]
+fn long_chains_of_parents() {
+    let chain = |last: &str| {
+        let target = |at: usize| {
+            let parent = if at == 0 {
+                last.to_owned()
+            } else {
+                (at - 1).to_string()
+            };
+            let parents: Vec<String> = Some(parent)
+                .filter(|name| !name.is_empty())
+                .into_iter()
+                .collect();
+            json!({ "name": at.to_string(), "http": "http://a/", "parents": parents })
+        };
+        let config = json!({ "targets": (0..20_000).map(target).collect::<Vec<_>>() });
+        let config: crate::config::Config = serde_json::from_value(config).unwrap();
+        config.mistake(&config.labels())
+    };
+    assert_eq!(chain(""), None);
+    assert!(chain("19999").unwrap().contains("its own ancestor"));
 }

@@ -6,8 +6,7 @@ mod names;
 mod port;
 mod web;
 
-use mhost_sdk::Result;
-use mhost_sdk::probe::Found;
+use mhost_sdk::probe::{Answer, Found};
 
 use crate::config::Target;
 use crate::finding::{Finding, Verdict};
@@ -16,8 +15,8 @@ use crate::finding::{Finding, Verdict};
 const MOST_SHOWN: usize = 120;
 
 /// What an answer means for a target.
-pub fn judge(target: &Target, name: String, found: Result<Found>, now: u64) -> Finding {
-    let mut finding = match found {
+pub fn judge(target: &Target, name: String, answer: Answer, now: u64) -> Finding {
+    let mut finding = match answer.found {
         Ok(Found::Http(found)) => web::judge(target, name, &found, now),
         Ok(Found::Tcp(found)) => port::judge(target, name, &found, now),
         Ok(Found::Tls(found)) => certificate::judge(target, name, &found, now),
@@ -28,7 +27,13 @@ pub fn judge(target: &Target, name: String, found: Result<Found>, now: u64) -> F
             finding.verdict = Verdict::Good;
             finding
         }
-        Err(error) => return Finding::failed(name, error),
+        Err(error) => {
+            let presented = answer.presented;
+            return Finding {
+                certificate: presented.and_then(|tls| certificate::own(&tls, now)),
+                ..Finding::failed(name, error)
+            };
+        }
     };
     mind_the_time(target, &mut finding);
     finding

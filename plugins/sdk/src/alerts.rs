@@ -20,6 +20,10 @@ pub trait Alerts {
     /// Says that it is well again; nothing where it did not stand.
     fn resolve(&self, key: &str, message: &str) -> Result<()>;
 
+    /// Says that what stands is not to be told again until it is raised or resolved, as
+    /// nobody can judge it now.
+    fn silence(&self, key: &str) -> Result<()>;
+
     /// Sends a message through a granted channel; one with the same id is sent once.
     fn send(&self, channel: &str, id: &str, message: &Message) -> Result<()>;
 }

@@ -35,7 +35,7 @@ use crate::database::Database;
 use crate::files::Files;
 use crate::http::{Request, Response};
 use crate::log::Level;
-use crate::probe::{Ask, Found, Probe};
+use crate::probe::{Ask, Found, Probe, TlsFacts};
 use crate::processes::{Outcome, Process};
 use crate::progress::State as Progress;
 use crate::remote::Remote;
@@ -66,6 +66,7 @@ pub struct NativeHost {
     answer: Answer,
     probe: Option<Box<dyn Probe>>,
     finds: Finds,
+    presented: Option<TlsFacts>,
     memories: RefCell<BTreeMap<String, Vec<u8>>>,
     observed: RefCell<Vec<Observation>>,
     windows: BTreeMap<String, u64>,
@@ -108,6 +109,7 @@ impl NativeHost {
             }),
             probe: None,
             finds: Box::new(|ask| Err(Error::NotFound(format!("no fake for {ask:?}")))),
+            presented: None,
             memories: RefCell::default(),
             observed: RefCell::default(),
             windows: BTreeMap::new(),
@@ -172,6 +174,12 @@ impl NativeHost {
     /// Every ask of a batch is answered by this.
     pub fn with_found(mut self, finds: impl Fn(&Ask) -> Result<Found> + 'static) -> Self {
         self.finds = Box::new(finds);
+        self
+    }
+
+    /// Peers whose ask is answered by an error showed this.
+    pub fn with_presented(mut self, facts: TlsFacts) -> Self {
+        self.presented = Some(facts);
         self
     }
 

@@ -126,6 +126,7 @@ pub mod tests_support {
             since: None,
             repeated: 0,
             details: None,
+            over: Vec::new(),
         }
     }
 

@@ -1,9 +1,10 @@
 //! A command that is told by its standard input: what the preset `json` says, one
 //! document. It has a clean environment and an end.
 
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -14,7 +15,9 @@ use crate::{Delivered, Failure, render};
 /// How long it may take.
 const PATIENCE: Duration = Duration::from_secs(25);
 /// What is kept of its complaints, bytes.
-const COMPLAINTS: u64 = 2000;
+const COMPLAINTS: usize = 2000;
+/// How long the pipe is read on after the command's end.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 pub async fn run(words: &[String], bundle: &Bundle) -> Delivered {
@@ -36,7 +39,7 @@ pub async fn run(words: &[String], bundle: &Bundle) -> Delivered {
     let child = child.map_err(|error| Failure::new(format!("cannot start {program}: {error}")))?;
     let group = Group(i32::try_from(child.id()).ok().and_then(Pid::from_raw));
     let said = render::json(bundle);
-    let work = tokio::task::spawn_blocking(move || talk(child, &said));
+    let work = tokio::task::spawn_blocking(move || talk(child, said));
     let ended = tokio::time::timeout(PATIENCE, work).await;
     let (success, how, complaint) = match ended {
         Ok(Ok(Ok(ended))) => ended,
@@ -69,19 +72,28 @@ impl Drop for Group {
     }
 }
 
-fn talk(mut child: Child, said: &[u8]) -> std::io::Result<(bool, String, String)> {
+/// The command is through when it ends, whoever still holds its ends of the pipes: what it
+/// left running in the background is nobody's business here.
+fn talk(mut child: Child, said: Vec<u8>) -> std::io::Result<(bool, String, String)> {
     if let Some(mut stdin) = child.stdin.take() {
         // One that does not want to know closes its end.
-        let _ = stdin.write_all(said);
+        std::thread::spawn(move || stdin.write_all(&said));
     }
-    let mut complaint = Vec::new();
+    let complaint: Arc<Mutex<Vec<u8>>> = Arc::default();
+    let (reading, read) = mpsc::channel::<()>();
     if let Some(stderr) = child.stderr.take() {
-        let mut stderr = stderr.take(COMPLAINTS);
-        let _ = stderr.read_to_end(&mut complaint);
-        // The rest goes nowhere, but must not stop it.
-        let _ = std::io::copy(&mut stderr.into_inner(), &mut std::io::sink());
+        let complaint = Arc::clone(&complaint);
+        std::thread::spawn(move || {
+            hear(stderr, &complaint);
+            drop(reading);
+        });
     }
     let status = child.wait()?;
+    if !status.success() {
+        // All that it said is in the pipe by now; whoever else holds that may go on.
+        let _ = read.recv_timeout(LAST_WORDS);
+    }
+    let complaint = complaint.lock().unwrap_or_else(PoisonError::into_inner);
     let text = String::from_utf8_lossy(&complaint);
     let text = text.split(char::is_control).collect::<Vec<_>>().join(" ");
     let text = match text.trim() {
@@ -89,6 +101,16 @@ fn talk(mut child: Child, said: &[u8]) -> std::io::Result<(bool, String, String)
         text => format!(": {}", clipped(text.to_owned(), 300)),
     };
     Ok((status.success(), status.to_string(), text))
+}
+
+/// Keeps the beginning; the rest goes nowhere, but must not stop the command.
+fn hear(mut stderr: impl std::io::Read, kept: &Mutex<Vec<u8>>) {
+    let mut buffer = [0; 4096];
+    while let Ok(read @ 1..) = stderr.read(&mut buffer) {
+        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = COMPLAINTS.saturating_sub(kept.len());
+        kept.extend_from_slice(&buffer[..read.min(room)]);
+    }
 }
 
 #[cfg(test)]
@@ -116,6 +138,16 @@ mod tests {
             serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
         assert_eq!(said["events"][0]["title"], "site failed");
         shell("exit 0").await.unwrap();
+    }
+
+    /// Something in the background keeps the pipe open, as its own standard error.
+    #[tokio::test]
+    async fn what_is_left_in_the_background_is_not_waited_for() {
+        let begun = std::time::Instant::now();
+        shell("sleep 20 & exit 0").await.unwrap();
+        let failure = shell("echo busy >&2; sleep 20 & exit 3").await.unwrap_err();
+        assert_eq!(failure.why, "/bin/sh ended with exit status: 3: busy");
+        assert!(begun.elapsed() < Duration::from_secs(10));
     }
 
     #[tokio::test]

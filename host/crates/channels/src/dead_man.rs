@@ -18,15 +18,14 @@ pub async fn send(dead_man: &DeadMan, bundle: &Bundle, keyring: &Keyring) -> Del
     let url = keyring.url(&dead_man.url).await?;
     for item in &bundle.items {
         let said = format!("{}\n{}", item.event.title, item.event.text);
-        post(Post {
+        let request = Post {
             url: sign(&url, &item.event, &bundle.machine),
             headers: Default::default(),
             content_type: "text/plain; charset=utf-8".into(),
             body: clipped(said, MOST).into_bytes(),
             ca: dead_man.ca.clone(),
-        })
-        .await
-        .map_err(|failure| Failure {
+        };
+        post(request, keyring).await.map_err(|failure| Failure {
             why: format!("{} of {}", failure.why, word(item.event.kind)),
             ..failure
         })?;

@@ -14,8 +14,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use crate::bundle::clipped;
 use crate::dial::dial;
+use crate::masks::Keyring;
 use crate::{Delivered, Failure, trust};
 
 /// What is read of an answer, bytes.
@@ -96,7 +96,7 @@ pub struct Post {
 }
 
 /// Sends it; anything but a 2xx is a failure.
-pub async fn post(post: Post) -> Delivered {
+pub async fn post(post: Post, keyring: &Keyring) -> Delivered {
     let place = origin(&post.url).to_owned();
     let failed = |why: String| Failure::new(format!("{place}: {why}"));
     let target = Target::parse(&post.url).map_err(failed)?;
@@ -117,7 +117,7 @@ pub async fn post(post: Post) -> Delivered {
         }
     };
     let (answer, body) = answer.map_err(|error| failed(error.to_string()))?;
-    judge(answer, &body).map_err(|mut failure| {
+    judge(answer, &body, keyring).map_err(|mut failure| {
         failure.why = format!("{place}: {}", failure.why);
         failure
     })
@@ -162,7 +162,7 @@ where
     answered
 }
 
-fn judge(answer: Response<()>, body: &[u8]) -> Delivered {
+fn judge(answer: Response<()>, body: &[u8], keyring: &Keyring) -> Delivered {
     let status = answer.status();
     if status.is_success() {
         return Ok(());
@@ -173,18 +173,17 @@ fn judge(answer: Response<()>, body: &[u8]) -> Delivered {
         .get(LOCATION)
         .and_then(|to| to.to_str().ok())
     {
+        let place = match location.contains("://") {
+            true => origin(location),
+            false => "another place of the same server",
+        };
         why.push_str(&format!(
-            ", which leads to {}: redirects are not followed, so write that address",
-            origin(location)
+            ", which leads to {place}: redirects are not followed, so write that address"
         ));
     }
-    let said: String = String::from_utf8_lossy(body)
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ");
-    let said = said.replace(char::is_control, "");
+    let said = keyring.quoted(&String::from_utf8_lossy(body), SHOWN);
     if !said.is_empty() {
-        why.push_str(&format!(": {}", clipped(said, SHOWN)));
+        why.push_str(&format!(": {said}"));
     }
     let rest = answer
         .headers()
@@ -234,14 +233,24 @@ mod tests {
         }
     }
 
+    struct Nothing;
+
+    impl mhost_model::ports::run::Secrets for Nothing {
+        fn read(&self, _: &mhost_model::grant::SecretSource) -> mhost_model::FaultResult<String> {
+            Err(mhost_model::Fault::NotFound("nothing".into()))
+        }
+    }
+
     #[test]
     fn answers() {
+        let keyring = Keyring::new(std::sync::Arc::new(Nothing));
         let answer = |status: u16, headers: &[(&str, &str)]| {
             let mut builder = Response::builder().status(status);
             for (name, value) in headers {
                 builder = builder.header(*name, *value);
             }
-            judge(builder.body(()).unwrap(), b"no\n\x1b[31m such hook")
+            let answer = builder.body(()).unwrap();
+            judge(answer, b"no\n\x1b[31m such hook", &keyring)
         };
         assert_eq!(answer(204, &[]), Ok(()));
         let failure = answer(404, &[]).unwrap_err();
@@ -255,5 +264,11 @@ mod tests {
         assert_eq!(failure.retry_after, Some(LONGEST_REST));
         let failure = answer(302, &[("location", "https://b.example/secret")]).unwrap_err();
         assert!(failure.why.contains("https://b.example:") && !failure.why.contains("secret"));
+        let failure = answer(301, &[("location", "/secret")]).unwrap_err();
+        assert!(
+            failure.why.contains("of the same server:") && !failure.why.contains("secret"),
+            "{}",
+            failure.why
+        );
     }
 }

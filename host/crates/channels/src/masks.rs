@@ -1,26 +1,25 @@
 //! Secrets of one delivery: read where they are needed, and hidden in what is told of it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use mhost_model::channel::Endpoint;
 use mhost_model::grant::SecretSource;
+use mhost_model::masks::Masks;
 use mhost_model::ports::run::Secrets;
 
 use crate::Failure;
-
-/// Shorter ones would hide half of every text.
-const SHORTEST: usize = 4;
+use crate::bundle::clipped;
 
 pub struct Keyring {
     secrets: Arc<dyn Secrets>,
-    seen: Mutex<Vec<String>>,
+    seen: Masks,
 }
 
 impl Keyring {
     pub fn new(secrets: Arc<dyn Secrets>) -> Self {
         Self {
             secrets,
-            seen: Mutex::default(),
+            seen: Masks::default(),
         }
     }
 
@@ -32,7 +31,7 @@ impl Keyring {
         let read = read.map_err(|error| Failure::new(error.to_string()))?;
         let value = read.map_err(|fault| Failure::new(fault.to_string()))?;
         let value = value.trim_end_matches(['\r', '\n']).to_owned();
-        self.hide(&value);
+        self.seen.add(&value);
         Ok(value)
     }
 
@@ -42,29 +41,22 @@ impl Keyring {
             Endpoint::Url(url) => url.clone(),
             Endpoint::Secret(source) => self.read(source).await?,
         };
-        let from = url.find("://").map_or(0, |at| at + 3);
-        if let Some(at) = url[from..].find(['/', '?', '#']) {
-            self.hide(&url[from + at..]);
-        }
+        self.seen.add_url(&url);
         Ok(url)
     }
 
-    pub fn hide(&self, value: &str) {
-        let mut seen = self.seen();
-        seen.extend((value.len() >= SHORTEST).then(|| value.to_owned()));
-        // Longer ones first, so that none of them is left in part.
-        seen.sort_by_key(|value| std::cmp::Reverse(value.len()));
+    /// What a receiver said, in one line: without secrets first, then cut, as nothing
+    /// knows a secret again whose half was cut off or whose spaces were changed.
+    pub fn quoted(&self, said: &str, most: usize) -> String {
+        let said = self.seen.hide(said);
+        let words = said.split(|c: char| c.is_whitespace() || c.is_control());
+        let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+        clipped(words.join(" "), most)
     }
 
     /// The failure without what was seen.
     pub fn masked(&self, mut failure: Failure) -> Failure {
-        for value in self.seen().iter() {
-            failure.why = failure.why.replace(value.as_str(), "[secret]");
-        }
+        self.seen.hide_in(&mut failure.why);
         failure
-    }
-
-    fn seen(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

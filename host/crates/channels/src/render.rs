@@ -1,6 +1,7 @@
 //! Bodies that well-known receivers understand, and what templates are given.
 
-use mhost_model::notify::EventKind;
+use chrono::TimeDelta;
+use mhost_model::notify::{Event, EventKind};
 use serde_json::{Value, json};
 
 use crate::bundle::{Bundle, Item, clipped, loudness};
@@ -34,6 +35,7 @@ fn event(item: &Item) -> Value {
         "since": event.since,
         "task": event.task,
         "key": event.key,
+        "over": event.over,
         "title": event.title,
         "text": event.text,
         "run": event.run,
@@ -93,36 +95,56 @@ pub fn ntfy(url: &str, bundle: &Bundle) -> Result<(String, Vec<u8>), String> {
     Ok((server.to_owned(), body.to_string().into_bytes()))
 }
 
+/// Alertmanager ends by itself, within minutes, what has no end; what stands is told once,
+/// and its end is told. This is for alerts whose end never comes.
+const STANDS: TimeDelta = TimeDelta::days(7);
+/// What does not stand is shown for so long.
+const SHOWN: TimeDelta = TimeDelta::minutes(5);
+
 /// Alertmanager's `POST /api/v2/alerts`. An alert is known by its labels, so they hold
-/// nothing that changes from one telling to the next.
+/// nothing that changes from one telling to the next. One recovery may end several.
 pub fn alertmanager(bundle: &Bundle) -> Vec<u8> {
-    let alerts = bundle.items.iter().map(|item| {
+    let alerts = bundle.items.iter().flat_map(|item| {
         let event = &item.event;
-        let key = event.key.clone().unwrap_or_else(|| event.kind.to_string());
-        let mut alert = json!({
-            "labels": {
-                "alertname": "mhost",
-                "instance": bundle.machine,
-                "task": event.task.as_ref().map(ToString::to_string).unwrap_or_default(),
-                "key": key,
-            },
-            "annotations": { "summary": event.title, "description": event.text },
-            "startsAt": event.since.unwrap_or(event.at),
-        });
-        if loudness(event) == 0 {
-            alert["endsAt"] = json!(event.at);
-        } else {
-            alert["annotations"]["severity"] = json!(event.severity);
-        }
-        alert
+        let first = || event.key.clone().unwrap_or_else(|| event.kind.to_string());
+        let keys = match event.over.as_slice() {
+            [] => vec![first()],
+            over => over.to_vec(),
+        };
+        keys.into_iter().map(|key| alert(bundle, event, &key))
     });
     Value::from(alerts.collect::<Vec<_>>())
         .to_string()
         .into_bytes()
 }
 
+fn alert(bundle: &Bundle, event: &Event, key: &str) -> Value {
+    let mut alert = json!({
+        "labels": {
+            "alertname": "mhost",
+            "instance": bundle.machine,
+            "task": event.task.as_ref().map(ToString::to_string).unwrap_or_default(),
+            "key": key,
+        },
+        "annotations": { "summary": event.title, "description": event.text },
+        "startsAt": event.since.unwrap_or(event.at),
+    });
+    let lasts = match event.kind {
+        EventKind::Recovered | EventKind::Started | EventKind::Succeeded => TimeDelta::zero(),
+        EventKind::Test | EventKind::Message => SHOWN,
+        _ => STANDS,
+    };
+    alert["endsAt"] = json!(event.at.checked_add_signed(lasts).unwrap_or(event.at));
+    if loudness(event) > 0 {
+        alert["annotations"]["severity"] = json!(event.severity);
+    }
+    alert
+}
+
 #[cfg(test)]
 mod tests {
+    use mhost_model::Instant;
+
     use super::*;
     use crate::bundle::tests_support::{bundle, event as an_event};
 
@@ -160,15 +182,46 @@ mod tests {
 
     #[test]
     fn alertmanager_knows_an_alert_by_its_labels() {
-        let labels = |kind| {
+        let said = |kind, over: &[&str]| {
             let mut event = an_event(kind, "title");
             event.key = Some("site".into());
+            event.over = over.iter().map(ToString::to_string).collect();
             let said = parsed(alertmanager(&bundle(vec![event])));
-            (said[0]["labels"].clone(), said[0]["endsAt"].is_null())
+            let lasts = |one: &Value| {
+                let at = |key: &str| one[key].as_str().unwrap().parse::<Instant>().unwrap();
+                (at("endsAt") - at("startsAt")).num_seconds()
+            };
+            let alerts = said.as_array().unwrap().clone();
+            let labels = alerts.iter().map(|one| (one["labels"].clone(), lasts(one)));
+            labels.collect::<Vec<_>>()
         };
-        let (down, on) = labels(EventKind::Alert);
-        let (up, over) = labels(EventKind::Recovered);
-        assert_eq!(down, up);
-        assert_eq!((on, over), (true, false));
+        let down = said(EventKind::Alert, &[]);
+        assert_eq!(down[0].1, 7 * 86_400, "it stands until its end is told");
+        let up = said(EventKind::Recovered, &["site"]);
+        assert_eq!((&up[0].0, up[0].1), (&down[0].0, 0));
+        assert_eq!(said(EventKind::Test, &[])[0].1, 300, "a test can be seen");
+    }
+
+    #[test]
+    fn one_recovery_ends_several_alerts() {
+        let mut event = an_event(EventKind::Recovered, "site recovered");
+        (event.key, event.over) = (
+            Some("failed".into()),
+            vec!["failed".into(), "overdue".into()],
+        );
+        let said = parsed(alertmanager(&bundle(vec![event])));
+        let keys: Vec<&Value> = said
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| &one["labels"]["key"])
+            .collect();
+        assert_eq!(keys, ["failed", "overdue"]);
+        assert!(
+            said.as_array()
+                .unwrap()
+                .iter()
+                .all(|one| one["endsAt"] == "2026-12-01T02:00:00Z")
+        );
     }
 }

@@ -18,6 +18,8 @@ use crate::{Delivered, Failure, dial, http, trust};
 
 /// How long one answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// What is shown of a server's answer, bytes.
+const SHOWN: usize = 500;
 /// The longest subject, bytes.
 const SUBJECT: usize = 250;
 
@@ -74,11 +76,7 @@ pub async fn send(smtp: &Smtp, bundle: &Bundle, keyring: &Keyring, now: Instant)
         match talk(&server, smtp.tls, mail.clone()).await {
             Ok(()) => return Ok(()),
             Err(error) => {
-                let why = error
-                    .to_string()
-                    .split(char::is_control)
-                    .collect::<Vec<_>>()
-                    .join(" ");
+                let why = keyring.quoted(&error.to_string(), SHOWN);
                 failure = Failure::new(format!("{place}: {why}"));
                 // Whoever answered answers for all its addresses.
                 if !matches!(error, Error::Io(_) | Error::Timeout) {

@@ -43,14 +43,14 @@ pub async fn send(webhook: &Webhook, bundle: &Bundle, keyring: &Keyring) -> Deli
             (url, content_type.as_str(), said.into_bytes())
         }
     };
-    post(Post {
+    let request = Post {
         url,
         headers,
         content_type: content_type.to_owned(),
         body,
         ca: webhook.ca.clone(),
-    })
-    .await
+    };
+    post(request, keyring).await
 }
 
 const JSON: &str = "application/json";

@@ -12,6 +12,8 @@ mod tls;
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use mhost_channels::{Bundle, Failure, Item, deliver};
 use mhost_model::alert::{Attachment, Severity};
 use mhost_model::channel::ChannelDef;
@@ -50,6 +52,7 @@ fn event(kind: EventKind, title: &str) -> Event {
         since: None,
         repeated: 0,
         details: None,
+        over: Vec::new(),
     }
 }
 
@@ -158,6 +161,12 @@ async fn a_wrong_password_is_told_without_it() {
     let failure = send(smtp(sink.port, login), failed()).await.unwrap_err();
     assert!(failure.why.contains("535"), "{}", failure.why);
     assert!(!failure.why.contains("wrong password"), "{}", failure.why);
+    // The server repeats the command, where the password stands in base64.
+    let said = STANDARD.encode("\0mhost\0a wrong password");
+    assert!(failure.why.contains("AUTH PLAIN"), "{}", failure.why);
+    for part in [&said[12..20], &said[20..28]] {
+        assert!(!failure.why.contains(part), "{}", failure.why);
+    }
     let login = json!({"user": "mhost", "password": {"env": "MISSING"}});
     let failure = send(smtp(sink.port, login), failed()).await.unwrap_err();
     assert!(failure.why.contains("MISSING"), "{}", failure.why);
@@ -207,7 +216,12 @@ async fn a_refusal_is_told_without_the_secret_url() {
     let hook = hook::Hook::start(
         None,
         vec![
-            hook::answer("404 Not Found", "", "no hook /T0/very-secret here"),
+            hook::answer("404 Not Found", "", "no hook very-secret here"),
+            hook::answer(
+                "404 Not Found",
+                "",
+                &format!("{}very-secret", "no ".repeat(65)),
+            ),
             hook::answer("429 Too Many Requests", "retry-after: 77\r\n", ""),
             hook::answer(
                 "302 Found",
@@ -221,6 +235,13 @@ async fn a_refusal_is_told_without_the_secret_url() {
     let failure = send(channel.clone(), failed()).await.unwrap_err();
     assert!(
         failure.why.contains("404") && !failure.why.contains("very-secret"),
+        "{}",
+        failure.why
+    );
+    // What is shown of the answer ends within the secret.
+    let failure = send(channel.clone(), failed()).await.unwrap_err();
+    assert!(
+        failure.why.contains("404") && !failure.why.contains("very-"),
         "{}",
         failure.why
     );

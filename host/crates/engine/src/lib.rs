@@ -17,7 +17,6 @@ mod guest;
 mod imports;
 mod limiter;
 mod log;
-mod masks;
 mod meter;
 mod network;
 mod permits;

@@ -5,11 +5,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mhost_model::limits::Limits;
+use mhost_model::masks::Masks;
 use mhost_model::ports::run::LogSink;
 use mhost_model::run::{LogLevel, LogLine};
 use mhost_model::{ByteSize, Clock};
 
-use crate::masks::Masks;
 use crate::meter::Meter;
 
 /// A line is broken when it gets longer, bytes.
@@ -41,6 +41,8 @@ struct State {
     out: Vec<u8>,
     err: Vec<u8>,
     last_words: Vec<u8>,
+    /// Whether something stood before these words.
+    words_cut: bool,
     /// Set once the run is over: a thread that lingers logs nothing more.
     closed: bool,
 }
@@ -77,7 +79,7 @@ impl Log {
     pub(crate) fn write(&self, stream: Stream, bytes: &[u8]) {
         let mut state = self.state();
         if stream == Stream::Err {
-            keep_end(&mut state.last_words, bytes);
+            state.words_cut |= keep_end(&mut state.last_words, bytes);
         }
         if state.kept >= self.limit {
             self.cut(&mut state, bytes.len() as u64);
@@ -124,7 +126,9 @@ impl Log {
     /// The newest of what the guest wrote to standard error, masked.
     pub(crate) fn last_words(&self) -> String {
         let state = self.state();
-        let text = String::from_utf8_lossy(&state.last_words);
+        // The sign of a cut tells the masks that a secret may have lost its beginning there.
+        let cut = if state.words_cut { "…" } else { "" };
+        let text = format!("{cut}{}", String::from_utf8_lossy(&state.last_words));
         self.masks.hide(&text).into_owned()
     }
 
@@ -188,10 +192,11 @@ impl State {
     }
 }
 
-/// Appends, and forgets the beginning.
-fn keep_end(kept: &mut Vec<u8>, bytes: &[u8]) {
-    let bytes = &bytes[bytes.len().saturating_sub(LAST_WORDS)..];
+/// Appends, and forgets the beginning; whether something was forgotten.
+fn keep_end(kept: &mut Vec<u8>, bytes: &[u8]) -> bool {
     let excess = (kept.len() + bytes.len()).saturating_sub(LAST_WORDS);
-    kept.drain(..excess);
+    let bytes = &bytes[bytes.len().saturating_sub(LAST_WORDS)..];
+    kept.drain(..excess.min(kept.len()));
     kept.extend_from_slice(bytes);
+    excess > 0
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Instant as Moment;
 
 use mhost_model::limits::Limits;
+use mhost_model::masks::Masks;
 use mhost_model::ports::around::{Messenger, Tasks};
 use mhost_model::ports::database::Databases;
 use mhost_model::ports::remote::Remotes;
@@ -31,7 +32,6 @@ use crate::capabilities::watch::Observed;
 use crate::directories::Directories;
 use crate::limiter::Limiter;
 use crate::log::Log;
-use crate::masks::Masks;
 use crate::meter::Meter;
 use crate::network::Network;
 use crate::permits::Granter;

@@ -36,13 +36,15 @@ pub enum AlertChange {
     },
     /// It is well again.
     Resolve { key: String, message: String },
+    /// It stands, but is not to be told again until it is raised or resolved.
+    Silence { key: String },
 }
 
 impl AlertChange {
     /// What it is about.
     pub fn key(&self) -> &str {
         match self {
-            Self::Raise { key, .. } | Self::Resolve { key, .. } => key,
+            Self::Raise { key, .. } | Self::Resolve { key, .. } | Self::Silence { key } => key,
         }
     }
 }

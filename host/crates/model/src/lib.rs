@@ -12,6 +12,7 @@ pub mod fault;
 pub mod grant;
 pub mod id;
 pub mod limits;
+pub mod masks;
 pub mod notify;
 pub mod plan;
 pub mod plugin;

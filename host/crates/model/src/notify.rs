@@ -138,6 +138,9 @@ pub struct Event {
     pub repeated: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<serde_json::Value>,
+    /// The keys of all alerts that a recovery ends; `key` is the first of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub over: Vec<String>,
 }
 
 #[cfg(test)]

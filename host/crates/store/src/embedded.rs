@@ -33,6 +33,7 @@ mod verify;
 mod worker;
 mod zones;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -121,6 +122,18 @@ impl Notices for RedbStore {
         self.worker
             .read("read the outbox", move |snapshot| {
                 snapshot.waiting_letters(limit)
+            })
+            .await
+    }
+
+    async fn waiting_by_channel(
+        &self,
+        each: usize,
+        but: BTreeSet<Name>,
+    ) -> StoreResult<Vec<Letter>> {
+        self.worker
+            .read("read the outbox", move |snapshot| {
+                snapshot.waiting_by_channel(each, &but)
             })
             .await
     }

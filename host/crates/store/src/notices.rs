@@ -1,5 +1,7 @@
 //! What people are told: the outbox, and the alerts that stand.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use mhost_model::alert::Attachment;
 use mhost_model::notify::{Event, Standing};
@@ -83,6 +85,14 @@ pub enum Came {
 pub trait Notices: Send + Sync {
     /// Letters that wait, oldest first, at most `limit`.
     async fn waiting(&self, limit: usize) -> StoreResult<Vec<Letter>>;
+
+    /// Letters that wait, oldest first, at most `each` of every channel, without those of
+    /// the channels in `but`: what waits for one channel hides nothing of another.
+    async fn waiting_by_channel(
+        &self,
+        each: usize,
+        but: BTreeSet<Name>,
+    ) -> StoreResult<Vec<Letter>>;
 
     /// The newest letters, whatever their state, newest first.
     async fn letters(&self, limit: usize) -> StoreResult<Vec<Letter>>;

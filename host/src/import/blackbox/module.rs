@@ -1,5 +1,6 @@
 //! One module: its settings in the words of the plugin ping.
 
+use mhost_model::Span;
 use serde_json::{Map, Value, json};
 
 use super::shape::{Dns, HeaderRule, Http, Icmp, Module, Records, Rest, Step, Tcp, TlsConfig};
@@ -18,11 +19,12 @@ pub(super) struct Made<'n> {
 }
 
 impl<'n> Made<'n> {
-    pub(super) fn new(name: &'n str) -> Self {
+    /// `secrets` are those of the modules before it.
+    pub(super) fn new(name: &'n str, secrets: Map<String, Value>) -> Self {
         Self {
             name,
             settings: Map::new(),
-            secrets: Map::new(),
+            secrets,
             notes: Vec::new(),
         }
     }
@@ -38,7 +40,7 @@ impl<'n> Made<'n> {
     /// Whether there is a counterpart at all.
     pub(super) fn take(&mut self, module: &Module) -> bool {
         if let Some(timeout) = &module.timeout {
-            self.set("timeout", timeout.as_str());
+            self.timeout(timeout);
         }
         match module.prober.as_str() {
             "http" => self.http(&module.http),
@@ -51,7 +53,37 @@ impl<'n> Made<'n> {
                 return false;
             }
         }
+        self.unknown(&module.rest);
         true
+    }
+
+    fn timeout(&mut self, text: &str) {
+        let span = text.parse::<Span>().ok();
+        let fits = |span: &Span| (1..=3_600_000).contains(&span.0.as_millis());
+        match span.filter(fits) {
+            Some(_) => self.set("timeout", text),
+            None => self.note(&format!(
+                "has the timeout `{text}`, which is left out: write one from 1ms to 1h"
+            )),
+        }
+    }
+
+    /// Those patterns that are known here; the others are said.
+    fn patterns(&mut self, patterns: &[String]) -> Vec<String> {
+        let (good, bad): (Vec<_>, Vec<_>) = patterns
+            .iter()
+            .cloned()
+            .partition(|pattern| regex_lite::Regex::new(pattern).is_ok());
+        for pattern in bad {
+            self.note(&format!(
+                "has the regular expression `{pattern}`, which is not understood here and left out: its verdicts may differ"
+            ));
+        }
+        good
+    }
+
+    fn pattern(&mut self, pattern: &str) -> Option<String> {
+        self.patterns(&[pattern.to_owned()]).pop()
     }
 
     fn unknown(&mut self, rest: &Rest) {
@@ -73,10 +105,24 @@ impl<'n> Made<'n> {
     }
 
     fn http(&mut self, http: &Http) {
-        let method = http.method.as_deref().unwrap_or("GET");
-        self.set("method", method);
-        if !http.valid_status_codes.is_empty() {
-            self.set("expect_status", json!(http.valid_status_codes));
+        let method = http.method.as_deref().filter(|method| !method.is_empty());
+        let method = method.unwrap_or("GET");
+        if method.bytes().any(|byte| byte.is_ascii_lowercase()) {
+            self.note(&format!(
+                "sends `{method}`, which is written in capitals here"
+            ));
+        }
+        self.set("method", method.to_ascii_uppercase());
+        let codes = http.valid_status_codes.iter();
+        let (known, odd): (Vec<u16>, Vec<u16>) =
+            codes.partition(|code| (100..=599).contains(*code));
+        for code in odd {
+            self.note(&format!(
+                "accepts the status {code}, which does not exist and is left out"
+            ));
+        }
+        if !known.is_empty() {
+            self.set("expect_status", json!(known));
         }
         if !http.valid_http_versions.is_empty() {
             self.set("expect_version", json!(http.valid_http_versions));
@@ -116,6 +162,9 @@ impl<'n> Made<'n> {
     fn http_content(&mut self, http: &Http) {
         let mut headers = Map::new();
         for (name, value) in &http.headers {
+            if self.takes_secret(name, value, http) {
+                continue;
+            }
             match value {
                 Value::String(value) => drop(headers.insert(name.clone(), json!(value))),
                 Value::Number(value) => {
@@ -139,11 +188,45 @@ impl<'n> Made<'n> {
             ("reject_match", &http.fail_if_body_matches_regexp),
             ("expect_match", &http.fail_if_body_not_matches_regexp),
         ] {
+            let patterns = self.patterns(patterns);
             if !patterns.is_empty() {
                 self.set(key, json!(patterns));
             }
         }
         self.header_rules(http);
+    }
+
+    /// Whether a header says who asks, which does not stand in the clear here.
+    fn takes_secret(&mut self, name: &str, value: &Value, http: &Http) -> bool {
+        let lower = name.to_ascii_lowercase();
+        if lower != "authorization" {
+            let telling = [
+                "authorization",
+                "cookie",
+                "token",
+                "secret",
+                "key",
+                "password",
+            ];
+            if telling.iter().any(|word| lower.contains(word)) {
+                self.note(&format!(
+                    "sends `{name}`, which may be a secret and stands in the clear: a target's `bearer_secret` or `basic_auth` would not"
+                ));
+            }
+            return false;
+        }
+        let value = value.as_str().unwrap_or_default();
+        let kind = value.split_once(' ').map_or("", |(kind, _)| kind);
+        let own = http.basic_auth.is_some() || http.authorization.is_some();
+        if kind.eq_ignore_ascii_case("bearer") && !own {
+            let secret = self.secret(None, true);
+            self.set("bearer_secret", secret);
+        } else {
+            self.note(&format!(
+                "sends `{name}` in the clear, which is left out: say `basic_auth` or `bearer_secret` with a secret"
+            ));
+        }
+        true
     }
 
     fn header_rules(&mut self, http: &Http) {
@@ -173,7 +256,11 @@ impl<'n> Made<'n> {
     }
 
     fn header_rule(&mut self, rules: &mut Map<String, Value>, rule: &HeaderRule) {
-        let old = rules.insert(rule.header.clone(), json!(rule.regexp));
+        self.unknown(&rule.rest);
+        let Some(pattern) = self.pattern(&rule.regexp) else {
+            return;
+        };
+        let old = rules.insert(rule.header.clone(), json!(pattern));
         if old.is_some() {
             self.note(&format!(
                 "has two rules for `{}`, of which the last counts",
@@ -217,8 +304,12 @@ impl<'n> Made<'n> {
             let secret = self.secret(basic.password_file.as_deref(), basic.password.is_some());
             let auth = json!({ "user": basic.username, "password_secret": secret });
             self.set("basic_auth", auth);
+            self.unknown(&basic.rest);
         }
         let bearer = http.authorization.as_ref();
+        if let Some(bearer) = bearer {
+            self.unknown(&bearer.rest);
+        }
         if let Some(kind) = bearer.and_then(|one| one.kind.as_deref())
             && !kind.eq_ignore_ascii_case("bearer")
         {
@@ -250,11 +341,23 @@ impl<'n> Made<'n> {
                 }
             })
             .collect();
-        let name = name.trim_matches('-').to_owned();
-        let path = match file {
+        let base = match name.trim_matches('-') {
+            "" => "module",
+            name => name,
+        };
+        let path = |name: &str| match file {
             Some(file) => file.to_owned(),
             None => format!("/etc/mhost/secrets/{name}"),
         };
+        // `a_b` and `a.b` are two modules with a secret each.
+        let numbered = (2..).map(|number| format!("{base}-{number}"));
+        let mut names = std::iter::once(base.to_owned()).chain(numbered);
+        let free = |name: &String| match self.secrets.get(name) {
+            Some(taken) => file.is_some() && taken["file"] == path(name).as_str(),
+            None => true,
+        };
+        let name = names.find(free).unwrap_or_default();
+        let path = path(&name);
         if inline {
             self.note(&format!(
                 "has a password or token in the file: put it into {path} alone, readable by mhost"
@@ -276,7 +379,13 @@ impl<'n> Made<'n> {
         if tcp.tls {
             self.set("secure", true);
         }
-        self.certificate(tcp.tls_config.as_ref());
+        match tcp.tls || tcp.query_response.iter().any(|step| step.starttls) {
+            true => self.certificate(tcp.tls_config.as_ref()),
+            false if tcp.tls_config.is_some() => {
+                self.note("says `tls_config` but speaks no TLS: it is left out");
+            }
+            false => {}
+        }
         self.family(
             tcp.preferred_ip_protocol.as_deref(),
             tcp.ip_protocol_fallback,
@@ -286,7 +395,8 @@ impl<'n> Made<'n> {
 
     fn step(&mut self, step: &Step) -> Value {
         let mut made = Map::new();
-        if let Some(expect) = step.expect.as_ref().filter(|expect| !expect.is_empty()) {
+        let expect = step.expect.as_ref().filter(|expect| !expect.is_empty());
+        if let Some(expect) = expect.and_then(|expect| self.pattern(expect)) {
             made.insert("expect".into(), json!(expect));
         }
         if let Some(send) = step.send.as_ref().filter(|send| !send.is_empty()) {
@@ -353,10 +463,12 @@ impl<'n> Made<'n> {
             ("fail_if_not_matches", &not_matches),
             ("fail_if_none_matches", &records.fail_if_none_matches_regexp),
         ] {
+            let patterns = self.patterns(patterns);
             if !patterns.is_empty() {
                 rules.insert(key.into(), json!(patterns));
             }
         }
+        self.unknown(&records.rest);
         rules
     }
 

@@ -28,6 +28,8 @@ pub struct Module {
     pub dns: Dns,
     #[serde(default)]
     pub icmp: Icmp,
+    #[serde(flatten)]
+    pub rest: Rest,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -65,6 +67,8 @@ pub struct HeaderRule {
     pub header: String,
     pub regexp: String,
     pub allow_missing: bool,
+    #[serde(flatten)]
+    pub rest: Rest,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -84,6 +88,8 @@ pub struct BasicAuth {
     pub username: String,
     pub password: Option<String>,
     pub password_file: Option<String>,
+    #[serde(flatten)]
+    pub rest: Rest,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -93,6 +99,8 @@ pub struct Authorization {
     pub kind: Option<String>,
     pub credentials: Option<String>,
     pub credentials_file: Option<String>,
+    #[serde(flatten)]
+    pub rest: Rest,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -142,6 +150,8 @@ pub struct Records {
     pub fail_if_all_match_regexp: Vec<String>,
     pub fail_if_not_matches_regexp: Vec<String>,
     pub fail_if_none_matches_regexp: Vec<String>,
+    #[serde(flatten)]
+    pub rest: Rest,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -22,6 +22,13 @@ pub(super) fn read(
             let known: Vec<_> = file.modules.keys().map(String::as_str).collect();
             return Err(BlackboxError::NoModule(name.to_owned(), known.join(", ")));
         };
+        if has_user(address) {
+            return Err(BlackboxError::Password(name.to_owned()));
+        }
+        if !PROBERS.contains(&module.prober.as_str()) {
+            let prober = module.prober.clone();
+            return Err(BlackboxError::NoProber(name.to_owned(), prober));
+        }
         let Some((settings, origin)) = target(module, address) else {
             return Err(BlackboxError::NoTarget(text.clone()));
         };
@@ -35,6 +42,16 @@ pub(super) fn read(
         list.push(Value::Object(target));
     }
     Ok((list, net))
+}
+
+/// What has a counterpart.
+const PROBERS: [&str; 4] = ["http", "tcp", "dns", "icmp"];
+
+/// Whether a user, or a password, stands before the host.
+fn has_user(address: &str) -> bool {
+    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#', '\\']).next();
+    authority.is_some_and(|authority| authority.contains('@'))
 }
 
 /// A target's own settings, and its origin.

@@ -64,7 +64,7 @@ impl Tls {
 }
 
 /// What a peer's certificate must be.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Certificate {
     /// The name that the certificate must be for; the host when not given.

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mhost_sdk::units::{Size, Span};
-use regex_lite::Regex;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -12,21 +11,20 @@ use super::{
     Basic, Certificate, Disk, Dns, FileAge, Freshness, HttpVersion, IpFamily, JsonRule, Status,
     Step, Tls, Window,
 };
-use crate::verdict::json_path;
 
 fn get() -> String {
     "GET".to_owned()
 }
 
-fn ten_seconds() -> Span {
+pub(super) fn ten_seconds() -> Span {
     Span::new(Duration::from_secs(10))
 }
 
-fn any_success() -> Vec<Status> {
+pub(super) fn any_success() -> Vec<Status> {
     vec![Status::Class(2)]
 }
 
-fn small() -> u32 {
+pub(super) fn small() -> u32 {
     32
 }
 
@@ -199,7 +197,7 @@ impl Target {
             return name.clone();
         }
         let labels = [
-            self.http.clone(),
+            self.http.as_deref().map(without_user),
             self.tcp.as_ref().map(|address| format!("tcp://{address}")),
             self.tls
                 .as_ref()
@@ -233,150 +231,6 @@ impl Target {
         kind.map_or(Kind::Local, |(_, kind)| kind)
     }
 
-    /// Why it makes no sense, beyond what the schema can say.
-    pub fn mistake(&self) -> Option<String> {
-        let kinds = [
-            self.http.is_some(),
-            self.tcp.is_some(),
-            self.tls.is_some(),
-            self.dns.is_some(),
-            self.icmp.is_some(),
-            self.file.is_some(),
-            self.disk.is_some(),
-            self.process.is_some(),
-            self.database.is_some(),
-            self.task.is_some(),
-        ];
-        if kinds.iter().filter(|kind| **kind).count() != 1 {
-            return Some(
-                "it needs exactly one of `http`, `tcp`, `tls`, `dns`, `icmp`, `file`, `disk`, `process`, `database`, `task`"
-                    .to_owned(),
-            );
-        }
-        let own = match self.kind() {
-            Kind::Http => self.http_mistake(),
-            Kind::Tcp => self.tcp_mistake(),
-            _ => self.local_mistake(),
-        };
-        self.misplaced().or(own).or_else(|| self.bad_pattern())
-    }
-
-    /// A setting that means nothing to this kind of target.
-    fn misplaced(&self) -> Option<String> {
-        let http = self.http.is_some();
-        let tcp = self.tcp.is_some();
-        let icmp = self.icmp.is_some();
-        let network = self.kind() != Kind::Local;
-        let fields = [
-            ("method", http, self.method != "GET"),
-            ("headers", http, !self.headers.is_empty()),
-            ("expect_status", http, self.expect_status != any_success()),
-            ("bearer_secret", http, self.bearer_secret.is_some()),
-            ("basic_auth", http, self.basic_auth.is_some()),
-            ("expect_json", http, !self.expect_json.is_empty()),
-            ("expect_header", http, !self.expect_header.is_empty()),
-            ("reject_header", http, !self.reject_header.is_empty()),
-            ("http_version", http, self.http_version != HttpVersion::Any),
-            ("expect_version", http, !self.expect_version.is_empty()),
-            ("redirects", http, self.redirects > 0),
-            ("expect_tls", http, self.expect_tls.is_some()),
-            ("max_body", http, self.max_body.is_some()),
-            ("body", http || tcp, self.body.is_some()),
-            ("expect_body", http || tcp, self.expect_body.is_some()),
-            ("expect_match", http || tcp, !self.expect_match.is_empty()),
-            ("reject_match", http || tcp, !self.reject_match.is_empty()),
-            ("secure", tcp, self.secure),
-            ("steps", tcp, !self.steps.is_empty()),
-            ("icmp_bytes", icmp, self.icmp_bytes != small()),
-            ("family", network, self.family != IpFamily::Any),
-            ("timeout", network, self.timeout != ten_seconds()),
-            ("warn_ms", network, self.warn_ms.is_some()),
-            ("fail_ms", network, self.fail_ms.is_some()),
-        ];
-        let found = fields.into_iter().find(|(_, fits, there)| *there && !fits);
-        found.map(|(field, ..)| {
-            format!("`{field}` has no meaning for this kind of target: leave it out")
-        })
-    }
-
-    fn http_mistake(&self) -> Option<String> {
-        let url = self.http.as_deref().unwrap_or_default();
-        if !url.starts_with("http://") && !url.starts_with("https://") {
-            return Some("`http` must begin with `http://` or `https://`".to_owned());
-        }
-        if self.method.is_empty() || !self.method.bytes().all(|byte| byte.is_ascii_uppercase()) {
-            return Some(format!(
-                "`{}` is no method: write `GET`, `HEAD`, `POST` …",
-                self.method
-            ));
-        }
-        if self.method == "HEAD" && self.looks_into_the_body() {
-            return Some("an answer to `HEAD` has no body to expect something in".to_owned());
-        }
-        let known = |version: &&String| VERSIONS.contains(&version.as_str());
-        if let Some(version) = self.expect_version.iter().find(|version| !known(version)) {
-            let versions = VERSIONS.join("`, `");
-            return Some(format!("`{version}` is no version: write `{versions}`"));
-        }
-        if self.bearer_secret.is_some() && self.basic_auth.is_some() {
-            return Some("`bearer_secret` and `basic_auth` exclude each other".to_owned());
-        }
-        self.expect_status
-            .is_empty()
-            .then(|| "`expect_status` is empty, so nothing could be right".to_owned())
-    }
-
-    fn tcp_mistake(&self) -> Option<String> {
-        let address = self.tcp.as_deref().unwrap_or_default();
-        if split_address(address).is_none() {
-            return Some(format!("`{address}` is no `host:port`"));
-        }
-        let whole = self.body.is_some() || self.looks_into_the_body();
-        (whole && !self.steps.is_empty())
-            .then(|| "`steps` stand in place of `body` and what is expected of it".to_owned())
-    }
-
-    fn local_mistake(&self) -> Option<String> {
-        if self.dns.as_ref().is_some_and(|dns| dns.name.is_empty()) {
-            return Some("`dns` needs a `name`".to_owned());
-        }
-        if let Some(dns) = &self.dns
-            && dns.server.is_none()
-            && (dns.tcp || !dns.rcodes.is_empty() || !dns.recursion)
-        {
-            return Some("`tcp`, `recursion` and `rcodes` need a `server`".to_owned());
-        }
-        let disk = self.disk.as_ref()?;
-        let limits = [
-            disk.min_free.is_some(),
-            disk.min_free_percent.is_some(),
-            disk.warn_free.is_some(),
-            disk.warn_free_percent.is_some(),
-        ];
-        (!limits.contains(&true))
-            .then(|| "`disk` needs a limit, such as `min_free_percent`".to_owned())
-    }
-
-    fn bad_pattern(&self) -> Option<String> {
-        let dns = self.dns.iter();
-        let sections = dns.flat_map(|dns| [&dns.answer, &dns.authority, &dns.additional]);
-        let steps = self.steps.iter().filter_map(|step| step.expect.as_ref());
-        let json = self.expect_json.iter();
-        let patterns = (self.expect_match.iter().chain(&self.reject_match))
-            .chain(self.expect_header.values())
-            .chain(self.reject_header.values())
-            .chain(json.clone().filter_map(|rule| rule.matches.as_ref()))
-            .chain(steps)
-            .chain(sections.flat_map(|rules| rules.patterns()));
-        for pattern in patterns {
-            if let Err(error) = Regex::new(pattern) {
-                return Some(format!("`{pattern}` is no regular expression: {error}"));
-            }
-        }
-        json.clone()
-            .find_map(|rule| json_path::parse(&rule.path).err())
-    }
-
     /// Whether something is expected in the answer itself.
     pub fn looks_into_the_body(&self) -> bool {
         self.expect_body.is_some()
@@ -386,8 +240,16 @@ impl Target {
     }
 }
 
-/// What `expect_version` can name, as an answer's `version` says it.
-const VERSIONS: [&str; 4] = ["HTTP/1.0", "HTTP/1.1", "HTTP/2.0", "HTTP/3.0"];
+/// A URL without who asks: that is refused, and what is refused is named.
+fn without_user(url: &str) -> String {
+    let begin = url.find("://").map_or(0, |at| at + 3);
+    let (scheme, rest) = url.split_at(begin);
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest[..end].rfind('@') {
+        Some(at) => format!("{scheme}…@{}", &rest[at + 1..]),
+        None => url.to_owned(),
+    }
+}
 
 /// `host:port`, `[v6]:port`.
 pub fn split_address(text: &str) -> Option<(&str, u16)> {

@@ -40,6 +40,10 @@ fn files_and_space() {
         &[
             (json!({ "file": { "path": "/d/a" } }), None),
             (json!({ "file": { "path": "/d/b" } }), Some("no such file")),
+            (
+                json!({ "file": { "path": "/d" } }),
+                Some("it is a directory"),
+            ),
             (json!({ "file": { "path": "/d/a", "max_age": "3h" } }), None),
             (
                 json!({ "file": { "path": "/d/a", "max_age": "90m" } }),

@@ -184,6 +184,56 @@ fn a_certificate_is_known_while_its_server_is_down() {
     assert_eq!(kept["targets"][0]["certificate"]["last_seen"], NOW);
 }
 
+#[test]
+fn a_certificate_that_is_refused_is_shown() {
+    let expired = facts(0, NOW - 2 * DAY, Some("expired"));
+    let host = NativeHost::new()
+        .with_found(|_| Err(Error::Failed("a: not trusted: expired".to_owned())))
+        .with_presented(expired);
+    for target in [
+        json!({ "http": "https://a/" }),
+        json!({ "tcp": "a:1", "secure": true }),
+    ] {
+        let found = details(run(&host, json!([target])));
+        let certificate = &found["targets"][0]["certificate"];
+        assert_eq!(certificate["days_left"], -2, "{found}");
+        assert_eq!(certificate["subject"], "CN=a");
+        assert_eq!(certificate["last_seen"], Value::Null);
+    }
+}
+
+#[test]
+fn a_chain_ends_with_its_first_link() {
+    let chain = |subject: &str, issuer: &str, days: i64| {
+        let mut facts = facts(NOW - DAY, NOW + 300 * DAY, None);
+        let mut above = facts.chain[0].clone();
+        (above.subject, above.issuer) = (subject.to_owned(), issuer.to_owned());
+        above.not_after = NOW.saturating_add_signed(days * DAY as i64);
+        facts.chain.push(above);
+        facts
+    };
+    for (facts, warned) in [
+        (chain("CN=ca", "CN=root", 3), true),
+        (chain("CN=ca", "CN=root", 20), false),
+        (chain("CN=ca", "CN=root", 400), false),
+        // Sent for old clients, though it has ended; and a root, which nobody looks at.
+        (chain("CN=ca", "CN=root", -3), false),
+        (chain("CN=root", "CN=root", 3), false),
+    ] {
+        let about = format!("{:?}", facts.chain[1]);
+        let found = details(run(&tls(facts), json!([{ "tls": { "host": "a" } }])));
+        let target = &found["targets"][0];
+        assert_eq!(target["state"] == "degraded", warned, "{about}: {target}");
+        if warned {
+            let why = target["error"].as_str().unwrap();
+            assert!(
+                why.contains("`CN=ca`") && why.contains("in 3 days"),
+                "{why}"
+            );
+        }
+    }
+}
+
 fn dns(found: DnsFound) -> NativeHost {
     NativeHost::new().with_found(move |ask| {
         assert!(matches!(ask.question, Question::Dns(_)));

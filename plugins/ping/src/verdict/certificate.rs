@@ -17,6 +17,31 @@ pub fn judge(target: &Target, name: String, found: &TlsFound, now: u64) -> Findi
     finding
 }
 
+/// What matters of the peer's own certificate.
+pub fn own(tls: &TlsFacts, now: u64) -> Option<Validity> {
+    tls.chain.first().map(|own| Validity::of(own, now))
+}
+
+/// A certificate between the peer's and the root that ends before the peer's own does: it
+/// is not renewed with it. Those that have ended already are there for old clients, as the
+/// chain is trusted without them, or else its distrust says so.
+fn above(expected: &Certificate, tls: &TlsFacts, now: u64) -> Option<String> {
+    let (own, above) = tls.chain.split_first()?;
+    let between = above.iter().filter(|one| {
+        one.subject != one.issuer && one.not_after > now && one.not_after < own.not_after
+    });
+    let first = between.min_by_key(|one| one.not_after)?;
+    let ends = Validity::of(first, now);
+    let limit = expected.warn_days.max(expected.min_days);
+    (ends.days_left < i64::from(limit)).then(|| {
+        format!(
+            "the certificate `{}` above its own ends in {} days, fewer than {limit}: have the chain renewed",
+            super::shown(&ends.subject),
+            ends.days_left
+        )
+    })
+}
+
 /// What matters of the certificate, what is wrong with it, and what will be soon.
 pub fn look(
     expected: &Certificate,
@@ -41,6 +66,6 @@ pub fn look(
         ends(expected.min_days)
             .or_else(|| distrust.map(|why| format!("its certificate is not trusted: {why}")))
     };
-    let warning = ends(expected.warn_days);
+    let warning = ends(expected.warn_days).or_else(|| above(expected, tls, now));
     (Some(validity), problem, warning)
 }

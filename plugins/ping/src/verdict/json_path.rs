@@ -50,7 +50,15 @@ fn bracketed(text: &str) -> Option<(Step, &str)> {
         }
     }
     let (index, rest) = text.split_once(']')?;
-    Some((Step::Index(index.parse().ok()?), rest))
+    Some((Step::Index(parsed_index(index)?), rest))
+}
+
+/// RFC 9535: no sign but a minus, no leading zero, and no `-0`.
+fn parsed_index(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+    let short = digits == "0" || !digits.starts_with('0');
+    (plain && short && text != "-0").then(|| text.parse().ok())?
 }
 
 fn quoted_name(text: &str, quote: char) -> Option<(Step, &str)> {
@@ -58,7 +66,7 @@ fn quoted_name(text: &str, quote: char) -> Option<(Step, &str)> {
     let mut characters = text.char_indices();
     while let Some((at, c)) = characters.next() {
         match c {
-            '\\' => name.push(characters.next()?.1),
+            '\\' => name.push(escaped(&mut characters, quote)?),
             c if c == quote => {
                 let rest = text[at + c.len_utf8()..].strip_prefix(']')?;
                 return Some((Step::Name(name), rest));
@@ -69,6 +77,38 @@ fn quoted_name(text: &str, quote: char) -> Option<(Step, &str)> {
     None
 }
 
+/// What a backslash begins: as in JSON, and the quote that is used.
+fn escaped(characters: &mut std::str::CharIndices, quote: char) -> Option<char> {
+    Some(match characters.next()?.1 {
+        'b' => '\u{8}',
+        'f' => '\u{c}',
+        'n' => '\n',
+        'r' => '\r',
+        't' => '\t',
+        'u' => unit(characters).and_then(|first| match first {
+            0xd800..=0xdbff => {
+                let second = (characters.next()?.1 == '\\' && characters.next()?.1 == 'u')
+                    .then(|| unit(characters))??;
+                char::decode_utf16([first, second]).next()?.ok()
+            }
+            first => char::from_u32(u32::from(first)),
+        })?,
+        c @ ('/' | '\\') => c,
+        c if c == quote => c,
+        _ => return None,
+    })
+}
+
+/// Four hexadecimal digits.
+fn unit(characters: &mut std::str::CharIndices) -> Option<u16> {
+    let mut unit = 0;
+    for _ in 0..4 {
+        let digit = characters.next()?.1.to_digit(16)?;
+        unit = unit << 4 | u16::try_from(digit).ok()?;
+    }
+    Some(unit)
+}
+
 /// The value there.
 pub fn find<'v>(document: &'v Value, steps: &[Step]) -> Option<&'v Value> {
     steps.iter().try_fold(document, |value, step| match step {
@@ -76,7 +116,10 @@ pub fn find<'v>(document: &'v Value, steps: &[Step]) -> Option<&'v Value> {
         Step::Index(index) => {
             let list = value.as_array()?;
             let at = match *index {
-                index if index < 0 => list.len().checked_sub(index.unsigned_abs() as usize)?,
+                index if index < 0 => {
+                    let back = usize::try_from(index.unsigned_abs()).ok()?;
+                    list.len().checked_sub(back)?
+                }
                 index => usize::try_from(index).ok()?,
             };
             list.get(at)
@@ -91,13 +134,17 @@ mod tests {
 
     #[test]
     fn values_are_found() {
-        let document = json!({ "a": { "b c": [1, { "d": "x" }] }, "é": null, "q'": 2 });
+        let document = json!({ "a": { "b c": [1, { "d": "x" }] }, "é": null, "q'": 2, "\n😀/": 3 });
         for (path, expected) in [
             ("$", Some(&document)),
             ("$.a['b c'][1].d", Some(&json!("x"))),
             ("$.a[\"b c\"][-2]", Some(&json!(1))),
             ("$.é", Some(&Value::Null)),
             ("$['q\\'']", Some(&json!(2))),
+            ("$['\\n\\ud83d\\ude00\\/']", Some(&json!(3))),
+            ("$['\\u00e9']", Some(&Value::Null)),
+            // Within 32 bits this would be the last one.
+            ("$.a['b c'][-4294967297]", None),
             ("$.a.d", None),
             ("$.a['b c'][2]", None),
             ("$.a['b c'][-3]", None),
@@ -111,7 +158,25 @@ mod tests {
     #[test]
     fn what_is_no_path() {
         for bad in [
-            "", "a", "$a", "$.", "$..a", "$[", "$[a]", "$['a", "$['a'", "$.1", "$[*]",
+            "",
+            "a",
+            "$a",
+            "$.",
+            "$..a",
+            "$[",
+            "$[a]",
+            "$['a",
+            "$['a'",
+            "$.1",
+            "$[*]",
+            "$[+1]",
+            "$[01]",
+            "$[-0]",
+            "$[-]",
+            "$[]",
+            "$['\\x']",
+            "$['\\ud83d']",
+            "$['\\\"']",
         ] {
             assert!(parse(bad).is_err(), "{bad}");
         }

@@ -93,6 +93,10 @@ impl Alerts for Imports {
         alerts::resolve(key, message)
     }
 
+    fn silence(&self, key: &str) -> Result<()> {
+        alerts::silence(key)
+    }
+
     fn send(&self, channel: &str, id: &str, message: &Message) -> Result<()> {
         alerts::send(channel, id, message)
     }

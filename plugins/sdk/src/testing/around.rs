@@ -15,14 +15,24 @@ pub struct Standing {
     pub message: String,
     /// A JSON document.
     pub details: Option<String>,
+    /// Whether it is not to be told again for now.
+    pub silent: bool,
+}
+
+/// What a run says of one key.
+#[derive(Debug, Clone)]
+enum Said {
+    Raise(Standing),
+    Resolve,
+    Silence,
 }
 
 /// What surrounds a run.
 #[derive(Default)]
 pub struct Around {
     standing: RefCell<BTreeMap<String, Standing>>,
-    /// What the present run said, in the order in which it said it first.
-    said: RefCell<BTreeMap<String, Option<Standing>>>,
+    /// What the present run said last of each key.
+    said: RefCell<BTreeMap<String, Said>>,
     channels: Vec<String>,
     messages: RefCell<Vec<(String, String, Message)>>,
     holds: RefCell<BTreeMap<String, Vec<Hold>>>,
@@ -40,9 +50,14 @@ impl Around {
         for (key, said) in std::mem::take(&mut *self.said.borrow_mut()) {
             let held = self.holds.borrow().contains_key(&key);
             match said {
-                Some(alert) if !held => drop(standing.insert(key, alert)),
-                Some(_) => {}
-                None => drop(standing.remove(&key)),
+                Said::Raise(alert) if !held => drop(standing.insert(key, alert)),
+                Said::Raise(_) => {}
+                Said::Resolve => drop(standing.remove(&key)),
+                Said::Silence => {
+                    if let Some(alert) = standing.get_mut(&key) {
+                        alert.silent = true;
+                    }
+                }
             }
         }
     }
@@ -82,6 +97,10 @@ impl NativeHost {
         self.around.standing.borrow().clone()
     }
 
+    fn say(&self, key: &str, said: Said) {
+        self.around.said.borrow_mut().insert(key.to_owned(), said);
+    }
+
     /// The messages that were sent: channel, id and message.
     pub fn messages(&self) -> Vec<(String, String, Message)> {
         self.around.messages.borrow().clone()
@@ -100,14 +119,12 @@ impl Alerts for NativeHost {
             severity,
             message: message.to_owned(),
             details: details.map(str::to_owned),
+            silent: false,
         };
         self.change(
             || format!("raise alert {key}"),
             || {
-                self.around
-                    .said
-                    .borrow_mut()
-                    .insert(key.to_owned(), Some(alert));
+                self.say(key, Said::Raise(alert));
                 Ok(())
             },
         )
@@ -117,7 +134,17 @@ impl Alerts for NativeHost {
         self.change(
             || format!("resolve alert {key}"),
             || {
-                self.around.said.borrow_mut().insert(key.to_owned(), None);
+                self.say(key, Said::Resolve);
+                Ok(())
+            },
+        )
+    }
+
+    fn silence(&self, key: &str) -> Result<()> {
+        self.change(
+            || format!("silence alert {key}"),
+            || {
+                self.say(key, Said::Silence);
                 Ok(())
             },
         )

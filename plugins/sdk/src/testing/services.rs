@@ -89,7 +89,12 @@ impl Batch for FakeBatch<'_> {
                 break;
             };
             let found = (self.host.finds)(&ask);
-            answers.push(Answer { id: ask.id, found });
+            let presented = self.host.presented.clone().filter(|_| found.is_err());
+            answers.push(Answer {
+                id: ask.id,
+                found,
+                presented,
+            });
         }
         let open = self.asks.borrow().len() as u32;
         Ok(News { answers, open })

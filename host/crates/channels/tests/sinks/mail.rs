@@ -182,7 +182,8 @@ impl<'a> Talk<'a> {
                 self.mail.user = Some(parts[1].to_owned());
                 return said("235 welcome");
             }
-            return said(&format!("535 5.7.8 no such password: {}", parts[2]));
+            let refusal = format!("535 5.7.8 no such password: {}: {line}", parts[2]);
+            return said(&refusal);
         }
         if let Some(to) = line.strip_prefix("RCPT TO:<") {
             if self.login.is_some() && self.mail.user.is_none() {

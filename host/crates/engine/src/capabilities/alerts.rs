@@ -102,6 +102,9 @@ fn masked(shared: &Shared, change: AlertChange) -> AlertChange {
             key: report::text(shared, &key),
             message: report::text(shared, &message),
         },
+        AlertChange::Silence { key } => AlertChange::Silence {
+            key: report::text(shared, &key),
+        },
     }
 }
 
@@ -142,6 +145,16 @@ impl Host for Call<'_> {
         let permit = self.shared.granter.alert("resolve", &key)?;
         let size = key.len() + message.len();
         let change = AlertChange::Resolve { key, message };
+        self.shared.alerts.put(change, size)?;
+        permit.used();
+        Ok(())
+    }
+
+    async fn silence(&mut self, key: String) -> Answer<()> {
+        check_key("key of an alert", &key)?;
+        let permit = self.shared.granter.alert("silence", &key)?;
+        let size = key.len();
+        let change = AlertChange::Silence { key };
         self.shared.alerts.put(change, size)?;
         permit.used();
         Ok(())

@@ -33,6 +33,9 @@ pub struct Standing {
     pub told: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told_at: Option<Instant>,
+    /// Nobody can judge it now: it is not told again until it is raised anew.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub silent: bool,
     /// Somebody knows: it is not told again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acknowledged_at: Option<Instant>,
@@ -60,6 +63,7 @@ impl Standing {
             told: same.map_or(0, |same| same.told),
             told_at: same.and_then(|same| same.told_at),
             acknowledged_at: same.and_then(|same| same.acknowledged_at),
+            silent: false,
             instance,
         }
     }
@@ -83,6 +87,7 @@ impl Standing {
             since: Some(self.since),
             repeated: self.told,
             details: self.details.clone(),
+            over: Vec::new(),
         }
     }
 }
@@ -110,6 +115,7 @@ mod tests {
             since: None,
             repeated: 0,
             details: None,
+            over: Vec::new(),
         }
     }
 
@@ -125,6 +131,9 @@ mod tests {
             (1, 1, 9)
         );
         assert!(same.acknowledged_at.is_some());
+        first.silent = true;
+        let again = Standing::after(Some(&first), &event(Severity::Critical, 9), String::new());
+        assert!(!again.silent && again.told == 1);
         let milder = Standing::after(Some(&first), &event(Severity::Degraded, 9), String::new());
         assert_eq!((milder.told, milder.since.timestamp()), (0, 1));
         assert!(milder.acknowledged_at.is_none());

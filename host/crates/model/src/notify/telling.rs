@@ -24,6 +24,7 @@ impl Event {
             since: None,
             repeated: 0,
             details: None,
+            over: Vec::new(),
         }
     }
 
@@ -138,6 +139,7 @@ impl Event {
         let lines = over.iter().map(|one| format!("it was: {}", one.title));
         Some(Self {
             key: Some(first.key.clone()),
+            over: over.iter().map(|one| one.key.clone()).collect(),
             severity: over
                 .iter()
                 .map(|one| one.severity)

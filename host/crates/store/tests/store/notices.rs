@@ -390,6 +390,43 @@ async fn nobody_is_told_again_of_what_a_task_holds() {
     w.sound().await;
 }
 
+/// What nobody can judge stands, but is not told again until it is raised anew.
+#[tokio::test]
+async fn a_silent_alert_is_not_repeated_until_it_is_raised() {
+    let w = World::new(json!({"channels": ["log"], "repeat": "10m"})).await;
+    let mut task = minutely();
+    task.schedule = spec(0).schedule;
+    w.s.put("t", task).await;
+    let say = async |seconds: i64, change: AlertChange| {
+        w.s.set(seconds);
+        let ask = w.s.manual("t", 9).await;
+        let mhost_store::Answer::Start(claim) = w.s.store.ask(ask).await.unwrap() else {
+            panic!("it did not start");
+        };
+        let mut completion = w.s.completion(&claim, Ended::Succeeded).await;
+        completion.alerts = vec![change];
+        w.s.store.complete(completion).await.unwrap();
+    };
+    let silence = |key: &str| AlertChange::Silence { key: key.into() };
+    say(0, silence("site")).await;
+    assert!(w.standing().await.is_empty(), "nothing stands yet");
+    say(1, raise("site", Severity::Critical)).await;
+    say(2, silence("site")).await;
+    for seconds in [601, 602, 1300] {
+        w.claim_at(seconds).await;
+    }
+    assert_eq!(w.kinds().await, [EventKind::Alert]);
+    assert!(w.standing().await[0].silent);
+    // It is judged again, and as wrong as before: no news, but the next repeat is due.
+    say(1400, raise("site", Severity::Critical)).await;
+    w.claim_at(1401).await;
+    assert_eq!(w.kinds().await, [EventKind::Alert, EventKind::Alert]);
+    say(1500, silence("site")).await;
+    say(1600, resolve("site")).await;
+    assert_eq!(w.kinds().await.last(), Some(&EventKind::Recovered));
+    w.sound().await;
+}
+
 /// rule 10: late, too long, too fast, overdue: each once, at its time.
 #[tokio::test]
 async fn rule_10_each_disappointment_is_told_once_without_polling() {
@@ -559,5 +596,81 @@ async fn what_came_of_tries_is_kept() {
         .await
         .unwrap();
     assert_eq!(w.notices.waiting(9).await.unwrap(), []);
+    w.sound().await;
+}
+
+fn message(channel: &str, title: usize) -> Posting {
+    let event = json!({
+        "kind": "message", "at": at(0), "severity": "degraded", "title": title.to_string(),
+    });
+    Posting {
+        channel: name(channel),
+        event: serde_json::from_value(event).unwrap(),
+        files: Vec::new(),
+        once: None,
+    }
+}
+
+async fn post(w: &World, channel: &str, count: usize) {
+    let letters = (0..count).map(|at| w.notices.post(message(channel, at)));
+    for posted in futures::future::join_all(letters).await {
+        assert!(posted.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn what_waits_for_one_channel_hides_nothing_of_another() {
+    let w = World::plain().await;
+    post(&w, "log", 30).await;
+    post(&w, "dead", 3).await;
+    let waiting = async |each: usize, but: &[&str]| {
+        let but = but.iter().map(|one| name(one)).collect();
+        let found = w.notices.waiting_by_channel(each, but).await.unwrap();
+        let of = |channel: &str| {
+            found
+                .iter()
+                .filter(|one| one.channel == name(channel))
+                .count()
+        };
+        (of("log"), of("dead"))
+    };
+    assert_eq!(waiting(2, &[]).await, (2, 2));
+    assert_eq!(waiting(9, &[]).await, (9, 3));
+    assert_eq!(waiting(9, &["log"]).await, (0, 3));
+    let first = w
+        .notices
+        .waiting_by_channel(1, ["dead"].map(name).into())
+        .await
+        .unwrap();
+    assert_eq!(
+        first[0].id,
+        w.notices.waiting(1).await.unwrap()[0].id,
+        "the oldest first"
+    );
+}
+
+#[tokio::test]
+async fn what_was_delivered_goes_also_behind_one_that_waits() {
+    let w = World::plain().await;
+    post(&w, "dead", 1).await;
+    post(&w, "log", 1500).await;
+    let waiting = w.notices.waiting(9999).await.unwrap();
+    let letters: Vec<u64> = waiting.iter().skip(1).map(|one| one.id).collect();
+    assert_eq!(letters.len(), 1500);
+    let tried = Tried {
+        letters,
+        at: at(1),
+        came: Came::Delivered,
+    };
+    w.notices.tried(vec![tried]).await.unwrap();
+    post(&w, "log", 1).await;
+    let left = w.notices.letters(9999).await.unwrap();
+    assert_eq!(
+        left.len(),
+        1002,
+        "a thousand, the new one, and the one that waits"
+    );
+    assert_eq!(left.last().unwrap().channel, name("dead"));
+    assert_eq!(w.notices.waiting(9).await.unwrap().len(), 2);
     w.sound().await;
 }

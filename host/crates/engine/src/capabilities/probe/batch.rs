@@ -166,13 +166,15 @@ async fn lane(shared: Arc<Shared>, queue: Arc<Queue>, sender: UnboundedSender<He
         }
         // Whatever a peer brings about, each ask gets an answer, else the guest would wait.
         let asked = AssertUnwindSafe(question::ask(&shared, ask)).catch_unwind();
-        let found = asked.await.unwrap_or_else(|_| {
-            Err(Fault::Failed(
-                "the probe itself failed; this is a bug of mhost".to_owned(),
-            ))
+        let (found, presented) = asked.await.unwrap_or_else(|_| {
+            let text = "the probe itself failed; this is a bug of mhost";
+            (Err(Fault::Failed(text.to_owned())), None)
         });
-        let found = found.map_err(|fault| shared.masked(fault).into());
-        let told = Told { id, found };
+        let told = Told {
+            id,
+            found: found.map_err(|fault| shared.masked(fault).into()),
+            presented,
+        };
         if sender.send(Held { told, _room: room }).is_err() {
             return;
         }

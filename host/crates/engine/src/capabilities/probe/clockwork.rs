@@ -1,11 +1,12 @@
-//! What every probe keeps: its deadline, and how long each phase took.
+//! What every probe keeps: its deadline, how long each phase took, and the certificate
+//! that ended it.
 
 use std::time::{Duration, Instant};
 
 use mhost_model::{Fault, FaultResult};
 use tokio::time::timeout_at;
 
-use super::contract::Phases;
+use super::contract::{Phases, TlsFacts};
 use super::nanos;
 
 /// When a probe began, when it must be over, and what it did so far.
@@ -15,6 +16,7 @@ pub(super) struct Clockwork {
     until: Instant,
     limit: Duration,
     phases: Phases,
+    refused: Option<TlsFacts>,
 }
 
 impl Clockwork {
@@ -33,6 +35,7 @@ impl Clockwork {
             until,
             limit: until.saturating_duration_since(begun),
             phases,
+            refused: None,
         }
     }
 
@@ -66,6 +69,15 @@ impl Clockwork {
 
     pub(super) fn shaken(&mut self, since: Instant) {
         self.phases.handshake += nanos(since.elapsed());
+    }
+
+    /// The peer showed a certificate that is not trusted, so nothing more is said to it.
+    pub(super) fn refuse(&mut self, facts: TlsFacts) {
+        self.refused = Some(facts);
+    }
+
+    pub(super) fn refused(self) -> Option<TlsFacts> {
+        self.refused
     }
 
     pub(super) fn first_byte(&mut self, since: Instant) {

@@ -6,14 +6,14 @@ use mhost_model::FaultResult;
 use mhost_model::grant::{Origin, Scheme};
 
 use super::clockwork::Clockwork;
-use super::contract::{Ask, Family as Asked, Found, Question};
+use super::contract::{Ask, Family as Asked, Found, Question, TlsFacts};
 use super::{echo, origin, query, shake, talk, web};
 use crate::network::Family;
 use crate::permits::{OriginUse, Permit};
 use crate::state::Shared;
 
-/// Its answer, within its timeout and the run's.
-pub(super) async fn ask(shared: &Shared, ask: Ask) -> FaultResult<Found> {
+/// Its answer, within its timeout and the run's; and what a peer showed that was refused.
+pub(super) async fn ask(shared: &Shared, ask: Ask) -> (FaultResult<Found>, Option<TlsFacts>) {
     let limit = Duration::from_millis(ask.timeout_ms.into());
     let until = (Instant::now() + limit).min(shared.deadline);
     let mut clock = Clockwork::new(until);
@@ -22,7 +22,7 @@ pub(super) async fn ask(shared: &Shared, ask: Ask) -> FaultResult<Found> {
         Asked::V4 => Family::V4,
         Asked::V6 => Family::V6,
     };
-    match ask.question {
+    let found = match ask.question {
         Question::Http(asked) => web::probe(shared, asked, family, &mut clock)
             .await
             .map(Found::Http),
@@ -38,7 +38,8 @@ pub(super) async fn ask(shared: &Shared, ask: Ask) -> FaultResult<Found> {
         Question::Icmp(asked) => echo::probe(shared, asked, family, &mut clock)
             .await
             .map(Found::Icmp),
-    }
+    };
+    (found, clock.refused())
 }
 
 /// The permit for a peer that is written as host and port.

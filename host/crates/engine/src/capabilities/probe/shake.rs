@@ -88,7 +88,11 @@ pub(super) async fn shake<S: AsyncRead + AsyncWrite + Unpin + Send>(
     clock.shaken(begun);
     let facts = tls::facts(secured.get_ref().1, &recorder);
     match &facts.distrust {
-        Some(why) if options.trusted => Err(Fault::Failed(distrusted(origin, &facts, why))),
+        Some(why) if options.trusted => {
+            let fault = Fault::Failed(distrusted(origin, &facts, why));
+            clock.refuse(facts);
+            Err(fault)
+        }
         _ => Ok((secured, facts)),
     }
 }

@@ -49,6 +49,7 @@ impl Tx<'_> {
                     let over: Vec<Standing> = over.into_iter().collect();
                     self.tell_recovery(task, &over, &format!("{key}: {message}"))?;
                 }
+                AlertChange::Silence { key } => self.silence_alert(task.id, &slot(PLUGIN, key))?,
             }
         }
         Ok(())
@@ -71,8 +72,24 @@ impl Tx<'_> {
         let mut standing = Standing::after(before.as_ref(), &event, instance);
         if standing.told == 0 {
             self.tell_standing(task, &mut standing)?;
+        } else if before.is_some_and(|before| before.silent) {
+            self.tell_again(task, &standing)?;
         }
         self.put_alert(task.id, &name, &standing)
+    }
+
+    fn silence_alert(&mut self, task: TaskId, name: &str) -> Res<()> {
+        let standing: Option<Standing> = get(&*self.tables.alerts, (task.0, name))?;
+        match standing {
+            Some(standing) if !standing.silent => {
+                let silent = Standing {
+                    silent: true,
+                    ..standing
+                };
+                self.put_alert(task, name, &silent)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Tells what stands; a further telling is due as the task asks.
@@ -83,11 +100,16 @@ impl Tx<'_> {
         }
         standing.told += 1;
         standing.told_at = Some(self.now);
+        self.tell_again(task, standing)
+    }
+
+    /// A further telling is due as the task asks.
+    fn tell_again(&mut self, task: &Task, standing: &Standing) -> Res<()> {
         let routes = self.routes()?;
-        if let Some(at) = routes.of(task).and_then(|notify| again(standing, notify)) {
-            self.look_by(task.id, at)?;
+        match routes.of(task).and_then(|notify| again(standing, notify)) {
+            Some(at) => self.look_by(task.id, at),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Tells again what is due for it; answers when the next telling is.
@@ -217,7 +239,8 @@ impl Tx<'_> {
 
 /// When it is to be told again; none where it is not.
 fn again(standing: &Standing, notify: &Notify) -> Option<Instant> {
-    if standing.acknowledged_at.is_some() || !notify.on.contains(&standing.kind) {
+    let quiet = standing.silent || standing.acknowledged_at.is_some();
+    if quiet || !notify.on.contains(&standing.kind) {
         return None;
     }
     standing.told_at?.checked_add_signed(notify.repeat?.delta())

@@ -1,11 +1,13 @@
 //! Letters: posted with what they tell, kept until they were delivered, and for a while
 //! after, so that it can be seen what was told.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use mhost_model::alert::Attachment;
 use mhost_model::notify::Event;
 use mhost_model::task::Task;
 use mhost_model::{Instant, Name};
-use redb::ReadableTable;
+use redb::{ReadableTable, ReadableTableMetadata};
 
 use super::super::read::Snapshot;
 use super::super::record::{Enclosure, decode, encode, get, millis};
@@ -17,6 +19,8 @@ use crate::{Came, Letter, LetterState, Posting, Tried};
 
 /// So many letters are kept after they were delivered.
 const KEPT: u64 = 1000;
+/// So many more may be there before they go.
+const SHED: u64 = 100;
 /// A message is known again for so long, milliseconds.
 const ONCE: i64 = 7 * 24 * 60 * 60 * 1000;
 
@@ -60,19 +64,32 @@ impl Tx<'_> {
         self.tables.letters.put(letter.id, bytes.as_slice())
     }
 
-    /// Lets the oldest letters go that nobody waits for; the newest always stays, so that
-    /// no id is given twice.
+    /// Lets the oldest letters go that nobody waits for, some at a time, as those that wait
+    /// are passed over; the newest always stays, so that no id is given twice.
     fn shed_letters(&mut self, newest: u64) -> Res<()> {
-        loop {
-            let oldest = self.tables.letters.first()?.map(|(id, _)| id.value());
-            let Some(id) = oldest.filter(|id| id + KEPT <= newest) else {
-                return Ok(());
-            };
-            if self.tables.outbox.get(id)?.is_some() {
-                return Ok(());
+        let told = self
+            .tables
+            .letters
+            .len()?
+            .saturating_sub(self.tables.outbox.len()?);
+        if told < KEPT + SHED {
+            return Ok(());
+        }
+        let excess = usize::try_from(told - KEPT).unwrap_or(usize::MAX);
+        let mut old = Vec::new();
+        for row in self.tables.letters.iter()? {
+            let id = row?.0.value();
+            if old.len() == excess || id == newest {
+                break;
             }
+            if self.tables.outbox.get(id)?.is_none() {
+                old.push(id);
+            }
+        }
+        for id in old {
             self.tables.letters.remove(id)?;
         }
+        Ok(())
     }
 
     pub fn post(&mut self, posting: &Posting) -> Res<bool> {
@@ -172,6 +189,27 @@ impl Snapshot {
             get(&letters, id)?.ok_or_else(|| Trouble::dangling("letter", id))
         });
         found.collect()
+    }
+
+    pub fn waiting_by_channel(&self, each: usize, but: &BTreeSet<Name>) -> Res<Vec<Letter>> {
+        let letters = self.txn().open_table(LETTERS)?;
+        let outbox = self.txn().open_table(OUTBOX)?;
+        let mut counts: BTreeMap<Name, usize> = BTreeMap::new();
+        let mut found = Vec::new();
+        for row in outbox.iter()? {
+            let id = row?.0.value();
+            let letter: Option<Letter> = get(&letters, id)?;
+            let letter = letter.ok_or_else(|| Trouble::dangling("letter", id))?;
+            if but.contains(&letter.channel) {
+                continue;
+            }
+            let count = counts.entry(letter.channel.clone()).or_default();
+            *count += 1;
+            if *count <= each {
+                found.push(letter);
+            }
+        }
+        Ok(found)
     }
 
     pub fn letters(&self, limit: usize) -> Res<Vec<Letter>> {

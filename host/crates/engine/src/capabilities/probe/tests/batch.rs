@@ -8,7 +8,7 @@ use super::super::contract::{
 };
 use super::*;
 use crate::network::Network;
-use crate::network::bench::{Peer, Run, Told, receipt, serve};
+use crate::network::bench::{Authority, Peer, Run, Told, receipt, serve};
 use crate::state::Shared;
 
 fn ask(id: u32, question: Question, timeout_ms: u32) -> Ask {
@@ -134,6 +134,32 @@ async fn each_ask_needs_its_own_grant() {
     let receipt = receipt(&shared);
     assert_eq!(receipt.denied.len(), 5);
     assert_eq!(receipt.hosts.len(), 1);
+}
+
+/// Nothing is said to a peer that is not trusted, but what it showed is known.
+#[tokio::test]
+async fn a_certificate_that_is_refused_is_handed_out() {
+    let authority = Authority::new();
+    let (old, good) = (
+        serve(Peer::Silent, Some(authority.acceptor(&["localhost"], 2021))).await,
+        serve(Peer::Silent, Some(authority.acceptor(&["localhost"], 2099))).await,
+    );
+    let urls = [&old, &good].map(|peer| format!("https://localhost:{}/", peer.address.port()));
+    let mut run = Run::granted(&[&urls[0], &urls[1]]);
+    run.network = Network::new(Told::new(&[]), vec![authority.root()]);
+    let asks = vec![
+        ask(0, http("GET", &urls[0]), 20_000),
+        ask(1, http("GET", &urls[1]), 300),
+    ];
+    let (found, _) = answers(&run.shared(), 4, asks).await;
+    assert_eq!(
+        found.iter().map(word).collect::<Vec<_>>(),
+        ["failed", "timed-out"]
+    );
+    let presented = found[0].presented.as_ref().unwrap();
+    assert!(presented.distrust.as_ref().unwrap().contains("expired"));
+    assert_eq!(presented.chain[0].names, ["localhost"]);
+    assert!(found[1].presented.is_none());
 }
 
 #[tokio::test]
