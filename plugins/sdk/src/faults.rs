@@ -76,7 +76,10 @@ impl Error {
         if let Some(inner) = inner {
             return Self::clone(inner);
         }
-        let text = format!("cannot {operation}: {error}");
+        // Within a component the number is WASI's, and means something else to people.
+        let said = error.to_string();
+        let said = said.split(" (os error ").next().unwrap_or_default();
+        let text = format!("cannot {operation}: {said}");
         match error.kind() {
             io::ErrorKind::NotFound => Self::NotFound(text),
             io::ErrorKind::AlreadyExists => Self::Exists(text),
