@@ -8,6 +8,10 @@
 mod hardship;
 #[path = "logrotate/host.rs"]
 mod host;
+#[path = "logrotate/import.rs"]
+mod import;
+#[path = "logrotate/instead.rs"]
+mod instead;
 #[path = "logrotate/scenario.rs"]
 mod scenario;
 #[path = "logrotate/world.rs"]
@@ -20,6 +24,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use libtest_mimic::Trial;
 use mhost_model::{Clock, SystemClock};
+use mhost_test_support::tools::Unavailable;
 use mhost_test_support::{Mount, Tool, harness, scratch, tools};
 use scenario::{Scenario, Through};
 use world::World;
@@ -39,7 +44,7 @@ fn main() {
     let scenarios = files.iter().flat_map(|file| scenario::read(file));
     let mut trials: Vec<Trial> = scenarios.map(trial).collect();
     assert!(trials.len() >= 60, "{} scenarios", trials.len());
-    let hardships: [(&str, fn()); 7] = [
+    let hardships: [(&str, fn()); 14] = [
         (
             "a_writer_that_is_signalled_loses_no_line",
             hardship::a_writer_that_is_signalled_loses_no_line,
@@ -68,6 +73,34 @@ fn main() {
             "a_state_file_that_is_held_is_waited_for",
             host::a_state_file_that_is_held_is_waited_for,
         ),
+        (
+            "it_says_what_it_stands_in_for",
+            instead::it_says_what_it_stands_in_for,
+        ),
+        (
+            "what_is_wrong_is_told_in_this_machines_words",
+            instead::what_is_wrong_is_told_in_this_machines_words,
+        ),
+        (
+            "a_configuration_in_another_encoding_is_read",
+            instead::a_configuration_in_another_encoding_is_read,
+        ),
+        (
+            "what_goes_unmentioned_fails_all_the_same",
+            instead::what_goes_unmentioned_fails_all_the_same,
+        ),
+        (
+            "an_import_grants_what_is_there_and_no_more",
+            import::an_import_grants_what_is_there_and_no_more,
+        ),
+        (
+            "an_imported_task_refuses_until_its_script_is_granted",
+            import::an_imported_task_refuses_until_its_script_is_granted,
+        ),
+        (
+            "an_import_spoils_no_configuration",
+            import::an_import_spoils_no_configuration,
+        ),
     ];
     trials.extend(hardships.map(|(name, body)| harness::trial(name, &[], body)));
     trials.push(harness::trial_with(
@@ -80,13 +113,21 @@ fn main() {
 
 fn trial(scenario: Scenario) -> Trial {
     let name = scenario.name.clone();
-    harness::trial(&name, &[Tool::Logrotate], move || check(&scenario))
+    let need = scenario.root;
+    let have = move || {
+        Tool::Logrotate.path()?;
+        match need && !rustix::process::geteuid().is_root() {
+            false => Ok(()),
+            true => Err(Unavailable {
+                tool: "the user root".to_owned(),
+                reason: "it runs as another one".to_owned(),
+            }),
+        }
+    };
+    harness::trial_with(&name, have, move |()| check(&scenario))
 }
 
 fn check(scenario: &Scenario) {
-    if scenario.root && !rustix::process::geteuid().is_root() {
-        return;
-    }
     let now = SystemClock.now().timestamp();
     let theirs = World::new("theirs", scenario, now);
     let ours = World::new("ours", scenario, now);
@@ -101,19 +142,24 @@ fn check(scenario: &Scenario) {
                 text(&we)
             )
         };
-        if scenario.code.is_none() {
-            let failed = (!they.status.success(), !we.status.success());
-            assert_eq!(failed.0, failed.1, "who fails? {}", told());
-        }
-        if let Some(code) = scenario.code {
-            assert_eq!(we.status.code(), Some(code), "{}", told());
+        match (scenario.code, scenario.through) {
+            (Some(code), _) => assert_eq!(we.status.code(), Some(code), "{}", told()),
+            (None, Through::Command) => {
+                assert_eq!(they.status.code(), we.status.code(), "{}", told());
+            }
+            // Codes of its own: whether it fails is compared.
+            (None, Through::Exec) => {
+                let failed = (!they.status.success(), !we.status.success());
+                assert_eq!(failed.0, failed.1, "who fails? {}", told());
+            }
         }
         let (left, right) = (theirs.look(), ours.look());
         if scenario.expected.is_empty() {
             let differences = world::differences(&left, &right, MOMENT);
             assert!(differences.is_empty(), "{}\n{differences:#?}", told());
         } else {
-            let names: Vec<_> = right.files.keys().cloned().collect();
+            let names = right.files.keys().filter(|name| *name != ".state");
+            let names: Vec<_> = names.cloned().collect();
             assert_eq!(names, scenario.expected, "{}", told());
         }
     }

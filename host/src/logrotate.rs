@@ -26,9 +26,11 @@ pub fn read(paths: &[String]) -> (Configuration, Machine) {
 /// The files that were read, as the plugin takes them.
 pub fn texts(machine: &Machine) -> BTreeMap<String, serde_json::Value> {
     let files = machine.texts();
-    let files = files
-        .into_iter()
-        .map(|(path, (text, mode))| (path, json!({ "text": text, "mode": format!("{mode:04o}") })));
+    let files = files.into_iter().map(|(path, file)| {
+        let mode = format!("{:04o}", file.mode);
+        let file = json!({ "text": file.text, "mode": mode, "uid": file.uid });
+        (path, file)
+    });
     files.collect()
 }
 

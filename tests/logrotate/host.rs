@@ -10,13 +10,13 @@ use tempfile::TempDir;
 
 const DAY: i64 = 86_400;
 /// 2026-03-01T00:00:00Z.
-const START: i64 = 1_772_323_200;
+pub const START: i64 = 1_772_323_200;
 
-struct Home(TempDir);
+pub struct Home(TempDir);
 
 impl Home {
     /// With tasks that may tell through the channel `file`, which writes down what it is told.
-    fn new(tasks: &str) -> Self {
+    pub fn new(tasks: &str) -> Self {
         let home = Self(scratch("logrotate-host"));
         fs::create_dir(home.path("logs")).unwrap();
         let channel = format!(
@@ -30,11 +30,11 @@ impl Home {
         home
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    fn command(&self, now: i64, arguments: &[&str]) -> Command {
+    pub fn command(&self, now: i64, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mhost"));
         command
             .args(arguments)
@@ -46,14 +46,14 @@ impl Home {
     }
 
     /// What it said; it must go as it should.
-    fn done(&self, now: i64, arguments: &[&str], well: bool) -> String {
+    pub fn done(&self, now: i64, arguments: &[&str], well: bool) -> String {
         let output = self.command(now, arguments).output().unwrap();
         let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         assert_eq!(output.status.success(), well, "{arguments:?}: {told}");
         told
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub fn write(&self, name: &str, text: &str) {
         use std::io::Write as _;
         let path = self.path(name);
         let mut file = File::options()
@@ -71,7 +71,7 @@ impl Home {
         told
     }
 
-    fn names(&self) -> Vec<String> {
+    pub fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(self.path("logs")).unwrap();
         let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
         let mut names: Vec<_> = names.filter(|name| !name.starts_with('.')).collect();
@@ -162,6 +162,8 @@ pub fn a_state_file_that_is_held_is_waited_for() {
     let conf = format!("{}/app.log {{\nrotate 1\n}}\n", home.path("logs").display());
     fs::write(home.path("conf"), conf).unwrap();
     fs::write(home.path("logs/.status"), "").unwrap();
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o640);
+    fs::set_permissions(home.path("logs/.status"), private).unwrap();
     let held = File::open(home.path("logs/.status")).unwrap();
     held.lock().unwrap();
     let refused = home

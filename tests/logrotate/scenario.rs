@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! ### name of the scenario
-//! [options] force, root, command, times 2, code 1
+//! [options] force, root, command, times 2, code 1, owner 1, state-mode 0644
 //! [files]
 //! app.log 0640 0:0 3d content of the file
 //! [state]
@@ -17,7 +17,8 @@
 //! A file has a name, a mode, an owner, an age and a content (`dir`, `fifo`, `-> target`
 //! and `= other`, a hard link, are no contents); `{today}`, `{yesterday}` and `{days N}` in
 //! names are dates as `dateext` writes them. Names that end with `.gz` are compressed.
-//! With `[mhost]`, mhost means to differ: these names are left.
+//! `owner` is that of the configuration. With `[mhost]`, mhost means to differ: these names are
+//! left.
 
 use std::fs;
 use std::path::Path;
@@ -39,6 +40,9 @@ pub struct Scenario {
     pub root: bool,
     pub times: u32,
     pub code: Option<i32>,
+    /// Who owns the configuration.
+    pub owner: u32,
+    pub state_mode: u32,
     pub arguments: Vec<String>,
     pub files: Vec<File>,
     /// Logs and how long ago they were rotated, seconds.
@@ -74,6 +78,8 @@ fn one(group: &str, text: &str) -> Scenario {
         root: false,
         times: 1,
         code: None,
+        owner: 0,
+        state_mode: 0o640,
         arguments: Vec::new(),
         files: Vec::new(),
         state: Vec::new(),
@@ -125,6 +131,8 @@ impl Scenario {
             ("command", _) => self.through = Through::Command,
             ("times", count) => self.times = count.parse().unwrap(),
             ("code", code) => self.code = Some(code.parse().unwrap()),
+            ("owner", owner) => self.owner = owner.parse().unwrap(),
+            ("state-mode", mode) => self.state_mode = u32::from_str_radix(mode, 8).unwrap(),
             ("argument", argument) => self.arguments.push(argument.to_owned()),
             (word, _) => panic!("{}: no option {word}", self.name),
         }

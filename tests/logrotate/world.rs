@@ -40,6 +40,9 @@ impl World {
         let configuration = world.placed(&scenario.configuration);
         fs::write(world.configuration(), configuration).unwrap();
         fs::set_permissions(world.configuration(), Permissions::from_mode(0o644)).unwrap();
+        if scenario.owner != 0 {
+            std::os::unix::fs::chown(world.configuration(), Some(scenario.owner), None).unwrap();
+        }
         let at = |ago: i64| DateTime::from_timestamp(now - ago, 0).unwrap().naive_utc();
         let state = State {
             logs: scenario
@@ -50,7 +53,8 @@ impl World {
         };
         if !scenario.state.is_empty() {
             fs::write(world.state(), state.text()).unwrap();
-            fs::set_permissions(world.state(), Permissions::from_mode(0o640)).unwrap();
+            fs::set_permissions(world.state(), Permissions::from_mode(scenario.state_mode))
+                .unwrap();
         }
         world
     }
@@ -107,7 +111,6 @@ impl World {
     pub fn look(&self) -> Seen {
         let mut files = BTreeMap::new();
         self.walk(Path::new(""), &mut files);
-        files.remove(".state");
         // What mhost leaves for its next run to finish.
         files.retain(|name, _| !name.contains(".mhost-rotating"));
         let root = self.logs().display().to_string();
@@ -132,6 +135,8 @@ impl World {
                 kind if kind.is_dir() => format!("folder {owner}"),
                 kind if kind.is_symlink() => format!("link {:?}", fs::read_link(&path).unwrap()),
                 kind if kind.is_fifo() => format!("fifo {owner}"),
+                // What stands in it is compared line by line.
+                _ if name == Path::new(".state") => format!("file {owner}"),
                 _ => {
                     let content = read(&path).replace(&self.logs().display().to_string(), "/logs");
                     format!("file {owner} {content:?}")

@@ -1,12 +1,13 @@
 //! `mhost logrotate`: stands in for the `logrotate` command. The configuration is the
 //! grant: the run reaches the folders that it names, and its scripts.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::CommandFactory as _;
-use mhost_format_logrotate::{Configuration, Severity};
+use mhost_format_logrotate::{Configuration, Severity, Source as _};
 use mhost_model::limits::Limits;
 use mhost_model::policy::Policy;
 use mhost_model::run::{ErrorKind, RunError};
@@ -50,28 +51,43 @@ pub struct Args {
     /// Write what --verbose says into this file
     #[arg(long, short, value_name = "FILE")]
     log: Option<PathBuf>,
+    /// Say in short how it is called
+    #[arg(long)]
+    usage: bool,
+    /// Say which logrotate it stands in for
+    #[arg(long)]
+    version: bool,
+    /// As --help
+    #[arg(short = '?', action = clap::ArgAction::HelpShort)]
+    question: Option<bool>,
     /// Configurations: files, or folders of them
     configs: Vec<PathBuf>,
 }
 
-/// As `logrotate` ends where another one holds the state file.
+/// As `logrotate` ends where another one holds the state file, or there can be none.
 const LOCKED: u8 = 3;
 /// The longest run, seconds: a month.
 const LONGEST: u64 = 31 * 86_400;
 
 pub async fn run(args: Args, context: &Context) -> Outcomes<u8> {
+    if args.version {
+        output::print(&version(&args))?;
+        return Ok(0);
+    }
+    if args.usage {
+        output::print(&format!("{}\n", usage()))?;
+        return Ok(0);
+    }
     if args.configs.is_empty() {
-        let mut command = Cli::command();
-        command.build();
-        let usage = command.find_subcommand_mut("logrotate");
-        output::note(
-            &usage
-                .map(|usage| usage.render_usage().to_string())
-                .unwrap_or_default(),
-        );
+        output::note(&usage());
         return Ok(1);
     }
     let mut told = Told::new(&args, context.verbose)?;
+    if let Some(why) = unfit(&args.state).filter(|_| !args.debug) {
+        let text = format!("error: the state file {}: {why}", args.state.display());
+        told.message(&text, true)?;
+        return Ok(LOCKED);
+    }
     let paths = args
         .configs
         .iter()
@@ -83,7 +99,8 @@ pub async fn run(args: Args, context: &Context) -> Outcomes<u8> {
     let (read, machine) = logrotate::read(&paths);
     let session = Session::open(&context.home, true).await?;
     let view = loop {
-        let exec = exec(&args, &paths, &read, &machine, told.verbose())?;
+        let (exec, roots) = exec(&args, &paths, &read, &machine, told.verbose())?;
+        told.roots = roots;
         let view = session::ask_long(&session, exec).await;
         let locked = view.as_ref().is_ok_and(is_locked);
         if !locked || !args.wait_for_state_lock || !wait(&args.state).await? {
@@ -92,6 +109,43 @@ pub async fn run(args: Args, context: &Context) -> Outcomes<u8> {
     };
     session.close().await?;
     told.all(&read, &view?)
+}
+
+fn usage() -> String {
+    let mut command = Cli::command();
+    command.build();
+    let usage = command.find_subcommand_mut("logrotate");
+    let usage = usage.map(|usage| usage.render_usage().to_string());
+    usage.unwrap_or_default()
+}
+
+fn version(args: &Args) -> String {
+    format!(
+        "mhost {}, in the place of logrotate 3.21\n\n    Mail command:     {}\n    Compression:      gzip, zstd, xz (built in)\n    State file:       {}\n",
+        env!("CARGO_PKG_VERSION"),
+        args.mail,
+        args.state.display()
+    )
+}
+
+/// Why nothing can be kept in a state file, and with it no rotation begun.
+fn unfit(state: &Path) -> Option<&'static str> {
+    let device = state == Path::new("/dev/null");
+    match state.symlink_metadata() {
+        Ok(_) if device => None,
+        Ok(found) if found.is_dir() => Some("it is a folder"),
+        Ok(found) if found.is_symlink() && !state.exists() => {
+            Some("it is a link, and there is nothing where it leads")
+        }
+        Ok(found) if found.is_file() || found.is_symlink() => None,
+        Ok(_) => Some("it is no regular file"),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let folder = state.parent().filter(|folder| *folder != Path::new(""));
+            let there = folder.is_none_or(Path::is_dir);
+            (!there).then_some("there is no such folder")
+        }
+        Err(_) => None,
+    }
 }
 
 /// Whether another process held the state file.
@@ -128,7 +182,7 @@ fn exec(
     read: &Configuration,
     machine: &Machine,
     verbose: bool,
-) -> Outcomes<Exec> {
+) -> Outcomes<(Exec, Roots)> {
     let state = absolute(&args.state)?;
     let kept = (state != "/dev/null").then_some(state.as_str());
     let granted = grants::grants(read, kept, &args.mail)?;
@@ -137,6 +191,16 @@ fn exec(
         ("conf", json!(paths)),
         ("texts", json!(logrotate::texts(machine))),
         ("roots", json!(granted.roots)),
+        ("absent", json!(granted.absent)),
+        ("home", json!(machine.home())),
+        (
+            "owners",
+            json!(if machine.owner_must_be_root() {
+                "root"
+            } else {
+                "any"
+            }),
+        ),
         ("scripts", json!(granted.scripts)),
         ("state", json!(state)),
         (
@@ -163,7 +227,7 @@ fn exec(
     let plugin = "logrotate"
         .parse()
         .map_err(|error| Problem::bug(format!("logrotate: {error}")))?;
-    Ok(Exec {
+    let exec = Exec {
         spec: TaskSpec {
             plugin,
             action: "rotate".to_owned(),
@@ -190,24 +254,48 @@ fn exec(
         remotes: Default::default(),
         secrets: Default::default(),
         dry_run: args.debug,
-    })
+    };
+    Ok((exec, granted.roots))
 }
+
+/// Folders of this machine, and the paths that they have in the run.
+type Roots = BTreeMap<String, String>;
 
 /// What is said, and where.
 struct Told {
     loud: bool,
     log: Option<File>,
+    roots: Roots,
 }
 
 impl Told {
     fn new(args: &Args, verbose: u8) -> Outcomes<Self> {
-        let create = |path: &PathBuf| {
-            File::create(path).map_err(|error| Problem::io("create", path, &error))
-        };
-        Ok(Self {
+        let mut told = Self {
             loud: args.debug || verbose > 0,
-            log: args.log.as_ref().map(create).transpose()?,
-        })
+            log: None,
+            roots: Roots::new(),
+        };
+        // No reason to let the logs grow, as logrotate sees it.
+        match args.log.as_ref().map(|path| (path, File::create(path))) {
+            None => {}
+            Some((_, Ok(file))) => told.log = Some(file),
+            Some((path, Err(error))) => {
+                let text = format!("error: cannot create the log {}: {error}", path.display());
+                told.message(&text, true)?;
+            }
+        }
+        Ok(told)
+    }
+
+    /// A text with the folders of this machine in the place of those of the run.
+    fn placed(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for (folder, guest) in &self.roots {
+            for end in ["/", "`"] {
+                text = text.replace(&format!("`{guest}{end}"), &format!("`{folder}{end}"));
+            }
+        }
+        text
     }
 
     fn verbose(&self) -> bool {
@@ -215,6 +303,7 @@ impl Told {
     }
 
     fn message(&mut self, text: &str, always: bool) -> Outcomes<()> {
+        let text = &self.placed(text);
         if always || self.loud {
             output::note(text);
         }
@@ -256,6 +345,13 @@ impl Told {
         for line in lines(&details["trace"]) {
             self.message(line, false)?;
         }
+        for warning in lines(&details["warnings"]) {
+            self.message(&format!("warning: {warning}"), true)?;
+        }
+        for error in lines(&details["damaged"]).chain(lines(&details["unsaved"])) {
+            failed = true;
+            self.message(&format!("error: {error}"), true)?;
+        }
         for item in details["logs"]["items"].as_array().into_iter().flatten() {
             if matches!(item["outcome"].as_str(), Some("failed" | "refused")) {
                 failed = true;
@@ -267,6 +363,11 @@ impl Told {
                 );
                 self.message(&text, true)?;
             }
+        }
+        // What nothing above has told.
+        if let (Some(error), false) = (&view.error, failed) {
+            failed = true;
+            self.message(&format!("error: {}", error.message), true)?;
         }
         Ok(u8::from(failed))
     }

@@ -1,9 +1,9 @@
 //! What a configuration asks for: the folders of its logs and archives, and its scripts.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use mhost_format_logrotate::{Configuration, Event, Names, Section, is_pattern};
+use mhost_format_logrotate::{Configuration, Event, Names, Options, Section, is_pattern};
 use mhost_model::Name;
 use mhost_model::grant::{Access, CommandGrant, DirGrant, Grants, ProcessGrant};
 
@@ -16,34 +16,67 @@ pub struct Granted {
     pub grants: Grants,
     /// Folders, and the guest paths that they have in the run.
     pub roots: BTreeMap<String, String>,
+    /// Folders that do not exist, and so are not granted.
+    pub absent: BTreeSet<String>,
     /// Scripts, and the grants that stand for them.
     pub scripts: BTreeMap<String, serde_json::Value>,
 }
 
-/// The folders that a configuration's logs and archives lie in, as few and as deep as
-/// possible. A log and its archives are reached through one folder, because names do not
-/// move between grants.
-pub fn folders(sections: &[Section]) -> BTreeSet<String> {
-    let mut wanted = BTreeSet::new();
+/// What of a configuration's folders is there.
+#[derive(Debug, Default)]
+pub struct Folders {
+    /// As few and as deep as possible, without those that lie in another one.
+    pub there: BTreeSet<String>,
+    pub absent: BTreeSet<String>,
+}
+
+/// The folders of the logs and archives of sections. A log and its archives are reached
+/// through one folder, because names do not move between grants.
+pub fn folders(sections: &[Section]) -> Folders {
+    let mut found = Folders::default();
     for section in sections {
         let paths = section
             .logs
             .iter()
             .chain(section.patterns.iter().filter(|path| path.starts_with('/')));
         for log in paths {
-            let log = fixed(log);
-            let folder = log.rsplit_once('/').map_or("", |(folder, _)| folder);
-            let archives = Names::new(&log, &section.options).folder;
-            let (Some(folder), Some(archives)) = (standing(folder), standing(&archives)) else {
-                continue;
-            };
-            match common(&folder, &archives) {
-                Some(common) => drop(wanted.insert(common)),
-                None => wanted.extend([folder, archives]),
+            match reach(log, &section.options) {
+                Ok(there) => found.there.extend(there),
+                Err(absent) => drop(found.absent.insert(absent)),
             }
         }
     }
-    outermost(&wanted)
+    found.there = outermost(&found.there);
+    found
+}
+
+/// What must be granted for a log, or the logs of a pattern; or the folder that it lacks. No
+/// more than what is there is granted for what is not, but for archives whose folder is to
+/// be made.
+pub fn reach(log: &str, options: &Options) -> Result<Vec<String>, String> {
+    let log = fixed(log);
+    let folder = log.rsplit_once('/').map_or("", |(folder, _)| folder);
+    if folder.is_empty() {
+        // What lies in the root itself: all of the machine is never granted.
+        return Ok(Vec::new());
+    }
+    if !Path::new(folder).is_dir() {
+        return Err(folder.to_owned());
+    }
+    let archives = Names::new(&log, options).folder;
+    let made = options.createolddir.is_some();
+    let archives = match Path::new(&archives).is_dir() {
+        true => Some(archives),
+        false if made => standing(&archives),
+        false => return Err(archives),
+    };
+    let Some(archives) = archives else {
+        return Ok(vec![folder.to_owned()]);
+    };
+    Ok(match common(folder, &archives) {
+        Some(common) => vec![common],
+        None => vec![folder.to_owned(), archives],
+    })
 }
 
 /// The part of a path before its first pattern, with a name at its end.
@@ -83,10 +116,17 @@ fn outermost(folders: &BTreeSet<String>) -> BTreeSet<String> {
 /// Grants for a run of the whole configuration.
 pub fn grants(read: &Configuration, state: Option<&str>, mailer: &str) -> Outcomes<Granted> {
     let mut folders = folders(&read.sections);
-    let state = state.and_then(|state| standing(state.rsplit_once('/')?.0));
-    folders.extend(state);
-    let mut granted = Granted::default();
-    for (number, folder) in outermost(&folders).into_iter().enumerate() {
+    let state = state.and_then(|state| Some(state.rsplit_once('/')?.0));
+    match state.filter(|folder| !folder.is_empty()) {
+        Some(folder) if Path::new(folder).is_dir() => drop(folders.there.insert(folder.to_owned())),
+        Some(folder) => drop(folders.absent.insert(folder.to_owned())),
+        None => {}
+    }
+    let mut granted = Granted {
+        absent: folders.absent,
+        ..Granted::default()
+    };
+    for (number, folder) in outermost(&folders.there).into_iter().enumerate() {
         let name = format!("d{number}");
         let grant = DirGrant {
             path: PathBuf::from(&folder),
@@ -162,5 +202,29 @@ mod tests {
         assert_eq!(common("/a", "/b"), None);
         assert_eq!(fixed("/var/log/*/x.log"), "/var/log/x");
         assert_eq!(fixed("/var/log/{a,b}.log"), "/var/log/x");
+    }
+
+    #[test]
+    fn nothing_is_granted_for_what_is_not_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let logs = folder.path().join("logs");
+        std::fs::create_dir(&logs).unwrap();
+        let at = |name: &str| logs.join(name).display().to_string();
+        let here = logs.display().to_string();
+        let old = |createolddir: bool| Options {
+            olddir: Some("old/er".to_owned()),
+            createolddir: createolddir.then(Default::default),
+            ..Options::default()
+        };
+        for (log, options, expected) in [
+            (at("*.log"), Options::default(), Ok(vec![here.clone()])),
+            (at("none/a.log"), Options::default(), Err(at("none"))),
+            (at("none/*/a.log"), Options::default(), Err(at("none"))),
+            (at("a.log"), old(true), Ok(vec![here.clone()])),
+            (at("a.log"), old(false), Err(at("old/er"))),
+            ("/a.log".to_owned(), Options::default(), Ok(Vec::new())),
+        ] {
+            assert_eq!(reach(&log, &options), expected, "{log}");
+        }
     }
 }

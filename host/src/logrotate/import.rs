@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mhost_format_logrotate::{Configuration, Section, Severity, State, When};
+use mhost_format_logrotate::{Configuration, Options, Section, State, When};
 use serde::Serialize;
 
-use super::grants::folders;
+use super::Machine;
+use super::grants::{folders, reach};
 
 /// What was made.
 #[derive(Debug, Default)]
@@ -64,11 +65,8 @@ struct Dir {
 pub fn tasks(read: &Configuration, status: &str) -> Tasks {
     let (state, damages) = State::read(status);
     let mut made = Tasks::default();
-    let problems = read
-        .problems
-        .iter()
-        .filter(|problem| problem.severity == Severity::Error);
-    made.left.extend(problems.map(ToString::to_string));
+    made.left
+        .extend(read.problems.iter().map(ToString::to_string));
     made.left.extend(
         damages
             .iter()
@@ -77,14 +75,11 @@ pub fn tasks(read: &Configuration, status: &str) -> Tasks {
     let mut taken = BTreeSet::new();
     for section in &read.sections {
         let place = format!("{}:{}", section.file, section.line);
-        let folders = folders(std::slice::from_ref(section));
-        if folders.is_empty() {
-            made.left.push(format!(
-                "{place}: the folder of {} does not exist",
-                section.text.trim()
-            ));
+        let Some(section) = reached(section, &place, &mut made.left) else {
             continue;
-        }
+        };
+        let section = &section;
+        let folders = folders(std::slice::from_ref(section)).there;
         let name = name(section, &mut taken);
         left_out(section, &name, &mut made.left);
         let file = File {
@@ -100,6 +95,38 @@ pub fn tasks(read: &Configuration, status: &str) -> Tasks {
         }
     }
     made
+}
+
+/// A section with those of its patterns whose folders are there, so that nothing has to be
+/// granted for the others; `None` where none is left.
+fn reached(section: &Section, place: &str, left: &mut Vec<String>) -> Option<Section> {
+    let mut kept = section.clone();
+    kept.patterns.retain(|pattern| {
+        let why = match reach(pattern, &section.options) {
+            Ok(folders) if !folders.is_empty() => return true,
+            Ok(_) => "it lies in `/` itself, and the whole machine is never granted".to_owned(),
+            Err(absent) => format!("the folder {absent} does not exist: import it once it does"),
+        };
+        left.push(format!("{place}: {pattern}: {why}"));
+        false
+    });
+    if kept.patterns.is_empty() {
+        return None;
+    }
+    if kept.patterns.len() < section.patterns.len() {
+        let words: Vec<_> = kept.patterns.iter().map(|pattern| word(pattern)).collect();
+        kept.text = words.join(" ");
+    }
+    kept.logs.retain(|log| reach(log, &section.options).is_ok());
+    Some(kept)
+}
+
+/// A pattern as one word of a configuration.
+fn word(pattern: &str) -> String {
+    match pattern.contains(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '\\')) {
+        true => format!("\"{}\"", pattern.replace('\\', "\\\\").replace('"', "\\\"")),
+        false => pattern.to_owned(),
+    }
 }
 
 fn task(section: &Section, place: &str, folders: BTreeSet<String>, state: &State) -> Task {
@@ -131,15 +158,11 @@ fn task(section: &Section, place: &str, folders: BTreeSet<String>, state: &State
         plugin: "logrotate",
         action: "rotate",
         schedule: Schedule {
-            cron: cron(section.options.when),
+            cron: cron(&section.options),
             tz: super::zone(),
         },
         config: Config {
-            conf_text: format!(
-                "{} {{\n{}}}\n",
-                section.text.trim(),
-                section.options.directives()
-            ),
+            conf_text: section.entry(&Machine::name),
             tz: super::zone(),
             seed: seed.collect(),
             roots: names
@@ -156,10 +179,18 @@ fn task(section: &Section, place: &str, folders: BTreeSet<String>, state: &State
     }
 }
 
-/// As often as the entry can be due; logrotate itself mostly runs once a day.
-fn cron(when: When) -> &'static str {
-    match when {
+/// As often as the entry can be due; logrotate itself mostly runs once a day. What hangs on a
+/// log's size or age can be due on any of them.
+fn cron(options: &Options) -> &'static str {
+    let limits = [
+        options.minsize,
+        options.maxsize,
+        options.minage.map(u64::from),
+    ];
+    let any_day = limits.into_iter().flatten().any(|limit| limit > 0);
+    match options.when {
         When::Hourly => "0 * * * *",
+        _ if any_day => "0 0 * * *",
         When::Monthly => "0 0 1 * *",
         When::Yearly => "0 0 1 1 *",
         _ => "0 0 * * *",
@@ -213,8 +244,9 @@ fn left_out(section: &Section, task: &str, left: &mut Vec<String>) {
         let text: Vec<_> = script.text.split_whitespace().collect();
         let text: String = text.join(" ").chars().take(120).collect();
         left.push(format!(
-            "{}:{}: the {word} of {task} is shell text (`{text}`), which a task does not run: grant what it does \
-             as processes.NAME, a signal to a pid file or a whole command, and set config.scripts.{word} = \"NAME\"",
+            "{}:{}: the {word} of {task} is shell text (`{text}`), which a task does not run, and without which it \
+             rotates nothing: grant what it does as processes.NAME, a signal to a pid file or a whole command, and set \
+             config.scripts.{word} = \"NAME\"; or take it out of config.conf_text",
             script.file, script.line
         ));
     }

@@ -4,25 +4,42 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::MetadataExt as _;
 
 use mhost_format_logrotate::{Found, Kind, Source};
 
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Machine {
-    read: RefCell<BTreeMap<String, (String, u32)>>,
+    read: RefCell<BTreeMap<String, Text>>,
 }
 
-/// A file with its mode.
-type Text = (String, u32);
+/// A file of a configuration.
+#[derive(Debug, Clone)]
+pub struct Text {
+    pub text: String,
+    pub mode: u32,
+    pub uid: u32,
+}
 
 impl Machine {
     /// The files that were read.
     pub fn texts(&self) -> BTreeMap<String, Text> {
         self.read.borrow().clone()
     }
+
+    /// The name of a user by its number.
+    pub fn name(uid: u32) -> Option<String> {
+        let text = fs::read_to_string(USERS).ok()?;
+        text.lines().find_map(|line| {
+            let mut fields = line.split(':');
+            let name = fields.next()?;
+            (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+        })
+    }
 }
+
+const USERS: &str = "/etc/passwd";
 
 impl Source for Machine {
     fn look(&self, path: &str) -> Result<Option<Found>, String> {
@@ -36,17 +53,23 @@ impl Source for Machine {
             kind if kind.is_file() => Kind::File,
             _ => Kind::Other,
         };
-        let mode = found.permissions().mode() & 0o7777;
-        Ok(Some(Found { kind, mode }))
+        Ok(Some(Found {
+            kind,
+            mode: found.mode() & 0o7777,
+            uid: found.uid(),
+        }))
     }
 
     fn read(&self, path: &str) -> Result<String, String> {
         let bytes = fs::read(path).map_err(|error| error.to_string())?;
-        let text = String::from_utf8(bytes).map_err(|_| "it is no UTF-8 text".to_owned())?;
-        let mode = self.look(path)?.map_or(0o644, |found| found.mode);
-        self.read
-            .borrow_mut()
-            .insert(path.to_owned(), (text.clone(), mode));
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let found = self.look(path)?;
+        let file = Text {
+            text: text.clone(),
+            mode: found.map_or(0o644, |found| found.mode),
+            uid: found.map_or(0, |found| found.uid),
+        };
+        self.read.borrow_mut().insert(path.to_owned(), file);
         Ok(text)
     }
 
@@ -59,11 +82,15 @@ impl Source for Machine {
     }
 
     fn user(&self, name: &str) -> Option<u32> {
-        number("/etc/passwd", name)
+        number(USERS, name)
     }
 
     fn group(&self, name: &str) -> Option<u32> {
         number("/etc/group", name)
+    }
+
+    fn owner_must_be_root(&self) -> bool {
+        rustix::process::geteuid().is_root()
     }
 
     fn home(&self) -> Option<String> {
@@ -75,7 +102,8 @@ impl Source for Machine {
 fn dangling(path: &str) -> Option<Found> {
     fs::symlink_metadata(path).ok().map(|found| Found {
         kind: Kind::Other,
-        mode: found.permissions().mode() & 0o7777,
+        mode: found.mode() & 0o7777,
+        uid: found.uid(),
     })
 }
 

@@ -17,13 +17,11 @@ pub fn after(rotation: &Rotation<'_, '_>, item: &mut Item) -> Result<()> {
 fn finish(rotation: &Rotation<'_, '_>, log: &str, turn: &mut before::Turn) -> Result<()> {
     let options = &rotation.section.options;
     let ground = rotation.work.ground;
-    if !turn.taken {
-        turn::copied(rotation, log, turn)?;
-    }
+    turn::copied(rotation, log, turn)?;
     let plain = turn.plain.clone();
     let leaves = turn.leaving.contains(&plain);
     if options.compress && !options.delaycompress && !leaves && ground.has(&plain) {
-        turn.removed += pack::pack(rotation, &turn.names, &plain)?;
+        turn.removed += pack::pack(rotation, turn, &plain)?;
     }
     turn.whole = true;
     if rotation.work.typed && options.compress {
@@ -58,32 +56,19 @@ fn older(rotation: &Rotation<'_, '_>, turn: &mut before::Turn) -> Result<()> {
         let waits = options.delaycompress && path == turn.plain;
         let leaves = turn.leaving.contains(&path);
         if rotation.work.ground.has(&path) && !waits && !leaves {
-            turn.removed += pack::pack(rotation, &turn.names, &path)?;
+            turn.removed += pack::pack(rotation, turn, &path)?;
         }
     }
     Ok(())
 }
 
-/// Hands an archive to what was granted for mail. An archive that should be mailed and
-/// cannot be is said to have gone without.
-fn mail(rotation: &Rotation<'_, '_>, path: &str) -> Result<()> {
+/// Hands an archive to what was granted for mail.
+pub fn mail(rotation: &Rotation<'_, '_>, path: &str) -> Result<()> {
     let Some(address) = &rotation.section.options.mail else {
         return Ok(());
     };
     let work = rotation.work;
-    match work.scripts.send(work.ground, rotation.section, path) {
-        Ok(true) => Ok(()),
-        Ok(false) => {
-            let text = format!(
-                "`{path}` should be mailed to {address}, but nothing was granted for that: grant a channel or a \
-                 command, and name it as `scripts.mail`"
-            );
-            work.ground.context.warn(&text);
-            work.ground.say(&text);
-            Ok(())
-        }
-        Err(error) => Err(Error::Failed(format!(
-            "cannot mail `{path}` to {address}: {error}"
-        ))),
-    }
+    before::single(rotation, path)?;
+    let sent = work.scripts.send(work.ground, rotation.section, path);
+    sent.map_err(|error| Error::Failed(format!("cannot mail `{path}` to {address}: {error}")))
 }

@@ -1,5 +1,7 @@
 //! The steps before a log's turn: its archives make room.
 
+use std::collections::BTreeSet;
+
 use mhost_format_logrotate::{Method, Names};
 use mhost_sdk::files::{Changes, Kind, Metadata};
 use mhost_sdk::{Error, Optional as _, Result};
@@ -26,6 +28,8 @@ pub struct Turn {
     pub begun: bool,
     pub touched: bool,
     pub whole: bool,
+    /// The renamed log waits aside for its copy (`renamecopy`).
+    pub aside: bool,
     /// An archive that stands where the new one should.
     pub occupied: Option<String>,
     /// Bytes that were removed.
@@ -132,6 +136,7 @@ pub fn before(
         begun: finish,
         touched: finish,
         whole: false,
+        aside: false,
         occupied: None,
         removed: 0,
     };
@@ -142,9 +147,8 @@ pub fn before(
         match options.dateext {
             true => surplus(rotation, &mut turn)?,
             false => {
-                let highest = highest(rotation, &turn)?;
-                let last = last(rotation, highest);
-                leaving_numbered(rotation, &mut turn, last, highest.saturating_add(1));
+                let numbers = numbers(rotation, &turn)?;
+                leaving_numbered(rotation, &mut turn, last(rotation, &numbers), &numbers);
             }
         }
         return Ok(turn);
@@ -177,13 +181,13 @@ fn previous(rotation: &Rotation<'_, '_>, turn: &mut Turn) -> Result<()> {
         false => vec![turn.plain.clone()],
     };
     for plain in waiting.into_iter().filter(|plain| ground.has(plain)) {
-        turn.removed += pack::pack(rotation, &turn.names, &plain)?;
+        turn.removed += pack::pack(rotation, turn, &plain)?;
     }
     Ok(())
 }
 
 fn is_old(rotation: &Rotation<'_, '_>, path: &str) -> Result<bool> {
-    let Some(days) = rotation.section.options.maxage else {
+    let Some(days) = rotation.section.options.maxage.filter(|days| *days > 0) else {
         return Ok(false);
     };
     let Some(found) = rotation.work.ground.look(path)? else {
@@ -192,9 +196,9 @@ fn is_old(rotation: &Rotation<'_, '_>, path: &str) -> Result<bool> {
     let age = rotation
         .work
         .clock
-        .millis
-        .saturating_sub(found.modified.millis());
-    Ok(age > u64::from(days) * 86_400_000)
+        .epoch()
+        .saturating_sub(found.modified.seconds);
+    Ok(age > i64::from(days) * 86_400)
 }
 
 /// The names in the archives' folder that may be this log's.
@@ -203,20 +207,23 @@ pub fn archives(rotation: &Rotation<'_, '_>, turn: &Turn) -> Result<Vec<String>>
     rotation.work.ground.names_like(&names.folder, &names.base)
 }
 
-/// The highest number of an archive.
-fn highest(rotation: &Rotation<'_, '_>, turn: &Turn) -> Result<u32> {
+/// The numbers of the archives that are there. Anybody may have made one of any number, so
+/// only these are gone through, and never those between.
+fn numbers(rotation: &Rotation<'_, '_>, turn: &Turn) -> Result<BTreeSet<u32>> {
     let names = archives(rotation, turn)?;
     let numbers = names.iter().filter_map(|name| turn.names.number(name));
-    Ok(numbers.max().unwrap_or(0))
+    Ok(numbers.collect())
 }
 
 /// The number of the last archive that stays.
-fn last(rotation: &Rotation<'_, '_>, highest: u32) -> u32 {
+fn last(rotation: &Rotation<'_, '_>, numbers: &BTreeSet<u32>) -> u32 {
     let options = &rotation.section.options;
     match options.rotate {
         // Of none that are kept, one is on its way all the same.
         Some(count) => options.start.saturating_add(count.max(1)).saturating_sub(1),
-        None => highest.max(options.start),
+        None => numbers
+            .last()
+            .map_or(options.start, |highest| options.start.max(*highest)),
     }
 }
 
@@ -224,10 +231,14 @@ fn last(rotation: &Rotation<'_, '_>, highest: u32) -> u32 {
 fn shift(rotation: &Rotation<'_, '_>, turn: &mut Turn) -> Result<()> {
     let options = &rotation.section.options;
     let ground = rotation.work.ground;
-    let highest = highest(rotation, turn)?;
-    let last = last(rotation, highest);
+    let mut numbers = numbers(rotation, turn)?;
+    let last = last(rotation, &numbers);
     let first_gap = gap(rotation, turn, last);
-    for number in (options.start..=last.min(highest)).rev() {
+    let kept: Vec<_> = numbers.iter().copied().collect();
+    let kept = kept
+        .into_iter()
+        .filter(|number| (options.start..=last).contains(number));
+    for number in kept.rev() {
         for path in there(rotation, turn, number) {
             if is_old(rotation, &path)? {
                 turn.removed += remove(rotation, &path)?;
@@ -235,10 +246,11 @@ fn shift(rotation: &Rotation<'_, '_>, turn: &mut Turn) -> Result<()> {
                 let end = &path[turn.names.plain_numbered(number).len()..];
                 let next = format!("{}{end}", turn.names.plain_numbered(number + 1));
                 ground.rename(&path, &next)?;
+                numbers.insert(number + 1);
             }
         }
     }
-    leaving_numbered(rotation, turn, last, highest.saturating_add(1));
+    leaving_numbered(rotation, turn, last, &numbers);
     Ok(())
 }
 
@@ -266,19 +278,24 @@ fn there(rotation: &Rotation<'_, '_>, turn: &Turn, number: u32) -> Vec<String> {
     paths.into_iter().filter(|path| ground.has(path)).collect()
 }
 
-fn leaving_numbered(rotation: &Rotation<'_, '_>, turn: &mut Turn, last: u32, highest: u32) {
+fn leaving_numbered(
+    rotation: &Rotation<'_, '_>,
+    turn: &mut Turn,
+    last: u32,
+    numbers: &BTreeSet<u32>,
+) {
     let options = &rotation.section.options;
     let Some(count) = options.rotate else { return };
     let beyond = last.saturating_add(1);
     let most = if rotation.work.typed {
-        highest.max(beyond)
+        u32::MAX
     } else {
         beyond
     };
     let renamed = matches!(options.method, Method::Rename | Method::RenameCopy);
     if count > 0 || !renamed || rotation.work.typed {
-        for number in beyond..=most {
-            turn.leaving.extend(there(rotation, turn, number));
+        for number in numbers.range(beyond..=most) {
+            turn.leaving.extend(there(rotation, turn, *number));
         }
     }
     if count == 0 && renamed {
@@ -300,15 +317,21 @@ fn surplus(rotation: &Rotation<'_, '_>, turn: &mut Turn) -> Result<()> {
             .dated(&rotation.stamp, &names, &turn.names.suffix),
     };
     there.retain(|path| *path != turn.packed() && *path != turn.plain);
+    // An archive that was being compressed is there twice, and one all the same.
+    let archives: Vec<_> = there
+        .chunk_by(|a, b| turn.names.uncompressed(a) == turn.names.uncompressed(b))
+        .collect();
     let renamed = matches!(options.method, Method::Rename | Method::RenameCopy);
     let most = options
         .rotate
         .map_or(usize::MAX, |count| count.max(1) as usize);
-    let too_many = (there.len() + 1).saturating_sub(most);
+    let too_many = (archives.len() + 1).saturating_sub(most);
     let mut going = Vec::new();
-    for (at, path) in there.into_iter().enumerate() {
-        if at < too_many || is_old(rotation, &path)? {
-            going.push(path);
+    for (at, paths) in archives.into_iter().enumerate() {
+        for path in paths {
+            if at < too_many || is_old(rotation, path)? {
+                going.push(path.clone());
+            }
         }
     }
     if options.rotate == Some(0) && renamed {
@@ -322,15 +345,33 @@ fn surplus(rotation: &Rotation<'_, '_>, turn: &mut Turn) -> Result<()> {
     Ok(())
 }
 
+/// Whether an archive may be read for what goes elsewhere: of one with a second name nobody
+/// knows whose content it is.
+pub fn single(rotation: &Rotation<'_, '_>, path: &str) -> Result<()> {
+    let found = rotation.work.ground.look(path)?;
+    let names = found.map_or(1, |found| found.links);
+    match names > 1 && !rotation.section.options.allowhardlink {
+        false => Ok(()),
+        true => Err(Error::Invalid(format!(
+            "`{path}` has {names} names (hard links), and may be another file: set `allowhardlink` if that \
+             is meant"
+        ))),
+    }
+}
+
 /// Removes an archive, as the section wants it; its bytes.
 pub fn remove(rotation: &Rotation<'_, '_>, path: &str) -> Result<u64> {
     let options = &rotation.section.options;
     let ground = rotation.work.ground;
-    let size = ground.look(path)?.map_or(0, |found| found.size);
+    let found = ground.look(path)?;
+    let size = found.map_or(0, |found| found.size);
     rotation.script(mhost_format_logrotate::Event::Preremove, &[path])?;
     let passes = options
         .shred
         .then(|| options.shredcycles.unwrap_or(3).clamp(1, 100));
+    // What has another name would be destroyed there, too: of that only this name goes.
+    let linked = options.allowhardlink && found.is_some_and(|found| found.links > 1);
+    let passes = passes.filter(|_| !linked);
     match ground.remove(path, passes).optional()? {
         Some(()) => Ok(size),
         None => Ok(0),

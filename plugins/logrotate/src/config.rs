@@ -12,8 +12,8 @@ use serde::Deserialize;
 
 pub use convert::typed;
 pub use words::{
-    ChannelHook, Compress, Create, DateWord, Frequency, Hook, Hooks, Links, Locking, Parents,
-    Paths, Text,
+    ChannelHook, Compress, Create, DateWord, Frequency, Hook, Hooks, Links, Locking, Owners,
+    Parents, Paths, Text,
 };
 
 fn yes() -> bool {
@@ -43,6 +43,16 @@ pub struct Config {
     /// `{ "/var/log/nginx" = "/logs" }`. Paths below none of them are guest paths.
     #[serde(default)]
     pub roots: BTreeMap<String, String>,
+    /// Folders that do not exist, and so need no grant.
+    #[serde(default)]
+    pub absent: Vec<String>,
+    /// What `~` stands for at the beginning of paths in a configuration.
+    #[serde(default)]
+    pub home: Option<String>,
+    /// Whether configurations count whoever owns them (`any`), or only those that root owns
+    /// (`root`), as for logrotate that root calls.
+    #[serde(default)]
+    pub owners: Owners,
     /// Files of the configuration by their paths, in the place of what lies there.
     #[serde(default)]
     pub texts: BTreeMap<String, Text>,
@@ -65,6 +75,7 @@ pub struct Config {
     pub rotate: i64,
     /// The number of the newest archive.
     #[serde(default)]
+    #[schemars(range(max = 100_000_000))]
     pub start: Option<u32>,
     /// Rotate what has at least so many bytes, however old it is. Not together with
     /// `frequency`.
@@ -73,10 +84,11 @@ pub struct Config {
     /// Rotate nothing that is smaller.
     #[serde(default)]
     pub minsize: Option<Size>,
-    /// Rotate what is larger, also before its time.
+    /// Rotate what is larger, also before its time; 0 is as if it were not said.
     #[serde(default)]
     pub maxsize: Option<Size>,
-    /// Rotate once in each such period of the calendar; a log that is seen for the first
+    /// `hourly`, `daily`, `weekly`, `monthly` or `yearly`: rotate once in each such period of
+    /// the calendar; a log that is seen for the first
     /// time is only remembered.
     #[serde(default)]
     pub frequency: Option<Frequency>,
@@ -87,7 +99,8 @@ pub struct Config {
     /// Leave logs that were written to less than so many days ago.
     #[serde(default)]
     pub minage: Option<u32>,
-    /// Remove archives that were last written to longer ago than this: `"90 days"`.
+    /// Remove archives that were last written to longer ago than so many whole days:
+    /// `"90 days"`.
     #[serde(default)]
     pub maxage: Option<Span>,
     /// `gzip`, `zstd`, `xz` or `false`.
@@ -254,6 +267,14 @@ impl Config {
         }
         if self.mailfirst && self.mail.is_none() {
             return wrong("`mailfirst` needs `mail`: name a granted channel".to_owned());
+        }
+        if let Some(age) = self.maxage
+            && convert::days(age).is_none()
+        {
+            return wrong(format!(
+                "`maxage` is {age}, and counts whole days: write `1 day` or more, or leave it out to keep \
+                 archives of any age"
+            ));
         }
         if self.weekday.is_some() && self.frequency != Some(Frequency::Weekly) {
             return wrong("`weekday` needs `frequency = \"weekly\"`".to_owned());

@@ -1,14 +1,16 @@
 //! Whether a log is rotated in this run: what it is, and whether its time has come.
 
-use mhost_format_logrotate::{Due, Facts, Names, Options, Stamp, due};
+use mhost_format_logrotate::{Due, Facts, Method, Names, Options, Stamp, due};
 use mhost_sdk::files::{Kind, Metadata, split};
 
 use crate::config::{Links, Parents};
 use crate::ground::Ground;
 use crate::mark::Marks;
 use crate::memory::Memory;
+use crate::mend::later;
 use crate::rotate::Clock;
 use crate::section::{Item, Outcome};
+use crate::turn::aside;
 
 /// The longest name of a file, bytes, on the file systems of Linux.
 const LONGEST: usize = 255;
@@ -116,7 +118,8 @@ impl Considering<'_, '_> {
         }
     }
 
-    /// The newest archive of a log, if an interrupted run made it.
+    /// The newest archive of a log, or the log that waits for its copy, if an interrupted run
+    /// made it.
     fn interrupted(&self, log: &str) -> Option<Metadata> {
         let names = Names::new(log, self.options);
         let (earlier, logs) = self.marks.left(&names.folder)?;
@@ -128,10 +131,10 @@ impl Considering<'_, '_> {
             false => names.plain_numbered(self.options.start),
         };
         let packed = format!("{plain}{}", names.suffix);
-        let look = |path: &str| self.ground.look(path).ok().flatten();
-        let found = look(&plain).or_else(|| look(&packed))?;
-        let moment = |at: mhost_sdk::files::Moment| (at.seconds, at.nanoseconds);
-        (moment(found.changed) >= moment(earlier.since)).then_some(found)
+        let waiting = (self.options.method == Method::RenameCopy).then(|| aside(log));
+        let paths = [Some(plain), Some(packed), waiting].into_iter().flatten();
+        let mut found = paths.filter_map(|path| self.ground.look(&path).ok().flatten());
+        found.find(|found| later(found, earlier.since))
     }
 
     fn timely(&self, log: &str, found: Metadata, last: chrono::NaiveDateTime) -> Item {

@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use mhost_format_logrotate::{Found, Kind as Shape, Source};
-use mhost_sdk::files::{Files, Kind, Metadata, WalkOptions, split};
+use mhost_sdk::files::{Files, Kind, Metadata, WalkOptions, join, split};
 use mhost_sdk::{Context, Error, Optional as _, Result};
 
-use crate::config::{Config, Text};
+use crate::config::{Config, Owners, Text};
 
 /// The largest configuration that is read, bytes.
 const MOST_CONFIGURATION: u64 = 4 << 20;
@@ -31,9 +31,12 @@ pub struct Ground<'c> {
     steps: RefCell<Vec<String>>,
     trace: RefCell<Vec<String>>,
     said: RefCell<Vec<String>>,
+    warnings: RefCell<Vec<String>>,
+    /// Paths of names that are no UTF-8 text, as far as folders were listed.
+    garbled: RefCell<BTreeSet<String>>,
+    config: &'c Config,
     /// Files of the configuration that were handed over.
     texts: &'c BTreeMap<String, Text>,
-    verbose: bool,
 }
 
 impl<'c> Ground<'c> {
@@ -53,16 +56,17 @@ impl<'c> Ground<'c> {
             steps: RefCell::default(),
             trace: RefCell::default(),
             said: RefCell::default(),
+            warnings: RefCell::default(),
+            garbled: RefCell::default(),
+            config,
             texts: &config.texts,
-            verbose: config.verbose,
         }
     }
 
     /// The guest path of a path in the configuration.
     pub fn guest(&self, path: &str) -> String {
         let below = self.roots.iter().find_map(|(from, to)| {
-            let rest = path.strip_prefix(from.as_str())?;
-            (rest.is_empty() || rest.starts_with('/')).then(|| format!("{to}{rest}"))
+            within(path, from).then(|| format!("{to}{}", &path[from.len()..]))
         });
         below.unwrap_or_else(|| path.to_owned())
     }
@@ -73,6 +77,10 @@ impl<'c> Ground<'c> {
 
     /// What is there itself, links not followed.
     pub fn look(&self, path: &str) -> Result<Option<Metadata>> {
+        let mut absent = self.config.absent.iter();
+        if absent.any(|folder| within(path, folder.trim_end_matches('/'))) {
+            return Ok(None);
+        }
         let moved = self.moved.borrow().get(path).cloned();
         self.files()
             .stat_optional(&self.guest(moved.as_deref().unwrap_or(path)))
@@ -122,13 +130,26 @@ impl<'c> Ground<'c> {
             one_file_system: false,
         };
         let (entries, _) = self.files().walk_all(&self.guest(folder), options)?;
-        let names = entries.into_iter().filter(|entry| entry.raw.is_none());
+        let (garbled, names): (Vec<_>, Vec<_>) =
+            entries.into_iter().partition(|entry| entry.raw.is_some());
+        let garbled = garbled
+            .into_iter()
+            .filter(|entry| entry.metadata.kind != Kind::Directory);
+        let mut all = self.garbled.borrow_mut();
+        all.extend(garbled.map(|entry| join(folder, &entry.path)));
+        let names = names.into_iter();
         let names: Folder = names
             .map(|entry| (entry.path, Some(entry.metadata)))
             .collect();
         let answer = with(&names);
         self.folders.borrow_mut().insert(folder.to_owned(), names);
         Ok(answer)
+    }
+
+    /// The paths below folders that were listed whose names are no UTF-8 text: nothing can be
+    /// done to them by such a name. For their other bytes the replacement character stands.
+    pub fn garbled(&self) -> Vec<String> {
+        self.garbled.borrow().iter().cloned().collect()
     }
 
     /// One step: written down, and taken unless this is a dry run.
@@ -175,6 +196,15 @@ impl<'c> Ground<'c> {
             moved.insert(to.to_owned(), origin);
         }
         Ok(())
+    }
+
+    /// In a dry run: a file that would have been made of another one counts as large as that.
+    pub fn stands_for(&self, path: &str, source: &str) {
+        if self.context.dry_run() {
+            let mut moved = self.moved.borrow_mut();
+            let origin = moved.get(source).cloned();
+            moved.insert(path.to_owned(), origin.unwrap_or_else(|| source.to_owned()));
+        }
     }
 
     /// A step that makes a file.
@@ -224,9 +254,23 @@ impl<'c> Ground<'c> {
     /// A line of the trace, where one is wanted.
     pub fn say(&self, text: &str) {
         let mut trace = self.trace.borrow_mut();
-        if self.verbose && trace.len() < MOST_LINES {
+        if self.config.verbose && trace.len() < MOST_LINES {
             trace.push(text.to_owned());
         }
+    }
+
+    /// What is wrong and stops nothing.
+    pub fn warn(&self, text: &str) {
+        self.context.warn(text);
+        self.say(text);
+        let mut warnings = self.warnings.borrow_mut();
+        if warnings.len() < MOST_LINES {
+            warnings.push(text.to_owned());
+        }
+    }
+
+    pub fn warnings(&self) -> Vec<String> {
+        std::mem::take(&mut *self.warnings.borrow_mut())
     }
 
     /// A line that a command wrote, which is handed on whatever is said otherwise.
@@ -253,12 +297,14 @@ impl Source for Ground<'_> {
             return Ok(Some(Found {
                 kind: Shape::File,
                 mode: text.mode.0,
+                uid: text.uid,
             }));
         }
         if !self.handed(path).is_empty() {
             return Ok(Some(Found {
                 kind: Shape::Directory,
                 mode: 0o755,
+                uid: 0,
             }));
         }
         let found = match Ground::look(self, path) {
@@ -274,6 +320,7 @@ impl Source for Ground<'_> {
                 _ => Shape::Other,
             },
             mode: found.mode,
+            uid: found.uid,
         }))
     }
 
@@ -283,7 +330,7 @@ impl Source for Ground<'_> {
         }
         let content = self.files().read(&self.guest(path), MOST_CONFIGURATION);
         let content = content.map_err(|error| error.to_string())?;
-        String::from_utf8(content).map_err(|_| "it is no UTF-8 text".to_owned())
+        Ok(String::from_utf8_lossy(&content).into_owned())
     }
 
     fn list(&self, path: &str) -> std::result::Result<Vec<String>, String> {
@@ -312,6 +359,14 @@ impl Source for Ground<'_> {
             .map_err(|error| error.to_string())
     }
 
+    fn owner_must_be_root(&self) -> bool {
+        self.config.owners == Owners::Root
+    }
+
+    fn home(&self) -> Option<String> {
+        self.config.home.clone()
+    }
+
     fn user(&self, name: &str) -> Option<u32> {
         self.account(|files, at| files.user_id(at, name))
     }
@@ -319,6 +374,12 @@ impl Source for Ground<'_> {
     fn group(&self, name: &str) -> Option<u32> {
         self.account(|files, at| files.group_id(at, name))
     }
+}
+
+/// Whether a path is a folder, or lies below it.
+fn within(path: &str, folder: &str) -> bool {
+    let rest = path.strip_prefix(folder);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 impl Ground<'_> {

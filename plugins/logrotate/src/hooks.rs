@@ -54,8 +54,15 @@ impl Scripts {
         keys.iter().find_map(|key| self.0.get(key)).map(Hooks::list)
     }
 
-    /// The first script of a section that nothing was granted for.
+    /// The first script of a section that nothing was granted for, or its mail: an archive that
+    /// should be mailed does not go without.
     pub fn lacking(&self, section: &Section) -> Option<String> {
+        if let (Some(address), None) = (&section.options.mail, self.mail(section)) {
+            return Some(format!(
+                "its archives are to be mailed to {address}, and nothing was granted for that: grant a \
+                 channel or a command and name it as `scripts.mail`, or say `nomail`"
+            ));
+        }
         let mut events = section.options.scripts.iter();
         let (event, script) = events.find(|(event, _)| self.of(section, **event).is_none())?;
         let word = event.word();
@@ -76,17 +83,14 @@ impl Scripts {
         paths: &[&str],
     ) -> Result<()> {
         match self.of(section, event) {
-            Some(hooks) => all(ground, event.word(), &hooks, paths),
+            Some(hooks) => all(ground, &place(section, event), &hooks, paths),
             None => Ok(()),
         }
     }
 
-    /// Mails an archive; `false` where nothing was granted for that.
-    pub fn send(&self, ground: &Ground, section: &Section, archive: &str) -> Result<bool> {
-        let Some(hooks) = self.mail(section) else {
-            return Ok(false);
-        };
-        for hook in &hooks {
+    /// Mails an archive, where the section says so.
+    pub fn send(&self, ground: &Ground, section: &Section, archive: &str) -> Result<()> {
+        for hook in &self.mail(section).unwrap_or_default() {
             match hook {
                 Hook::Channel(hook) => letter::send(ground, &hook.channel, archive)?,
                 Hook::Name(name) => match one(ground, "mail", hook, &[archive]) {
@@ -96,7 +100,15 @@ impl Scripts {
                 hook => one(ground, "mail", hook, &[archive])?,
             }
         }
-        Ok(true)
+        Ok(())
+    }
+}
+
+/// An event, and where its script stands.
+fn place(section: &Section, event: Event) -> String {
+    match section.options.scripts.get(&event) {
+        Some(script) => format!("{} in {}:{}", event.word(), script.file, script.line),
+        None => event.word().to_owned(),
     }
 }
 
@@ -111,7 +123,7 @@ fn one(ground: &Ground, word: &str, hook: &Hook, paths: &[&str]) -> Result<()> {
         Hook::Signal(hook) => signal(ground, word, &hook.signal),
         Hook::Run(hook) => command(ground, word, &hook.run, paths),
         Hook::Channel(hook) => Err(Error::Invalid(format!(
-            "`scripts.{word}` names the channel `{}`, and channels are for `mail` alone",
+            "the channel `{}` stands for {word}, and channels are for `mail` alone",
             hook.channel
         ))),
         Hook::Name(name) => match signal(ground, word, name) {

@@ -2,13 +2,15 @@
 //! knows that it was interrupted there, and mends before it goes on.
 //!
 //! A mark names the task and says when the run began. It is locked while the run lives,
-//! and goes with its success; where something was left half done it stays.
+//! and goes with its success; where something was left half done it stays. Only a mark that
+//! the user who rotates made is believed: whoever else can write to the folder could keep logs
+//! from being rotated by one.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDateTime;
-use mhost_sdk::files::{Lock, Moment, join};
+use mhost_sdk::files::{Kind, Lock, Metadata, Moment, join};
 use mhost_sdk::{Error, Optional as _, Result};
 
 use crate::ground::Ground;
@@ -44,6 +46,8 @@ pub struct Marks<'g> {
     marks: RefCell<BTreeMap<String, Mark<'g>>>,
     /// What was found before a folder was entered.
     left: RefCell<BTreeMap<String, Left>>,
+    /// The number of the user whose files this run makes.
+    own: OnceCell<u32>,
 }
 
 /// Bytes of a mark.
@@ -59,6 +63,7 @@ impl<'g> Marks<'g> {
             now,
             marks: RefCell::default(),
             left: RefCell::default(),
+            own: OnceCell::new(),
         }
     }
 
@@ -107,7 +112,7 @@ impl<'g> Marks<'g> {
         }
         let mark = match self.ground.context.dry_run() {
             true => Mark {
-                earlier: None,
+                earlier: self.left(folder).map(|(earlier, _)| earlier),
                 trouble: BTreeSet::new(),
                 logs: BTreeSet::new(),
                 own: None,
@@ -154,9 +159,17 @@ impl<'g> Marks<'g> {
 
     fn read(&self, path: &str) -> Result<Option<(Earlier, Vec<String>)>> {
         let files = self.ground.files();
-        let Some(found) = files.stat_optional(path)? else {
+        let found = files.stat_optional(path)?;
+        let Some(found) = found.filter(|found| found.kind == Kind::File && found.links == 1) else {
             return Ok(None);
         };
+        if !self.is_own(path, &found)? {
+            self.ground.warn(&format!(
+                "the mark `{path}` is of the user {}, and not believed",
+                found.uid
+            ));
+            return Ok(None);
+        }
         let content = files.read(path, MOST).optional()?.unwrap_or_default();
         let content = String::from_utf8_lossy(&content);
         let mut lines = content.lines();
@@ -181,6 +194,28 @@ impl<'g> Marks<'g> {
         Ok(Some((earlier, lines.map(str::to_owned).collect())))
     }
 
+    /// Whether this run's user made the mark, which is seen by what a file is that this run
+    /// makes. A dry run, which makes none and changes nothing, believes each.
+    fn is_own(&self, path: &str, mark: &Metadata) -> Result<bool> {
+        if self.ground.context.dry_run() {
+            return Ok(true);
+        }
+        let own = match self.own.get() {
+            Some(own) => *own,
+            None => {
+                let files = self.ground.files();
+                let probe = partial(path);
+                files.remove_file(&probe).optional()?;
+                files.create(&probe, b"")?;
+                let made = files.stat(&probe);
+                files.remove_file(&probe)?;
+                let uid = made?.uid;
+                *self.own.get_or_init(|| uid)
+            }
+        };
+        Ok(mark.uid == own)
+    }
+
     /// Names of logs with an end of line in them are not remembered: such a log is
     /// rotated again after an interruption.
     fn write(
@@ -198,7 +233,7 @@ impl<'g> Marks<'g> {
         let head = format!("{word} {}{}", began.format(TIME), since.unwrap_or_default());
         let text = format!("{head}\n{}\n", lines.join("\n"));
         // Whole or not at all: a mark that names no log would let one be forgotten.
-        let new = format!("{path}.partial");
+        let new = partial(path);
         files.remove_file(&new).optional()?;
         let made = files.create(&new, text.as_bytes());
         let made = made.and_then(|()| files.replace(&new, path));
@@ -229,7 +264,7 @@ impl<'g> Marks<'g> {
     }
 
     /// Removes the marks, but those of folders where something was left half done.
-    pub fn leave(self) -> Result<()> {
+    pub fn leave(&self) -> Result<()> {
         if self.ground.context.dry_run() {
             return Ok(());
         }
@@ -248,4 +283,9 @@ impl<'g> Marks<'g> {
         }
         Ok(())
     }
+}
+
+/// A mark on its way, which is swept up if it is left.
+fn partial(path: &str) -> String {
+    format!("{path}.partial")
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{NaiveDateTime, TimeDelta};
 use mhost_format_logrotate::State;
-use mhost_sdk::files::{Changes, Lock, Metadata};
+use mhost_sdk::files::{Changes, Kind, Lock, Metadata};
 use mhost_sdk::{Doing as _, Error, Failure, Optional as _};
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,7 @@ const MOST: u64 = 64 << 20;
 /// Where there is no state at all.
 const NOWHERE: &str = "/dev/null";
 const MODE: u32 = 0o640;
+const OTHERS_READ: u32 = 0o004;
 
 /// What an attempt leaves to the next one of the same fire.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -38,7 +39,7 @@ pub struct Memory<'g> {
     loaded: State,
     state: State,
     /// The text that was read, to be set aside where it was damaged.
-    damaged: bool,
+    damaged: Vec<String>,
     /// Logs whose turn came in an earlier attempt of this fire.
     turned: BTreeSet<String>,
     _lock: Option<Box<dyn Lock + 'g>>,
@@ -56,7 +57,7 @@ impl<'g> Memory<'g> {
             old: None,
             loaded: State::default(),
             state: State::default(),
-            damaged: false,
+            damaged: Vec::new(),
             turned: turned(ground)?,
             _lock: None,
         };
@@ -73,7 +74,6 @@ impl<'g> Memory<'g> {
         let (state, damages) = State::read(text);
         self.loaded = state.clone();
         self.state = state;
-        self.damaged = !damages.is_empty();
         let place = self.file.as_deref().unwrap_or("of this task");
         for damage in damages.iter().take(20) {
             let text = format!(
@@ -82,7 +82,13 @@ impl<'g> Memory<'g> {
             );
             self.ground.context.warn(&text);
             self.ground.say(&text);
+            self.damaged.push(text);
         }
+    }
+
+    /// What of the state could not be read, one sentence each.
+    pub fn damaged(&self) -> &[String] {
+        &self.damaged
     }
 
     /// What was remembered elsewhere of logs that are new here.
@@ -93,7 +99,7 @@ impl<'g> Memory<'g> {
                     self.loaded.logs.entry(log.clone()).or_insert(time);
                     self.state.logs.entry(log.clone()).or_insert(time);
                 }
-                None => self.ground.context.warn(format!(
+                None => self.ground.warn(&format!(
                     "`seed` says of `{log}`: `{time}`, which is no time"
                 )),
             }
@@ -117,6 +123,12 @@ impl<'g> Memory<'g> {
         self.old = ground
             .look(path)
             .doing(|| format!("look at the state `{path}`"))?;
+        if let Some(old) = self.old
+            && !matches!(old.kind, Kind::File | Kind::SymbolicLink)
+        {
+            let error = Error::Invalid("it is no regular file: name one".to_owned());
+            return Err(error).doing(|| format!("read the state `{path}`"));
+        }
         if self.old.is_none() {
             if ground.context.dry_run() {
                 return Ok(None);
@@ -127,11 +139,21 @@ impl<'g> Memory<'g> {
                 Err(error) => return Err(error).doing(|| format!("make the state `{path}`")),
             }
         }
-        if locking == Locking::Refuse && !ground.context.dry_run() {
+        let open = self.old.is_some_and(|old| old.mode & OTHERS_READ != 0);
+        if open && locking == Locking::Refuse {
+            // Whoever can read it can hold the lock, and so keep logs from being rotated.
+            ground.warn(&format!(
+                "the state `{path}` can be read by everybody, and so be locked by everybody: it is not \
+                 locked this time, and made unreadable for others"
+            ));
+        }
+        if locking == Locking::Refuse && !open && !ground.context.dry_run() {
             let lock = ground.files().lock(&guest, true);
-            let lock =
-                lock.doing(|| format!("lock the state `{path}`, which another rotation may hold"));
-            self._lock = Some(lock?);
+            let lock = lock.map_err(|error| match error {
+                Error::Busy(_) => Error::Busy("another rotation holds it".to_owned()),
+                error => error,
+            });
+            self._lock = Some(lock.doing(|| format!("lock the state `{path}`"))?);
         }
         match ground.files().read(&guest, MOST) {
             Ok(content) => Ok(Some(String::from_utf8_lossy(&content).into_owned())),
@@ -239,28 +261,39 @@ impl<'g> Memory<'g> {
     fn save_file(&self, path: &str) -> mhost_sdk::Result<()> {
         let files = self.ground.files();
         let guest = self.ground.guest(path);
-        if self.damaged {
+        if !self.damaged.is_empty() {
             let aside = format!("{guest}.damaged");
             files.remove_file(&aside).optional()?;
             files.hard_link(&guest, &aside)?;
-            self.ground.context.warn(format!(
+            self.ground.warn(&format!(
                 "the damaged state was set aside as `{path}.damaged`"
             ));
         }
         let new = format!("{guest}.new");
         files.remove_file(&new).optional()?;
-        files.create(&new, self.state.text().as_bytes())?;
-        let old = self.old;
-        let made = files.stat(&new)?;
+        let written = files.create(&new, self.state.text().as_bytes());
+        let written = written.and_then(|()| self.take_over(&new));
+        let written = written.and_then(|()| files.replace(&new, &guest));
+        if written.is_err() {
+            // Half of a state is none; what stands there stays.
+            let _ = files.remove_file(&new);
+        }
+        written
+    }
+
+    /// The new state belongs to whom the old one did, and is for nobody else to read.
+    fn take_over(&self, new: &str) -> mhost_sdk::Result<()> {
+        let files = self.ground.files();
+        let old = self.old.filter(|old| old.kind == Kind::File);
+        let made = files.stat(new)?;
         let changes = Changes {
-            mode: Some(old.map_or(MODE, |old| old.mode)),
+            mode: Some(old.map_or(MODE, |old| old.mode & !OTHERS_READ)),
             uid: old.map(|old| old.uid).filter(|uid| *uid != made.uid),
             gid: old.map(|old| old.gid).filter(|gid| *gid != made.gid),
             modified: None,
             accessed: None,
         };
-        files.set_metadata(&new, changes)?;
-        files.replace(&new, &guest)
+        files.set_metadata(new, changes)
     }
 }
 

@@ -2,8 +2,8 @@
 //! is not rotated twice, and plain archives that were to be compressed are.
 
 use mhost_format_logrotate::Method;
-use mhost_sdk::files::HashAlgorithm;
-use mhost_sdk::{Optional as _, Result};
+use mhost_sdk::files::{HashAlgorithm, Metadata, Moment};
+use mhost_sdk::{Error, Optional as _, Result};
 
 use crate::before::Turn;
 use crate::memory::Memory;
@@ -27,13 +27,8 @@ pub fn mend(
     if options.method == Method::CopyTruncate && (turn.taken || made) {
         emptied(rotation, log, turn)?;
     }
-    if options.method == Method::RenameCopy && !turn.taken {
-        // The renamed log was not copied: its turn comes first.
-        let aside = turns::aside(log);
-        if rotation.work.ground.look(&aside)?.is_some() && rotation.work.ground.look(log)?.is_none()
-        {
-            rotation.work.ground.rename(&aside, log)?;
-        }
+    if options.method == Method::RenameCopy {
+        waits(rotation, log, turn, earlier.since, made)?;
     }
     if options.compress
         && !options.delaycompress
@@ -41,21 +36,53 @@ pub fn mend(
         && rotation.work.ground.has(&turn.plain)
     {
         let plain = turn.plain.clone();
-        turn.removed += pack::pack(rotation, &turn.names, &plain)?;
+        turn.removed += pack::pack(rotation, turn, &plain)?;
     }
     Ok(())
 }
 
+/// A log that was renamed aside since then had its turn: its copy is still to be made. What
+/// lay there before is nobody's of ours, and stays.
+fn waits(
+    rotation: &Rotation<'_, '_>,
+    log: &str,
+    turn: &mut Turn,
+    since: Moment,
+    made: bool,
+) -> Result<()> {
+    let ground = rotation.work.ground;
+    let aside = turns::aside(log);
+    let left = rotation.work.marks.left(&turn.names.folder);
+    let named = left.is_some_and(|(_, logs)| logs.iter().any(|left| left == log));
+    let found = ground.look(&aside)?;
+    if !named || !found.is_some_and(|found| later(&found, since)) {
+        return Ok(());
+    }
+    if ground.look(&turn.plain)?.is_some() && !made {
+        return Err(Error::Exists(format!(
+            "`{aside}` is to be copied to `{}`, which is there already: move one of them away",
+            turn.plain
+        )));
+    }
+    turn.taken = true;
+    turn.aside = true;
+    Ok(())
+}
+
+/// Whether a file was made, renamed or written to since then.
+pub fn later(found: &Metadata, since: Moment) -> bool {
+    let moment = |at: Moment| (at.seconds, at.nanoseconds);
+    moment(found.changed) >= moment(since)
+}
+
 /// Whether the newest archive was made since then.
-fn made(rotation: &Rotation<'_, '_>, turn: &Turn, since: mhost_sdk::files::Moment) -> Result<bool> {
+fn made(rotation: &Rotation<'_, '_>, turn: &Turn, since: Moment) -> Result<bool> {
     let options = &rotation.section.options;
-    let since = (since.seconds, since.nanoseconds);
     let packed = options.compress && !options.delaycompress;
     let paths = [Some(turn.plain.clone()), packed.then(|| turn.packed())];
     for path in paths.into_iter().flatten() {
         let found = rotation.work.ground.look(&path)?;
-        let made = found.map(|found| (found.changed.seconds, found.changed.nanoseconds));
-        if made.is_some_and(|made| made >= since) {
+        if found.is_some_and(|found| later(&found, since)) {
             return Ok(true);
         }
     }

@@ -1,15 +1,16 @@
 //! Compression of archives: the original goes only when the copy was read to its end, and
 //! when nobody wrote to the original meanwhile.
 
-use mhost_format_logrotate::{Format, Names};
+use mhost_format_logrotate::Format;
 use mhost_sdk::files::{Compression, Files};
 use mhost_sdk::{Error, Result};
 
-use crate::before;
+use crate::before::{self, Turn};
+use crate::mend::later;
 use crate::section::Rotation;
 
 /// Compresses an archive in its place; bytes that were removed.
-pub fn pack(rotation: &Rotation<'_, '_>, names: &Names, plain: &str) -> Result<u64> {
+pub fn pack(rotation: &Rotation<'_, '_>, turn: &Turn, plain: &str) -> Result<u64> {
     let ground = rotation.work.ground;
     let compressor = &rotation.section.options.compressor;
     let format = match &compressor.format {
@@ -21,16 +22,16 @@ pub fn pack(rotation: &Rotation<'_, '_>, names: &Names, plain: &str) -> Result<u
             )));
         }
     };
-    let packed = format!("{plain}{}", names.suffix);
-    let level = compressor.level.map(|level| fitting(format, level));
-    let source = ground.guest(plain);
-    if ground.has(&packed) {
-        leftover(rotation, format, plain, &packed)?;
-    } else {
+    before::single(rotation, plain)?;
+    let packed = format!("{plain}{}", turn.names.suffix);
+    if !(ground.has(&packed) && made_already(rotation, turn, format, (plain, &packed))?) {
+        let level = compressor.level.map(|level| fitting(format, level));
+        let source = ground.guest(plain);
         let text = format!("compress `{plain}` to `{packed}`");
         ground.make(text, &packed, |files, target| {
             compress(files, &source, target, format, level)
         })?;
+        ground.stands_for(&packed, plain);
     }
     if ground.context.dry_run() {
         ground.remove(plain, None)?;
@@ -39,29 +40,42 @@ pub fn pack(rotation: &Rotation<'_, '_>, names: &Names, plain: &str) -> Result<u
     before::remove(rotation, plain)
 }
 
-/// A compressed copy that an interrupted run made: kept if it is whole and of this very
-/// file.
-fn leftover(rotation: &Rotation<'_, '_>, format: Format, plain: &str, packed: &str) -> Result<()> {
+/// Whether what stands where the compressed copy should is that copy, which an interrupted run
+/// made. Anything else makes room for it: half a copy of ours goes, what is somebody else's
+/// gets another name.
+fn made_already(
+    rotation: &Rotation<'_, '_>,
+    turn: &Turn,
+    format: Format,
+    (plain, packed): (&str, &str),
+) -> Result<bool> {
     let ground = rotation.work.ground;
-    let (source, target) = (ground.guest(plain), ground.guest(packed));
-    let size = ground.files().stat(&source)?.size;
-    match verify(ground.files(), &target, format) {
-        Ok(whole) if whole == size => Ok(()),
-        Ok(_) => Err(Error::Exists(format!(
-            "`{packed}` exists already, and is not the compressed `{plain}`: move one of them away"
-        ))),
-        Err(Error::Damaged(_)) => {
-            ground.remove(packed, None)?;
-            let level = rotation.section.options.compressor.level;
-            let level = level.map(|level| fitting(format, level));
-            ground.make(
-                format!("compress `{plain}` to `{packed}`"),
-                packed,
-                |files, target| compress(files, &source, target, format, level),
-            )
+    let found = ground.look(packed)?;
+    let own = turn
+        .earlier
+        .zip(found)
+        .is_some_and(|(earlier, found)| later(&found, earlier.since));
+    if own {
+        let size = ground.look(plain)?.map_or(0, |found| found.size);
+        match verify(ground.files(), &ground.guest(packed), format) {
+            // The plain archive may be half overwritten (`shred`), but has its size still.
+            Ok(whole) if whole == size => return Ok(true),
+            Err(Error::Damaged(_)) => return ground.remove(packed, None).map(|()| false),
+            _ => {}
         }
-        Err(error) => Err(error),
     }
+    let hour = rotation.work.clock.now.format("%Y%m%d%H");
+    let names = (0_u32..).map(|number| match number {
+        0 => format!("{packed}-{hour}.backup"),
+        number => format!("{packed}-{hour}-{number}.backup"),
+    });
+    let mut free = names.skip_while(|name| ground.has(name));
+    let backup = free.next().unwrap_or_default();
+    ground.warn(&format!(
+        "`{packed}` exists already, and is not the compressed `{plain}`: it becomes `{backup}`"
+    ));
+    ground.rename(packed, &backup)?;
+    Ok(false)
 }
 
 /// The level, within what the format has.

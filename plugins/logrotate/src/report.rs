@@ -6,6 +6,7 @@ use mhost_sdk::{Capped, Failure, Report};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::budget::Evicted;
 use crate::config::Config;
 use crate::ground::Ground;
 use crate::read::Read;
@@ -18,8 +19,11 @@ pub struct Done {
     /// Bytes of logs and archives.
     pub before: u64,
     pub after: u64,
-    /// Archives that went for the budget.
-    pub evicted: Vec<String>,
+    pub evicted: Evicted,
+    /// What of the state could not be read.
+    pub damaged: Vec<String>,
+    /// Why what was done is not remembered.
+    pub unsaved: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -40,24 +44,29 @@ pub fn report(ground: &Ground<'_>, done: &Done) -> Report {
         let steps = done.items.iter().flat_map(|item| &item.steps);
         steps.filter(|step| step.starts_with(word)).count()
     };
-    let rotated = done
-        .items
-        .iter()
-        .filter(|item| item.outcome == Outcome::Rotated)
-        .count();
+    let ended = |outcome| {
+        let items = done.items.iter();
+        items.filter(|item| item.outcome == outcome).count()
+    };
+    let (rotated, finished) = (ended(Outcome::Rotated), ended(Outcome::Finished));
     let compressed = steps("compress ");
     // A plain archive that gave way to its compressed copy is not gone.
     let removed =
-        (steps("remove ") + steps("shred ")).saturating_sub(compressed) + done.evicted.len();
+        (steps("remove ") + steps("shred ")).saturating_sub(compressed) + done.evicted.paths.len();
     let removed_bytes: u64 = done.items.iter().map(|item| item.removed).sum();
+    let removed_bytes = removed_bytes + done.evicted.bytes;
     let after = match dry_run {
         true => done.before.saturating_sub(removed_bytes),
         false => done.after,
     };
     let text = format!(
-        "{}rotated {rotated} of {} logs, compressed {compressed}, removed {removed}, {} in place of {}{}",
+        "{}rotated {rotated} of {} logs{}, compressed {compressed}, removed {removed}, {} in place of {}{}",
         if dry_run { "would have " } else { "" },
         done.items.len(),
+        match finished {
+            0 => String::new(),
+            count => format!(", finished what an earlier run left of {count}"),
+        },
         human_bytes(after),
         human_bytes(done.before),
         mistakes(&done.read.problems),
@@ -97,7 +106,9 @@ fn windows(report: Report, items: &[Item]) -> Report {
 
 fn details(ground: &Ground<'_>, done: &Done) -> serde_json::Value {
     let mut lines = Capped::default();
-    for item in &done.items {
+    // What went wrong comes first, so that it is there however many logs there are.
+    let (bad, good): (Vec<_>, Vec<_>) = done.items.iter().partition(|item| item.outcome.bad());
+    for item in bad.into_iter().chain(good) {
         lines.push(Line {
             log: &item.log,
             outcome: item.outcome.word(),
@@ -116,7 +127,10 @@ fn details(ground: &Ground<'_>, done: &Done) -> serde_json::Value {
         .collect::<Vec<_>>();
     for (name, list) in [
         ("problems", problems),
-        ("evicted", done.evicted.clone()),
+        ("evicted", done.evicted.paths.clone()),
+        ("damaged", done.damaged.clone()),
+        ("unsaved", done.unsaved.iter().cloned().collect()),
+        ("warnings", ground.warnings()),
         ("trace", ground.trace()),
         ("output", ground.outputs()),
     ] {

@@ -59,15 +59,26 @@ pub fn rotate(context: &Context, config: Config) -> Result<Report, Failure> {
     }
     let before = budget::inventory(&ground, &read.sections, &clock);
     let marks = Marks::new(&ground, clock.now);
-    let items = sections(&ground, &config, &clock, &read, (&mut memory, &marks));
+    let scripts = Scripts::new(&config);
+    let work = Work {
+        ground: &ground,
+        clock: &clock,
+        scripts: &scripts,
+        marks: &marks,
+        force: config.force,
+        links: config.links,
+        parents: config.parents,
+        typed: read.typed,
+    };
+    let items = sections(&work, &read, &mut memory);
     let touched = |item: &&Item| item.turn.as_ref().is_some_and(|turn| turn.touched);
     let turns = items.iter().filter(touched).map(|item| item.log.as_str());
     let saved = memory
         .leave_turns(turns)
         .and_then(|()| memory.save(clock.now, |log| items.iter().any(|item| item.log == log)));
+    let evicted = budget::keep(&work, &config, &read.sections);
     // What was done must be remembered before it is said to be over.
     let left = saved.and_then(|()| marks.leave().map_err(Failure::from));
-    let evicted = budget::keep(&ground, &config, &read.sections, &clock);
     ground.forget();
     let after = budget::inventory(&ground, &read.sections, &clock);
     let done = Done {
@@ -76,6 +87,8 @@ pub fn rotate(context: &Context, config: Config) -> Result<Report, Failure> {
         before: before.bytes(),
         after: after.bytes(),
         evicted,
+        damaged: memory.damaged().to_vec(),
+        unsaved: left.as_ref().err().map(|failure| failure.message.clone()),
     };
     let report = report::report(&ground, &done);
     if let Err(failure) = left {
@@ -84,24 +97,8 @@ pub fn rotate(context: &Context, config: Config) -> Result<Report, Failure> {
     report::judge(&config, &done, report)
 }
 
-fn sections(
-    ground: &Ground<'_>,
-    config: &Config,
-    clock: &Clock<'_>,
-    read: &Read,
-    (memory, marks): (&mut Memory<'_>, &Marks<'_>),
-) -> Vec<Item> {
-    let scripts = Scripts::new(config);
-    let work = Work {
-        ground,
-        clock,
-        scripts: &scripts,
-        marks,
-        force: config.force,
-        links: config.links,
-        parents: config.parents,
-        typed: read.typed,
-    };
+fn sections(work: &Work<'_, '_>, read: &Read, memory: &mut Memory<'_>) -> Vec<Item> {
+    let ground = work.ground;
     let mut items = Vec::new();
     let total = Some(read.sections.len() as u64);
     for (at, section) in read.sections.iter().enumerate() {
@@ -116,7 +113,7 @@ fn sections(
             section.text.trim(),
             section.logs.len()
         ));
-        items.extend(section::run(&work, section, memory));
+        items.extend(section::run(work, section, memory));
     }
     items
 }

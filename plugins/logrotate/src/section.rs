@@ -24,6 +24,8 @@ pub enum Outcome {
     /// On its way.
     Due,
     Rotated,
+    /// An earlier run rotated it, and this one did what was left to do.
+    Finished,
     Kept,
     Missing,
     Refused,
@@ -35,6 +37,7 @@ impl Outcome {
         match self {
             Self::Due => "due",
             Self::Rotated => "rotated",
+            Self::Finished => "finished",
             Self::Kept => "kept",
             Self::Missing => "missing",
             Self::Refused => "refused",
@@ -123,13 +126,18 @@ pub struct Rotation<'a, 'g> {
 
 /// Rotates what is due of a section.
 pub fn run(work: &Work<'_, '_>, section: &Section, memory: &mut Memory<'_>) -> Vec<Item> {
-    let stamp = Stamp::new(&section.options, work.clock.now, work.clock.epoch());
-    let rotation = Rotation {
-        work,
-        section,
-        stamp,
-    };
-    rotation.run(memory)
+    Rotation::new(work, section).run(memory)
+}
+
+impl<'a, 'g> Rotation<'a, 'g> {
+    pub fn new(work: &'a Work<'a, 'g>, section: &'a Section) -> Self {
+        let stamp = Stamp::new(&section.options, work.clock.now, work.clock.epoch());
+        Self {
+            work,
+            section,
+            stamp,
+        }
+    }
 }
 
 impl Rotation<'_, '_> {
@@ -155,6 +163,7 @@ impl Rotation<'_, '_> {
             .iter()
             .filter_map(|log| considering.consider(log, memory));
         let mut items: Vec<_> = items.collect();
+        items.extend(self.garbled());
         self.mark(&items);
         if items.iter().any(|item| item.outcome == Outcome::Due) {
             self.rotate(&mut items, memory);
@@ -191,6 +200,19 @@ impl Rotation<'_, '_> {
         logs
     }
 
+    /// Logs that patterns fit, but whose names are no text.
+    fn garbled(&self) -> Vec<Item> {
+        let fits = |path: &String| {
+            let mut patterns = self.section.patterns.iter();
+            patterns.any(|pattern| fits_path(pattern, path))
+        };
+        let paths = self.work.ground.garbled().into_iter().filter(fits);
+        let why = "its name is no UTF-8 text: rename it".to_owned();
+        paths
+            .map(|path| Item::new(&path, Outcome::Refused, why.clone()))
+            .collect()
+    }
+
     /// Says in the folders what will be at work there.
     fn mark(&self, items: &[Item]) {
         if self.work.ground.context.dry_run() {
@@ -223,13 +245,17 @@ impl Rotation<'_, '_> {
             false => self.one_by_one(items, memory),
         }
         for item in items.iter_mut().filter(|item| item.outcome == Outcome::Due) {
-            item.outcome = Outcome::Rotated;
+            let taken = item.turn.as_ref().is_some_and(|turn| turn.taken);
+            item.outcome = match taken {
+                true => Outcome::Finished,
+                false => Outcome::Rotated,
+            };
         }
         self.leave_marks(items);
         if let Err(error) = self.script(Event::Last, &[]) {
-            let rotated = items
-                .iter_mut()
-                .find(|item| item.outcome == Outcome::Rotated);
+            let over =
+                |item: &&mut Item| matches!(item.outcome, Outcome::Rotated | Outcome::Finished);
+            let rotated = items.iter_mut().find(over);
             if let Some(item) = rotated {
                 item.fail(error);
             }

@@ -2,6 +2,7 @@
 
 mod conf;
 mod crash;
+mod hostile;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -34,13 +35,17 @@ fn run(host: &NativeHost, settings: Value) -> Result<Report, Failure> {
     host.run(&plugin(), "rotate", config)
 }
 
-/// Every file by name, with its content expanded.
+/// Every file by name, with its content expanded; those in the folder `old`, too.
 fn there(host: &NativeHost) -> BTreeMap<String, String> {
-    let entries = fs::read_dir(host.path("/logs"))
-        .unwrap()
-        .map(|entry| entry.unwrap());
-    let files = entries.map(|entry| {
-        let name = entry.file_name().into_string().unwrap();
+    let folders = [("", host.path("/logs")), ("old/", host.path("/logs/old"))];
+    let entries = folders.iter().filter(|(_, folder)| folder.is_dir());
+    let entries = entries.flat_map(|(below, folder)| {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+        entries.map(|entry| (*below, entry))
+    });
+    let entries = entries.filter(|(_, entry)| entry.file_type().unwrap().is_file());
+    let files = entries.map(|(below, entry)| {
+        let name = format!("{below}{}", entry.file_name().to_string_lossy());
         let raw = fs::read(entry.path()).unwrap();
         let mut text = String::new();
         if name.ends_with(".gz") {
@@ -58,7 +63,7 @@ fn there(host: &NativeHost) -> BTreeMap<String, String> {
     });
     // A mark for the next run stays where something was left half done.
     files
-        .filter(|(name, _)| !name.starts_with(".mhost-rotating"))
+        .filter(|(name, _)| !name.contains(".mhost-rotating"))
         .collect()
 }
 

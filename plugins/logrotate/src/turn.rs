@@ -22,7 +22,9 @@ pub fn turn(rotation: &Rotation<'_, '_>, item: &mut Item) -> Result<()> {
         return replace(rotation, &log, &found);
     }
     let copied = first(rotation, &log, &plain)?;
-    item.turn()?.touched = true;
+    let renamed_aside = rotation.section.options.method == Method::RenameCopy;
+    let turn = item.turn()?;
+    (turn.touched, turn.aside) = (true, renamed_aside);
     match rotation.section.options.method {
         Method::Rename | Method::RenameCopy => create(rotation, &log, &found),
         Method::CopyTruncate if keeps(rotation) => drain(rotation, item, &plain, copied),
@@ -40,7 +42,15 @@ fn first(rotation: &Rotation<'_, '_>, log: &str, plain: &str) -> Result<u64> {
     let ground = rotation.work.ground;
     match rotation.section.options.method {
         Method::Rename => ground.rename(log, plain).map(|()| 0),
-        Method::RenameCopy => ground.rename(log, &aside(log)).map(|()| 0),
+        Method::RenameCopy => {
+            let aside = aside(log);
+            if ground.look(&aside)?.is_some() {
+                return Err(Error::Exists(format!(
+                    "`{aside}`, where it would wait for its copy, exists already: move that away"
+                )));
+            }
+            ground.rename(log, &aside).map(|()| 0)
+        }
         Method::Copy | Method::CopyTruncate if keeps(rotation) => copy(rotation, log, plain),
         Method::Copy => Ok(0),
         Method::CopyTruncate => {
@@ -100,6 +110,7 @@ fn copy(rotation: &Rotation<'_, '_>, from: &str, plain: &str) -> Result<u64> {
         copied = files.copy(&source, guest, options)?;
         Ok(())
     })?;
+    ground.stands_for(plain, from);
     Ok(copied)
 }
 
@@ -120,13 +131,15 @@ pub fn drain(rotation: &Rotation<'_, '_>, item: &mut Item, plain: &str, copied: 
 }
 
 /// The copy of `renamecopy`, once the writers have reopened the log.
-pub fn copied(rotation: &Rotation<'_, '_>, log: &str, turn: &Turn) -> Result<()> {
-    let aside = aside(log);
-    if rotation.section.options.method != Method::RenameCopy {
+pub fn copied(rotation: &Rotation<'_, '_>, log: &str, turn: &mut Turn) -> Result<()> {
+    if !turn.aside {
         return Ok(());
     }
+    let aside = aside(log);
     if rotation.section.options.rotate != Some(0) {
         copy(rotation, &aside, &turn.plain)?;
     }
-    rotation.work.ground.remove(&aside, None)
+    rotation.work.ground.remove(&aside, None)?;
+    turn.aside = false;
+    Ok(())
 }

@@ -192,6 +192,7 @@ impl mhost_format_logrotate::Source for Listing<'_> {
                 _ => mhost_format_logrotate::Kind::Other,
             },
             mode: found.mode,
+            uid: found.uid,
         }))
     }
 

@@ -1,7 +1,8 @@
 //! `mhost import logrotate`: what logrotate is configured to do, as tasks.
 
-use std::io::Write as _;
-use std::path::PathBuf;
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::{MetadataExt as _, fchown};
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -46,7 +47,11 @@ pub fn run(args: Logrotate, context: &Context) -> Outcomes<u8> {
         .to_str()
         .ok_or_else(|| Problem::usage(format!("{} is no UTF-8 text", path.display())))?;
     let (read, _) = logrotate::read(&[path.to_owned()]);
-    let status = std::fs::read_to_string(&args.state).unwrap_or_default();
+    let status = match std::fs::read(&args.state) {
+        Ok(status) => String::from_utf8_lossy(&status).into_owned(),
+        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(Problem::io("read", &args.state, &error)),
+    };
     let tasks = import::tasks(&read, &status);
     if tasks.tasks.is_empty() {
         let why = tasks
@@ -74,34 +79,69 @@ pub fn run(args: Logrotate, context: &Context) -> Outcomes<u8> {
     Ok(0)
 }
 
-/// Adds the tasks to the configuration, which must still be one with them.
+/// Adds the tasks to the configuration, which must still be TOML with them. It keeps its mode
+/// and owner, and where it is a link, what it leads to is written.
 fn write(context: &Context, imported: &Imported) -> Outcomes<PathBuf> {
-    let file = context.home.config();
-    let before = match std::fs::read_to_string(&file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(Problem::io("read", &file, &error)),
-    };
-    for task in &imported.tasks {
-        if before.contains(&format!("[tasks.{task}]")) {
-            return Err(
-                Problem::usage(format!("{} has a task `{task}` already", file.display()))
-                    .hint("remove it there, or import without --write and take over what you want"),
-            );
-        }
-    }
+    let named = context.home.config();
     context.home.create()?;
-    let text = format!(
-        "{before}{}{}",
-        if before.is_empty() { "" } else { "\n" },
-        imported.toml
-    );
+    let (file, before, found) = match std::fs::canonicalize(&named) {
+        Ok(file) => {
+            let read = || Ok((std::fs::read_to_string(&file)?, std::fs::metadata(&file)?));
+            let (text, found) = read().map_err(|error| Problem::io("read", &file, &error))?;
+            (file, text, Some(found))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound && !named.is_symlink() => {
+            (named, String::new(), None)
+        }
+        Err(error) => return Err(Problem::io("read", &named, &error)),
+    };
+    let gap = match before.as_str() {
+        "" => "",
+        text if text.ends_with('\n') => "\n",
+        _ => "\n\n",
+    };
+    let text = format!("{before}{gap}{}", imported.toml);
+    check(&file, &before, &text, imported)?;
     let folder = file.parent().unwrap_or(context.home.root());
     let failed = |error: std::io::Error| Problem::io("write", &file, &error);
     let mut new = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
     new.write_all(text.as_bytes()).map_err(failed)?;
+    if let Some(found) = found {
+        let made = new.as_file().metadata().map_err(failed)?;
+        if (made.uid(), made.gid()) != (found.uid(), found.gid()) {
+            fchown(new.as_file(), Some(found.uid()), Some(found.gid())).map_err(failed)?;
+        }
+        let mode = new.as_file().set_permissions(found.permissions());
+        mode.map_err(failed)?;
+    }
+    new.as_file().sync_all().map_err(failed)?;
     new.persist(&file).map_err(|error| failed(error.error))?;
     Ok(file)
+}
+
+/// Refuses what would spoil the file: a task of the same name, or a table that tasks cannot be
+/// added to.
+fn check(file: &Path, before: &str, after: &str, imported: &Imported) -> Outcomes<()> {
+    let name = file.display();
+    let before: toml::Table = toml::from_str(before)
+        .map_err(|error| Problem::usage(format!("{name} is no TOML before: {error}")))?;
+    let tasks = before.get("tasks").and_then(toml::Value::as_table);
+    let twice = imported
+        .tasks
+        .iter()
+        .find(|task| tasks.is_some_and(|tasks| tasks.contains_key(*task)));
+    let hint = "remove it there, or import without --write and take over what you want";
+    if let Some(task) = twice {
+        let text = format!("{name} has a task `{task}` already");
+        return Err(Problem::usage(text).hint(hint));
+    }
+    match toml::from_str::<toml::Table>(after) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let text = format!("the tasks cannot be added at the end of {name}: {error}");
+            Err(Problem::usage(text).hint("import without --write, and take over what you want"))
+        }
+    }
 }
 
 fn human(imported: &Imported) -> String {

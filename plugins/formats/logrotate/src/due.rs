@@ -45,7 +45,8 @@ fn young(options: &Options, facts: Facts) -> Option<String> {
 }
 
 fn by_size_or_time(options: &Options, facts: Facts) -> Due {
-    if let Some(most) = options.maxsize
+    // 0 is as if it were not said.
+    if let Some(most) = options.maxsize.filter(|most| *most > 0)
         && facts.size > most
     {
         return Due::Yes(format!("it has more than {most} bytes"));
@@ -217,6 +218,7 @@ mod tests {
                 false,
             ),
             (with(&day, |o| o.maxsize = Some(10)), 11, false, false, true),
+            (with(&day, |o| o.maxsize = Some(0)), 11, false, false, false),
             (with(&day, |o| o.minage = Some(4)), 1, true, false, false),
             (with(&day, |o| o.minage = Some(3)), 1, true, false, true),
             (with(&day, |o| o.minage = Some(4)), 1, true, true, true),

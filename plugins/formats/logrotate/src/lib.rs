@@ -18,10 +18,13 @@ mod write;
 
 pub use due::{Due, Facts, due};
 pub use names::Names;
-pub use options::{Compressor, DateOf, Event, Format, Method, Options, Owner, Script, When, Whose};
+pub use options::{
+    Compressor, DateOf, Event, Format, MOST_START, Method, Options, Owner, Script, When, Whose,
+};
 pub use parse::{Configuration, Input, Problem, Section, Severity, parse};
 pub use pattern::{expand, fits_path, is_pattern};
 pub use source::{Found, Kind, Source};
 pub use stamp::{Stamp, order};
 pub use state::{Damage, State};
 pub use words::size;
+pub use write::Users;

@@ -26,7 +26,7 @@ impl Names {
         };
         let (base, ext) = kept(name, options);
         Self {
-            folder: folder.trim_end_matches('/').to_owned(),
+            folder: straight(&folder),
             base: base.to_owned(),
             ext: ext.to_owned(),
             suffix: options.suffix().to_owned(),
@@ -102,6 +102,15 @@ impl Names {
         paths
     }
 
+    /// An archive's path without what tells that it is compressed.
+    pub fn uncompressed<'p>(&self, path: &'p str) -> &'p str {
+        let ends = [self.suffix.as_str()].into_iter().chain(COMPRESSED);
+        let mut plain = ends
+            .filter(|end| !end.is_empty())
+            .filter_map(|end| path.strip_suffix(end));
+        plain.next().unwrap_or(path)
+    }
+
     /// Whether a name in the folder looks like any archive of this log, of any kind.
     pub fn belongs(&self, stamp: &Stamp, name: &str) -> bool {
         let Some(rest) = name.strip_prefix(&self.base) else {
@@ -114,6 +123,19 @@ impl Names {
         let dated = stamp.read(rest).is_some_and(|(_, rest)| ends(rest));
         dated || self.number(name).is_some()
     }
+}
+
+/// A folder's path without `.` and `..`, and without a `/` at its end.
+fn straight(folder: &str) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for name in folder.split('/').skip(1) {
+        match name {
+            "" | "." => {}
+            ".." => drop(names.pop()),
+            name => names.push(name),
+        }
+    }
+    names.iter().map(|name| format!("/{name}")).collect()
 }
 
 /// Endings of compressed files, also of ones that other programs made.
@@ -166,6 +188,9 @@ mod tests {
             (None, "/l/a.1.gz"),
             (Some("old"), "/l/old/a.1.gz"),
             (Some("/old/"), "/old/a.1.gz"),
+            (Some("../m/./old"), "/m/old/a.1.gz"),
+            (Some("../../.."), "/a.1.gz"),
+            (Some("."), "/l/a.1.gz"),
         ] {
             let options = options(|o| {
                 o.olddir = olddir.map(str::to_owned);

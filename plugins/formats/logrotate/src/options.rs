@@ -113,17 +113,22 @@ pub enum Whose {
     Last,
 }
 
+/// The largest `start`: with as many archives as there may be, no number has more digits than
+/// are read back.
+pub const MOST_START: u32 = 100_000_000;
+
 /// Everything that directives set, with logrotate's defaults.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// Archives kept; `None` keeps all.
     pub rotate: Option<u32>,
+    /// At most [`MOST_START`].
     pub start: u32,
     pub when: When,
     /// Bytes.
     pub minsize: Option<u64>,
     pub maxsize: Option<u64>,
-    /// Days.
+    /// Days; a `maxage` of 0 is none.
     pub minage: Option<u32>,
     pub maxage: Option<u32>,
     pub method: Method,

@@ -190,6 +190,13 @@ impl Reader<'_> {
             // What follows belongs to neither.
             return cursor.skip_block();
         }
+        if directive::garbled(text) {
+            self.error(
+                at,
+                format!("the name `{}` {}", text.trim(), directive::GARBLED),
+            );
+            return cursor.skip_block();
+        }
         let Some(patterns) = words::split(text) else {
             self.error(at, "a quote is not closed");
             return cursor.skip_block();
@@ -243,6 +250,9 @@ impl Reader<'_> {
     fn script(&mut self, event: Event, cursor: &mut Cursor<'_>, at: (&str, u32)) {
         cursor.skip_line();
         match cursor.until_endscript() {
+            Some(text) if directive::garbled(text) => {
+                self.error(at, format!("`{}` {}", event.word(), directive::GARBLED));
+            }
             Some(text) => {
                 let script = Script {
                     text: text.to_owned(),

@@ -59,15 +59,17 @@ fn fits(pattern: &[char], name: &[char]) -> bool {
 fn class(pattern: &[char], c: char) -> Option<usize> {
     let negated = matches!(pattern.get(1), Some('!' | '^'));
     let begin = if negated { 2 } else { 1 };
-    let close = (begin + 1..pattern.len()).find(|at| pattern[*at] == ']');
-    let Some(close) = close else {
+    let Some(close) = closing(pattern, begin) else {
         return (c == '[').then_some(1);
     };
     let body = &pattern[begin..close];
     let mut found = false;
     let mut at = 0;
     while at < body.len() {
-        if at + 2 < body.len() && body[at + 1] == '-' {
+        if let Some((name, width)) = named(&body[at..]) {
+            found |= is_of(&name, c);
+            at += width;
+        } else if at + 2 < body.len() && body[at + 1] == '-' {
             found |= (body[at]..=body[at + 2]).contains(&c);
             at += 3;
         } else {
@@ -76,6 +78,47 @@ fn class(pattern: &[char], c: char) -> Option<usize> {
         }
     }
     (found != negated).then_some(close + 1)
+}
+
+/// Where a bracket closes whose first character stands at `begin`: a `]` there, and those of
+/// named classes, close nothing.
+fn closing(pattern: &[char], begin: usize) -> Option<usize> {
+    let mut at = begin;
+    while at < pattern.len() {
+        match named(&pattern[at..]) {
+            Some((_, width)) => at += width,
+            None if pattern[at] == ']' && at > begin => return Some(at),
+            None => at += 1,
+        }
+    }
+    None
+}
+
+/// A named class, `[:digit:]`, at the beginning: its name and width.
+fn named(body: &[char]) -> Option<(String, usize)> {
+    let rest = body.strip_prefix(&['[', ':'])?;
+    let letters = rest.iter().take_while(|c| c.is_ascii_alphabetic()).count();
+    rest[letters..].strip_prefix(&[':', ']'])?;
+    Some((rest[..letters].iter().collect(), letters + 4))
+}
+
+/// Whether a character is of a class as POSIX names it; of one that it does not name, none is.
+fn is_of(class: &str, c: char) -> bool {
+    match class {
+        "alnum" => c.is_alphanumeric(),
+        "alpha" => c.is_alphabetic(),
+        "blank" => matches!(c, ' ' | '\t'),
+        "cntrl" => c.is_control(),
+        "digit" => c.is_ascii_digit(),
+        "graph" => !c.is_control() && !c.is_whitespace(),
+        "lower" => c.is_lowercase(),
+        "print" => !c.is_control(),
+        "punct" => c.is_ascii_punctuation(),
+        "space" => c.is_whitespace(),
+        "upper" => c.is_uppercase(),
+        "xdigit" => c.is_ascii_hexdigit(),
+        _ => false,
+    }
 }
 
 /// The patterns that `{a,b}` stands for, in order; braces without a comma stand for
@@ -218,6 +261,12 @@ mod tests {
             ("[a-c]x", "bx", true),
             ("[a-c]x", "dx", false),
             ("[]a]", "]", true),
+            ("[[:digit:]].log", "1.log", true),
+            ("[[:digit:]].log", "x.log", false),
+            ("[![:digit:]x]", "1", false),
+            ("[_[:upper:]-]", "Q", true),
+            ("[[:none:]]", "n", false),
+            ("[[:digit", "d", false),
             ("[", "[", true),
             ("*a*b*c", "xxaxxbxxc", true),
             ("*a*b*c", "xxaxxbxx", false),

@@ -52,7 +52,8 @@ pub fn size(text: &str) -> Result<u64, String> {
         Some(b'G') => (&text[..text.len() - 1], 1 << 30),
         _ => (text, 1_u64),
     };
-    let value = number(digits.trim_end());
+    // The largest number of all stands for one that is too large.
+    let value = number(digits).filter(|value| *value != u64::MAX);
     value
         .and_then(|value| value.checked_mul(factor))
         .ok_or_else(|| format!("`{text}` is no size: write bytes, or a number with k, M or G"))
@@ -104,7 +105,16 @@ mod tests {
         assert_eq!(size("1K"), Ok(1024));
         assert_eq!(size("3M"), Ok(3 << 20));
         assert_eq!(size("2G"), Ok(2 << 30));
-        for bad in ["10q", "-1", "1.5k", "k", "", "99999999999999999G"] {
+        for bad in [
+            "5 k",
+            "18446744073709551615",
+            "10q",
+            "-1",
+            "1.5k",
+            "k",
+            "",
+            "99999999999999999G",
+        ] {
             assert!(size(bad).is_err(), "{bad}");
         }
     }

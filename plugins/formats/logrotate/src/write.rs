@@ -2,11 +2,25 @@
 
 use std::fmt::Write as _;
 
+use crate::parse::Section;
+
 use crate::options::{DateOf, Format, Method, Options, Owner, When, Whose};
 
+/// The name of a user by its number, where there is one.
+pub type Users<'a> = &'a dyn Fn(u32) -> Option<String>;
+
+impl Section {
+    /// The entry as text: reading it gives these options again.
+    pub fn entry(&self, users: Users<'_>) -> String {
+        let text = self.text.trim();
+        format!("{text} {{\n{}}}\n", self.options.directives(users))
+    }
+}
+
 impl Options {
-    /// The directives, without scripts; reading them gives these options.
-    pub fn directives(&self) -> String {
+    /// The directives; reading them gives these options. An owner without a mode is written by
+    /// name, because the number would be read as the mode.
+    pub fn directives(&self, users: Users<'_>) -> String {
         let usual = Self::default();
         let mut text = String::new();
         let mut line = |wanted: bool, directive: String| {
@@ -36,7 +50,10 @@ impl Options {
         for (word, owner) in [("create", self.create), ("createolddir", self.createolddir)] {
             line(
                 owner.is_some(),
-                format!("{word}{}", owner.map(written).unwrap_or_default()),
+                format!(
+                    "{word}{}",
+                    owner.map(|owner| written(owner, users)).unwrap_or_default()
+                ),
             );
         }
         line(self.compress, "compress".to_owned());
@@ -62,6 +79,7 @@ impl Options {
             ("sharedscripts", self.sharedscripts),
             ("missingok", self.missingok),
             ("notifempty", !self.ifempty),
+            ("ignoreduplicates", self.ignoreduplicates),
             ("shred", self.shred),
             ("allowhardlink", self.allowhardlink),
         ] {
@@ -71,6 +89,9 @@ impl Options {
         line(self.shredcycles.is_some(), format!("shredcycles {cycles}"));
         let (user, group) = self.su.unwrap_or_default();
         line(self.su.is_some(), format!("su {user} {group}"));
+        for (event, script) in &self.scripts {
+            line(true, format!("{}\n{}endscript", event.word(), script.text));
+        }
         text
     }
 
@@ -122,22 +143,18 @@ fn date(date: DateOf) -> &'static str {
     }
 }
 
-fn written(owner: Owner) -> String {
-    let mode = owner
-        .mode
-        .map(|mode| format!(" {mode:04o}"))
-        .unwrap_or_default();
-    // A number alone would be read as a mode.
-    match (owner.mode, owner.uid, owner.gid) {
-        (Some(_), Some(uid), gid) => {
-            format!(
-                "{mode} {uid}{}",
-                gid.map(|gid| format!(" {gid}")).unwrap_or_default()
-            )
-        }
-        (None, Some(0), None) => " root".to_owned(),
-        _ => mode,
-    }
+fn written(owner: Owner, users: Users<'_>) -> String {
+    let name = |uid: u32| match owner.mode {
+        Some(_) => uid.to_string(),
+        None => users(uid).unwrap_or_else(|| uid.to_string()),
+    };
+    let words = [
+        owner.mode.map(|mode| format!("{mode:04o}")),
+        owner.uid.map(name),
+        owner.gid.map(|gid| gid.to_string()),
+    ];
+    let words = words.into_iter().flatten().map(|word| format!(" {word}"));
+    words.collect()
 }
 
 fn quoted(text: &str) -> String {

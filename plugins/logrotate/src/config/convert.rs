@@ -7,7 +7,12 @@ use mhost_format_logrotate::{
     expand,
 };
 
+use mhost_sdk::units::Span;
+
 use super::{Config, Create, DateWord, Frequency};
+
+/// Seconds.
+const DAY: u64 = 86_400;
 
 /// The section that the typed words stand for. `stamp` tells dated archives from logs.
 pub fn typed(config: &Config, source: &dyn Source, stamp: impl Fn(&Options) -> Stamp) -> Section {
@@ -52,9 +57,9 @@ fn options(config: &Config) -> Options {
         start: config.start.unwrap_or(1),
         when: when(config),
         minsize: config.minsize.map(|size| size.bytes()),
-        maxsize: config.maxsize.map(|size| size.bytes()),
+        maxsize: maxsize(config),
         minage: config.minage,
-        maxage: config.maxage.map(|age| days(age.duration().as_secs())),
+        maxage: config.maxage.and_then(days),
         method: method(config),
         create: config.create.as_ref().map(owner),
         olddir: config.olddir.clone(),
@@ -86,8 +91,18 @@ fn options(config: &Config) -> Options {
     }
 }
 
-fn days(seconds: u64) -> u32 {
-    u32::try_from(seconds / 86_400).unwrap_or(u32::MAX)
+/// Whole days, at least one; `None` for any other time.
+pub fn days(age: Span) -> Option<u32> {
+    let (days, rest) = (
+        age.duration().as_secs() / DAY,
+        age.duration().as_secs() % DAY,
+    );
+    (days > 0 && rest == 0).then(|| u32::try_from(days).unwrap_or(u32::MAX))
+}
+
+fn maxsize(config: &Config) -> Option<u64> {
+    let most = config.maxsize.map(|size| size.bytes());
+    most.filter(|most| *most > 0)
 }
 
 fn when(config: &Config) -> When {
@@ -99,7 +114,7 @@ fn when(config: &Config) -> When {
         (None, Some(Frequency::Monthly)) => When::Monthly,
         (None, Some(Frequency::Yearly)) => When::Yearly,
         // Only what is larger than `maxsize`.
-        (None, None) if config.maxsize.is_some() => When::Size(u64::MAX),
+        (None, None) if maxsize(config).is_some() => When::Size(u64::MAX),
         (None, None) => When::Always,
     }
 }

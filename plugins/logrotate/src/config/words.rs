@@ -54,6 +54,15 @@ pub enum Parents {
     Refuse,
 }
 
+/// Whose configurations count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Owners {
+    #[default]
+    Any,
+    Root,
+}
+
 /// One path, or several in order.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(untagged)]
@@ -77,6 +86,9 @@ impl Paths {
 pub struct Text {
     pub text: String,
     pub mode: Mode,
+    /// The number of its owner.
+    #[serde(default)]
+    pub uid: u32,
 }
 
 /// The format, if any.

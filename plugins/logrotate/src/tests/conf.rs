@@ -195,6 +195,19 @@ fn an_archive_that_no_message_takes_stays() {
 }
 
 #[test]
+fn an_archive_goes_nowhere_before_its_mail_is_granted() {
+    let host = host(&[("app.log", "0"), ("app.log.1", "old")]);
+    let text = "/logs/app.log {\nrotate 1\nmail ops@example.org\n}\n";
+    let failure = conf(&host, text, json!({})).unwrap_err();
+    assert!(
+        failure.message.contains("`scripts.mail`"),
+        "{}",
+        failure.message
+    );
+    assert_there(&host, &[("app.log", "0"), ("app.log.1", "old")]);
+}
+
+#[test]
 fn a_channel_is_for_mail_alone() {
     let host = host(&[("app.log", "0")]).with_channel("ops");
     let text = "/logs/app.log {\nrotate 1\npostrotate\ntrue\nendscript\n}\n";

@@ -11,15 +11,43 @@ use super::{DAY, Failure, NativeHost, Report, START, assert_there, host, plugin,
 
 const LINES: [&str; 5] = ["now", "one", "two", "three", "four"];
 
-fn full() -> NativeHost {
-    host(&[
-        ("app.log", LINES[0]),
-        ("app.log.1", LINES[1]),
-        ("app.log.2", LINES[2]),
-        ("app.log.3", LINES[3]),
-        ("app.log.4", LINES[4]),
-    ])
+/// The log and its archives by these names, from the newest to the oldest.
+fn full(names: [&str; 5]) -> NativeHost {
+    let files: Vec<_> = names.into_iter().zip(LINES).collect();
+    let host = host(&[]);
+    fs::create_dir(host.path("/logs/old")).unwrap();
+    for (name, line) in files {
+        host.write_file(&format!("/logs/{name}"), line, START - DAY);
+    }
+    tick(&host);
+    let done = super::Outcome {
+        code: 0,
+        stdout: String::new(),
+        stderr: String::new(),
+    };
+    host.with_command("web", done)
 }
+
+/// Goes on once the file system's clock has: what was laid out is older than what a run makes.
+fn tick(host: &NativeHost) {
+    use std::os::unix::fs::MetadataExt as _;
+    let made = || {
+        host.write_file("/logs/.tick", "", START);
+        let found = fs::metadata(host.path("/logs/.tick")).unwrap();
+        (found.ctime(), found.ctime_nsec())
+    };
+    let first = made();
+    while made() == first {}
+    fs::remove_file(host.path("/logs/.tick")).unwrap();
+}
+
+const NUMBERED: [&str; 5] = [
+    "app.log",
+    "app.log.1",
+    "app.log.2",
+    "app.log.3",
+    "app.log.4",
+];
 
 /// From the typed words, or from a configuration of logrotate.
 fn run(host: &NativeHost, settings: Value) -> Result<Report, Failure> {
@@ -36,27 +64,40 @@ fn kept(host: &NativeHost) -> BTreeSet<String> {
         .collect()
 }
 
-/// What must be there after a crash and a second attempt, and a third run a day later.
 fn check(settings: Value, lost: &[&str]) {
-    let expected: BTreeSet<_> = LINES.iter().filter(|line| !lost.contains(line)).collect();
+    check_from(NUMBERED, settings, lost);
+}
+
+/// What must be there after a crash and a second attempt, and a third run a day later.
+fn check_from(names: [&str; 5], settings: Value, lost: &[&str]) {
+    let expected: BTreeSet<_> = LINES
+        .into_iter()
+        .filter(|line| !lost.contains(line))
+        .collect();
+    let compressed = settings.get("compress").is_some() && settings.get("delaycompress").is_none();
+    let archives = |host: &NativeHost| {
+        let there = there(host).into_iter();
+        let archives = there.filter(|(name, _)| name != "app.log");
+        let mut texts: Vec<_> = archives.map(|(_, text)| text).collect();
+        texts.sort();
+        texts
+    };
     for happens in [false, true] {
         for n in 0.. {
-            let host = full();
+            let host = full(names);
             host.crash().at(n, happens);
             let crashed = run(&host, settings.clone()).is_err();
-            let state = there(&host);
-            assert!(
-                expected.iter().all(|line| kept(&host).contains(**line)),
-                "{n}: {state:?}"
-            );
+            let all = |host: &NativeHost| {
+                let kept = kept(host);
+                let whole = expected.iter().all(|line| kept.contains(*line));
+                assert!(whole, "{n}, {happens}: {:?}", there(host));
+            };
+            all(&host);
             host.crash().never();
             host.set_attempt(2);
             run(&host, settings.clone()).unwrap();
+            all(&host);
             let state = there(&host);
-            assert!(
-                expected.iter().all(|line| kept(&host).contains(**line)),
-                "{n}: {state:?}"
-            );
             assert!(
                 !state.keys().any(|name| name.contains("mhost")),
                 "{n}: {state:?}"
@@ -64,28 +105,15 @@ fn check(settings: Value, lost: &[&str]) {
             let plain = state
                 .keys()
                 .any(|name| !name.ends_with(".gz") && name != "app.log");
-            assert!(
-                !plain || settings.get("compress").is_none(),
-                "{n}: {state:?}"
-            );
+            assert!(!plain || !compressed, "{n}: {state:?}");
             // The second attempt rotated what the first did not, and nothing twice.
-            let archives: Vec<_> = state
-                .iter()
-                .filter(|(name, _)| *name != "app.log")
-                .map(|(_, text)| text.as_str())
-                .collect();
-            let rotated: Vec<_> = LINES
-                .into_iter()
-                .filter(|line| !lost.contains(line))
-                .collect();
-            assert_eq!(archives, rotated, "{n}, {happens}: {state:?}");
+            let rotated: Vec<_> = expected.iter().map(|line| (*line).to_owned()).collect();
+            assert_eq!(archives(&host), rotated, "{n}, {happens}: {state:?}");
             host.set_attempt(1);
             host.set_now(START + DAY);
             host.write_file("/logs/app.log", "next", START + DAY);
             run(&host, settings.clone()).unwrap();
-            assert!(
-                there(&host).contains_key("app.log.1") || there(&host).contains_key("app.log.1.gz")
-            );
+            assert!(archives(&host).contains(&"next".to_owned()));
             if !crashed {
                 assert!(n > 3, "the run makes changes");
                 break;
@@ -118,6 +146,71 @@ fn copying() {
         json!({ "rotate": 5, "copytruncate": true, "compress": "gzip" }),
         &[],
     );
+}
+
+#[test]
+fn renaming_and_copying_what_was_renamed() {
+    check(json!({ "rotate": 5, "renamecopy": true }), &[]);
+    // The log is there again while the old one still waits for its copy.
+    check(
+        json!({ "rotate": 4, "renamecopy": true, "create": {}, "compress": "gzip" }),
+        &["four"],
+    );
+    let text = "/logs/*.log {\nsize 1\nrotate 5\nmissingok\nrenamecopy\ncreate\n}\n";
+    check(json!({ "conf_text": text }), &[]);
+}
+
+#[test]
+fn leaving_the_newest_archive_plain() {
+    check(
+        json!({ "rotate": 5, "compress": "gzip", "delaycompress": true, "create": {} }),
+        &[],
+    );
+}
+
+#[test]
+fn naming_by_date() {
+    let names = [
+        "app.log",
+        "app.log-20260228",
+        "app.log-20260227",
+        "app.log-20260226",
+        "app.log-20260225",
+    ];
+    check_from(
+        names,
+        json!({ "rotate": 4, "dateext": true, "compress": "gzip" }),
+        &["four"],
+    );
+}
+
+#[test]
+fn keeping_archives_elsewhere() {
+    let names = [
+        "app.log",
+        "old/app.log.1",
+        "old/app.log.2",
+        "old/app.log.3",
+        "old/app.log.4",
+    ];
+    check_from(
+        names,
+        json!({ "rotate": 5, "olddir": "old", "create": {} }),
+        &[],
+    );
+    check_from(
+        names,
+        json!({ "rotate": 5, "olddir": "old", "renamecopy": true, "create": {} }),
+        &[],
+    );
+}
+
+#[test]
+fn with_shared_scripts() {
+    let text = "/logs/*.log {\nsize 1\nrotate 5\nmissingok\ncreate\nsharedscripts\nprerotate\ntrue\nendscript\n\
+                postrotate\ntrue\nendscript\n}\n";
+    let scripts = json!({ "prerotate": { "run": "web" }, "postrotate": { "run": "web" } });
+    check(json!({ "conf_text": text, "scripts": scripts }), &[]);
 }
 
 #[test]
@@ -206,12 +299,7 @@ fn a_failed_compression_is_made_up_for_by_the_next_run() {
 fn a_writer_that_never_reopened_loses_nothing() {
     // The first attempt renamed the log and ended before the signal; its writer made
     // no new one.
-    let done = super::Outcome {
-        code: 0,
-        stdout: String::new(),
-        stderr: String::new(),
-    };
-    let host = full().with_command("web", done);
+    let host = full(NUMBERED);
     let settings = json!({ "rotate": 9, "postrotate": ["web"] });
     host.crash().at(7, false);
     run(&host, settings.clone()).unwrap_err();

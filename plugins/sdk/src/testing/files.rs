@@ -51,7 +51,12 @@ impl NativeHost {
             || what.clone(),
             || {
                 let value = done(act(&local), &what)?;
-                local.iter().for_each(|path| self.touched(path));
+                // What is only read does not change.
+                let changed = match operation {
+                    "compress" | "copy" => &local[1..],
+                    _ => &local,
+                };
+                changed.iter().for_each(|path| self.touched(path));
                 Ok(value)
             },
         )
@@ -281,6 +286,9 @@ impl Files for NativeHost {
     fn shred(&self, path: &str, passes: u32) -> Result<()> {
         if !(1..=100).contains(&passes) {
             return Err(Error::Invalid(format!("{passes} passes")));
+        }
+        if self.stat(path)?.links > 1 {
+            return Err(Error::Unsupported(format!("`{path}` has other names")));
         }
         self.edit("shred", &[path], |local| fs::remove_file(&local[0]))
     }

@@ -2,7 +2,7 @@
 
 use super::Reader;
 use super::cursor::Cursor;
-use crate::options::{DateOf, Event, Format, Method, Options, Owner, When, Whose};
+use crate::options::{DateOf, Event, Format, MOST_START, Method, Options, Owner, When, Whose};
 use crate::words::{number, size, split};
 
 /// Names that mean the same to everybody: program, its format, its usual ending.
@@ -20,6 +20,15 @@ const PROGRAMS: [(&str, Option<Format>, &str); 12] = [
     ("zip", None, ".zip"),
     ("lz4", None, ".lz4"),
 ];
+
+/// Of what was written in another encoding than UTF-8.
+pub(super) const GARBLED: &str = "holds bytes that are no UTF-8 text";
+
+/// Whether bytes of a text could not be read; whoever handed it over has put the replacement
+/// character there.
+pub(super) fn garbled(text: &str) -> bool {
+    text.contains(char::REPLACEMENT_CHARACTER)
+}
 
 impl Reader<'_> {
     pub(super) fn keyword(&mut self, cursor: &mut Cursor<'_>, file: &str) {
@@ -39,7 +48,15 @@ impl Reader<'_> {
             return self.script(event, cursor, at);
         }
         let value = cursor.value();
+        if garbled(value) {
+            return self.error(at, format!("`{word}` {GARBLED}"));
+        }
         match word {
+            // logrotate tells of these, and goes on without them.
+            "size" | "minsize" | "maxsize" | "dateformat" if value.is_empty() => {
+                let text = format!("`{word}` needs a value; the line is passed over");
+                self.problem(at, super::Severity::Warning, text);
+            }
             "include" => match text(value) {
                 Ok(path) => self.include(&path, at),
                 Err(why) => self.error(at, format!("`include` {why}")),
@@ -151,6 +168,8 @@ fn flag(options: &mut Options, word: &str) -> bool {
         "dateext" => options.dateext = true,
         "nodateext" => options.dateext = false,
         "dateyesterday" => options.date = DateOf::Yesterday,
+        // The day before is the stronger wish, whichever comes first.
+        "datehourago" if options.date == DateOf::Yesterday => {}
         "datehourago" => options.date = DateOf::HourAgo,
         "sharedscripts" => options.sharedscripts = true,
         "nosharedscripts" => options.sharedscripts = false,
@@ -195,7 +214,7 @@ fn method(options: &mut Options, word: &str) -> bool {
 fn set(options: &mut Options, word: &str, value: &str) -> Option<Result<(), String>> {
     Some(match word {
         "rotate" => rotations(value).map(|count| options.rotate = count),
-        "start" => count(value).map(|count| options.start = count),
+        "start" => start(value).map(|start| options.start = start),
         "weekly" => weekday(value).map(|day| options.when = When::Weekly(day)),
         "size" => bytes(value).map(|bytes| options.when = When::Size(bytes)),
         "minsize" => bytes(value).map(|bytes| options.minsize = Some(bytes)),
@@ -235,6 +254,14 @@ fn count(value: &str) -> Result<u32, String> {
             "" => "needs a number".to_owned(),
             value => format!("takes a number, not `{value}`"),
         })
+}
+
+fn start(value: &str) -> Result<u32, String> {
+    let start = count(value)?;
+    match start <= MOST_START {
+        true => Ok(start),
+        false => Err(format!("takes a number up to {MOST_START}, not `{value}`")),
+    }
 }
 
 fn weekday(value: &str) -> Result<u8, String> {

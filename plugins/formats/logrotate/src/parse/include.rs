@@ -97,6 +97,17 @@ impl Reader<'_> {
                 format!("`{path}` is passed over, because others than its owner can write to it (mode {mode:04o})"),
             );
         }
+        if found.uid != 0 && self.source.owner_must_be_root() {
+            let uid = found.uid;
+            return self.problem(
+                at,
+                Severity::Warning,
+                format!(
+                    "`{path}` is passed over, because its owner is wrong (user {uid} in the place of root): \
+                     `chown root {path}` if it is to count"
+                ),
+            );
+        }
         match self.source.read(path) {
             Ok(text) => self.text(path, &text),
             Err(why) => self.error((path, 0), format!("cannot be read: {why}")),

@@ -12,6 +12,8 @@ use crate::source::{Found, Kind};
 #[derive(Default)]
 struct Files(BTreeMap<String, (String, u32)>);
 
+const USERS: [(&str, u32); 2] = [("root", 0), ("www", 33)];
+
 impl Files {
     fn new(files: &[(&str, &str)]) -> Self {
         let files = files
@@ -27,6 +29,7 @@ impl Source for Files {
             return Ok(Some(Found {
                 kind: Kind::File,
                 mode: *mode,
+                uid: 0,
             }));
         }
         let below = format!("{}/", path.trim_end_matches('/'));
@@ -34,6 +37,7 @@ impl Source for Files {
         Ok(folder.then_some(Found {
             kind: Kind::Directory,
             mode: 0o755,
+            uid: 0,
         }))
     }
 
@@ -52,10 +56,8 @@ impl Source for Files {
     }
 
     fn user(&self, name: &str) -> Option<u32> {
-        [("root", 0), ("www", 33)]
-            .into_iter()
-            .find(|(user, _)| *user == name)
-            .map(|(_, id)| id)
+        let user = USERS.iter().find(|(user, _)| *user == name);
+        user.map(|(_, id)| *id)
     }
 
     fn group(&self, name: &str) -> Option<u32> {
@@ -70,6 +72,11 @@ fn read(text: &str, files: &[(&str, &str)]) -> Configuration {
     parse(&[Input::Text { name: "c", text }], &Files::new(files))
 }
 
+fn user(uid: u32) -> Option<String> {
+    let users = USERS.iter().find(|(_, id)| *id == uid);
+    users.map(|(name, _)| (*name).to_owned())
+}
+
 fn options(directives: &str) -> Options {
     let read = |directives: &str| {
         let text = format!("/l/a {{\n{directives}\n}}\n");
@@ -78,16 +85,17 @@ fn options(directives: &str) -> Options {
         read.sections.remove(0).options
     };
     let options = read(directives);
-    if options.scripts.is_empty() && options.create.is_none_or(|owner| owner.mode.is_some()) {
-        // What compresses nothing needs no compressor.
-        let mut again = read(&options.directives());
-        if !options.compress {
-            again.compressor = options.compressor.clone();
-        }
-        if !options.ignoreduplicates {
-            assert_eq!(again, options, "{}", options.directives());
-        }
+    let text = options.directives(&user);
+    let mut again = read(&text);
+    // What compresses nothing needs no compressor.
+    if !options.compress {
+        again.compressor = options.compressor.clone();
     }
+    // Scripts stand on other lines.
+    for (event, script) in &mut again.scripts {
+        script.line = options.scripts[event].line;
+    }
+    assert_eq!(again, options, "{text}");
     options
 }
 
@@ -182,6 +190,20 @@ fn every_directive_sets_its_option() {
     check("hourly", |o| o.date_format() == "-%Y%m%d%H");
     check("dateyesterday", |o| o.date == crate::DateOf::Yesterday);
     check("datehourago", |o| o.date == crate::DateOf::HourAgo);
+    check("dateyesterday\ndatehourago", |o| {
+        o.date == crate::DateOf::Yesterday
+    });
+    check("create www adm", |o| {
+        o.create
+            == Some(Owner {
+                mode: None,
+                uid: Some(33),
+                gid: Some(4),
+            })
+    });
+    check("createolddir www", |o| {
+        o.createolddir.is_some_and(|owner| owner.uid == Some(33))
+    });
     check("extension .log", |o| o.extension.as_deref() == Some(".log"));
     check("addextension .log", |o| {
         o.addextension.as_deref() == Some(".log")
@@ -271,6 +293,10 @@ fn one_bad_entry_spoils_no_other() {
         ("/l/a {\nsu www\n}", 2, "a user and a group"),
         ("/l/a {\nweekly 8\n}", 2, "from 0 (Sunday)"),
         ("/l/a {\nmail\n}", 2, "needs a value"),
+        ("/l/a {\nstart 100000001\n}", 2, "up to 100000000"),
+        ("/l/a {\nmail \u{fffd}\n}", 2, "no UTF-8"),
+        ("/l/a {\nprerotate\n\u{fffd}\nendscript\n}", 2, "no UTF-8"),
+        ("/l/\u{fffd} {\n}", 1, "no UTF-8"),
         ("/l/a {\nx.y\n}", 2, "`x.y` is no directive"),
         ("/l/a {\n/l/c {\n}\n}", 2, "within another"),
         ("/l/a {\npostrotate\nx\nendscrip\n}", 2, "no `endscript`"),
@@ -298,6 +324,61 @@ fn one_bad_entry_spoils_no_other() {
             .iter()
             .all(|problem| problem.severity == Severity::Warning)
     );
+}
+
+#[test]
+fn lines_that_logrotate_goes_on_without() {
+    for directive in ["size", "dateformat", "minsize", "maxsize"] {
+        let text = format!("# Gr\u{fffd}n\n/l/a {{\nrotate 1\n{directive}\n}}\n");
+        let read = read(&text, &[("/l/a", "")]);
+        assert_eq!(read.sections.len(), 1, "{directive}");
+        assert_eq!(read.problems[0].severity, Severity::Warning);
+        assert_eq!(read.problems[0].line, 4);
+    }
+}
+
+#[test]
+fn what_another_than_root_owns_counts_where_nobody_minds() {
+    /// One file, which is another user's.
+    struct Foreign(bool);
+
+    impl Source for Foreign {
+        fn look(&self, _: &str) -> Result<Option<Found>, String> {
+            Ok(Some(Found {
+                kind: Kind::File,
+                mode: 0o644,
+                uid: 1,
+            }))
+        }
+
+        fn read(&self, _: &str) -> Result<String, String> {
+            Ok("/l/a {\n}\n".to_owned())
+        }
+
+        fn list(&self, _: &str) -> Result<Vec<String>, String> {
+            Ok(Vec::new())
+        }
+
+        fn user(&self, _: &str) -> Option<u32> {
+            None
+        }
+
+        fn group(&self, _: &str) -> Option<u32> {
+            None
+        }
+
+        fn owner_must_be_root(&self) -> bool {
+            self.0
+        }
+    }
+
+    for (root, sections) in [(false, 1), (true, 0)] {
+        let read = parse(&[Input::Path("/c")], &Foreign(root));
+        assert_eq!(read.sections.len(), sections);
+        let told: Vec<_> = read.problems.iter().map(ToString::to_string).collect();
+        assert_eq!(told.is_empty(), !root, "{told:?}");
+        assert!(told.iter().all(|text| text.contains("its owner is wrong")));
+    }
 }
 
 #[test]

@@ -21,6 +21,16 @@ pub(crate) fn shred(work: Work<'_>, place: &Place, passes: u32) -> FaultResult<(
     let leaf = place.leaf(VERB)?;
     let (mut file, stat) = place.content(Content::Write)?;
     work.meter.opened();
+    // What is written here is written to every name of the file, wherever it lies.
+    if stat.st_nlink > 1 {
+        return Err(Fault::Unsupported(format!(
+            "cannot {VERB} `{}`: it has {} names (hard links), and would be destroyed under each: \
+             remove it instead",
+            place.text(),
+            stat.st_nlink
+        )));
+    }
+    work.change()?;
     let size = u64::try_from(stat.st_size).unwrap_or(0);
     for _ in 0..passes {
         overwrite(work, &mut file, size).map_err(|error| match error.downcast::<Fault>() {

@@ -7,5 +7,6 @@ mod escapes;
 mod expansions;
 mod limits;
 mod metadata;
+mod shredding;
 mod squeezed;
 mod walks;
