@@ -49,6 +49,15 @@ impl TryFrom<String> for Before {
     }
 }
 
+/// The same for who checks a configuration before anything runs: now, an id, a day or an instant, a length of time.
+const PATTERN: &str = concat!(
+    r"^\s*(?:[nN][oO][wW]|[0-9a-fA-F]{16}",
+    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:[zZ]|[+-][0-9]{2}:[0-9]{2})?)?",
+    r"|0|(?:[0-9][0-9 ]*(?:\.[0-9]+)?\s*(?:nanos|nsec|ns|usec|us|\u00b5s|millis|msec|ms|seconds|second|secs|sec|s",
+    r"|minutes|minute|mins|min|m|hours|hour|hrs|hr|h|days|day|d|weeks|week|wks|wk|w|months|month|M",
+    r"|years|year|yrs|yr|y)\s*)+)\s*$",
+);
+
 fn instant(text: &str) -> Option<DateTime<Utc>> {
     if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
         return Some(instant.to_utc());
@@ -96,7 +105,7 @@ impl Before {
         let tid =
             seconds.and_then(|seconds| Tid::at(seconds, nanos.rem_euclid(1_000_000_000) as u32));
         tid.ok_or_else(|| {
-            Failure::permanent(
+            Failure::misconfigured(
                 "`before` lies outside of what a transaction's id can say (1900 to 9900)",
             )
         })
@@ -113,7 +122,7 @@ impl JsonSchema for Before {
             "description": "`now`, a length of time such as `7 days`, an instant such as `2026-01-31T00:00:00Z`, or the \
                             16 hexadecimal digits of a transaction's id.",
             "type": "string",
-            "pattern": "^ *([nN][oO][wW]|[0-9].*) *$",
+            "pattern": PATTERN,
         })
     }
 }

@@ -76,7 +76,7 @@ impl Error {
         if let Some(inner) = inner {
             return Self::clone(inner);
         }
-        let text = format!("cannot {operation}: {error}");
+        let text = format!("cannot {operation}: {}", plain(error));
         match error.kind() {
             io::ErrorKind::NotFound => Self::NotFound(text),
             io::ErrorKind::AlreadyExists => Self::Exists(text),
@@ -84,6 +84,15 @@ impl Error {
             io::ErrorKind::Unsupported => Self::Unsupported(text),
             _ => Self::Failed(text),
         }
+    }
+}
+
+/// In words: the number that std adds is the sandbox's, and means something else to who looks it up.
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.rsplit_once(" (os error ") {
+        Some((words, _)) if error.raw_os_error().is_some() => words.to_owned(),
+        _ => text,
     }
 }
 

@@ -8,7 +8,7 @@ use crate::pack::{self, Options, Tail};
 use crate::pickle::Scanner;
 use crate::recover;
 use crate::verify::{self, Level, Verdict};
-use crate::{Quiet, Window, inspect};
+use crate::{Quiet, Window, checksum, inspect};
 
 /// Bytes as a FileStorage.
 pub fn file(bytes: &[u8]) {
@@ -53,7 +53,10 @@ fn packed(bytes: &[u8], collect: bool) -> Option<()> {
     }
     let mut to = Cursor::new(Vec::new());
     let copied = pack::copy(&mut source, plan, &mut to, &mut Quiet).ok()??;
-    let verdict = check(&to.into_inner())?;
+    let written = to.into_inner();
+    let read = checksum::of(&mut window(&written)?, &mut Quiet).ok();
+    assert_eq!(read, Some(copied.checksum));
+    let verdict = check(&written)?;
     assert_eq!(
         verdict.counts[Level::Structure as usize],
         0,
@@ -68,9 +71,12 @@ fn recovered(bytes: &[u8], partial: bool) -> Option<()> {
     let mut to = Cursor::new(Vec::new());
     let options = recover::Options { partial };
     let recovered = recover::recover(&mut window(bytes)?, options, &mut to, &mut Quiet).ok()?;
-    let verdict = check(&to.into_inner())?;
+    let written = to.into_inner();
+    let read = checksum::of(&mut window(&written)?, &mut Quiet).ok();
+    assert_eq!(read, Some(recovered.file.checksum));
+    let verdict = check(&written)?;
     assert_eq!(verdict.counts[..2], [0; 2], "{:?}", verdict.findings);
-    assert_eq!(verdict.index, recovered.index);
+    assert_eq!(verdict.index, recovered.file.index);
     assert_eq!(verdict.transactions, recovered.report.transactions);
     Some(())
 }

@@ -13,6 +13,8 @@ pub enum Phase {
     Copy,
     /// The new file is checked.
     Verify,
+    /// What was written is compared with what was meant.
+    Compare,
     /// Sound transactions are looked for and written.
     Recover,
 }

@@ -196,7 +196,7 @@ fn blobs_without_a_record_are_named() {
         tid: crate::testing::tid(n),
     };
     assert_eq!(plan.blobs, [revision(5, 1), revision(6, 1)]);
-    assert_eq!(plan.blobs_kept, 1);
+    assert_eq!(plan.blobs_kept.len(), 1);
 }
 
 #[test]
@@ -241,4 +241,18 @@ fn a_pack_can_be_ended() {
         .idle,
         None
     );
+}
+
+#[test]
+fn a_byte_that_the_disk_has_changed_is_noticed() {
+    let file = site();
+    let (packed, copied) = copied(&file.file, &options(50, true)).unwrap();
+    let meant = copied.unwrap().checksum;
+    let read = |file: &[u8]| crate::checksum::of(&mut window(file), &mut Quiet);
+    assert_eq!(read(&packed).unwrap(), meant);
+    for at in 0..packed.len() {
+        let changed = patched(&packed, at as u64, &[packed[at] ^ 0x10]);
+        let noticed = read(&changed).ok() != Some(meant);
+        assert!(noticed || !verified(&changed).sound(), "byte {at}");
+    }
 }
