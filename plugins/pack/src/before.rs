@@ -162,4 +162,41 @@ mod tests {
         }
         assert!(Before::Ago(Duration::from_secs(1 << 40)).tid(0).is_err());
     }
+
+    /// What the schema lets through can be read, and what can be read is let through; but for days that no month has.
+    #[test]
+    fn the_schema_knows_pack_times() {
+        let pattern = regex_lite::Regex::new(PATTERN).unwrap();
+        for text in [
+            "now",
+            " Now ",
+            "7 days",
+            "1h 30m",
+            "1day12h",
+            "500ms",
+            "03f58e0186666666",
+            "f3f58e0186666666",
+            "abcdefabcdefabcd",
+            "2024-01-01",
+            "2024-01-01T00:01:31.5Z",
+            "2024-01-01T01:01:31.5+01:00",
+            "2024-01-01 00:01:31",
+        ] {
+            assert!(pattern.is_match(text), "{text}");
+            assert!(Before::try_from(text.to_owned()).is_ok(), "{text}");
+        }
+        for text in [
+            "",
+            "soon",
+            "7",
+            "7 moons",
+            "03f58e018666666",
+            "7 days ago",
+            "f",
+            "2024-13",
+        ] {
+            assert!(!pattern.is_match(text), "{text}");
+            assert!(Before::try_from(text.to_owned()).is_err(), "{text}");
+        }
+    }
 }

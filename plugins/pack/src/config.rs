@@ -57,9 +57,17 @@ impl Pack {
         only_for(
             named.kind(),
             &[
-                Given::new("before", self.before.is_some(), &[Kind::FileStorage, Kind::Zope]),
+                Given::new(
+                    "before",
+                    self.before.is_some(),
+                    &[Kind::FileStorage, Kind::Zope],
+                ),
                 Given::new("gc = false", !self.gc, &[Kind::FileStorage]),
-                Given::new("keep_old", self.keep_old.is_some(), &[Kind::FileStorage, Kind::Database]),
+                Given::new(
+                    "keep_old",
+                    self.keep_old.is_some(),
+                    &[Kind::FileStorage, Kind::Database],
+                ),
                 Given::new("output", self.output.is_some(), &[Kind::FileStorage]),
                 Given::new("blobs", self.blobs.is_some(), &[Kind::FileStorage]),
                 Given::new("timeout", self.timeout.is_some(), &[Kind::Zope]),
@@ -103,7 +111,11 @@ impl Verify {
         let held = self.target.named()?.held()?;
         only_for(
             held.kind(),
-            &[Given::new("level", self.level.is_some(), &[Kind::FileStorage])],
+            &[Given::new(
+                "level",
+                self.level.is_some(),
+                &[Kind::FileStorage],
+            )],
         )?;
         Ok(held)
     }

@@ -59,7 +59,6 @@ impl Watch for Told<'_, '_> {
             Phase::Reach => "following the references of",
             Phase::Copy => "writing the packed copy of",
             Phase::Verify => "checking",
-            Phase::Compare => "comparing what was written of",
             Phase::Recover => "writing what is sound of",
         };
         let phase = format!("{word} {}", self.name);

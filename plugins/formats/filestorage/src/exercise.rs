@@ -8,7 +8,7 @@ use crate::pack::{self, Options, Tail};
 use crate::pickle::Scanner;
 use crate::recover;
 use crate::verify::{self, Level, Verdict};
-use crate::{Quiet, Window, checksum, inspect};
+use crate::{Quiet, Window, inspect};
 
 /// Bytes as a FileStorage.
 pub fn file(bytes: &[u8]) {
@@ -36,7 +36,7 @@ fn window(bytes: &[u8]) -> Option<Window<Cursor<&[u8]>>> {
 }
 
 fn check(bytes: &[u8]) -> Option<Verdict> {
-    verify::verify(&mut window(bytes)?, Level::References, &mut Quiet).ok()
+    verify::with_checksum(&mut window(bytes)?, Level::References, &mut Quiet).ok()
 }
 
 fn packed(bytes: &[u8], collect: bool) -> Option<()> {
@@ -54,9 +54,8 @@ fn packed(bytes: &[u8], collect: bool) -> Option<()> {
     let mut to = Cursor::new(Vec::new());
     let copied = pack::copy(&mut source, plan, &mut to, &mut Quiet).ok()??;
     let written = to.into_inner();
-    let read = checksum::of(&mut window(&written)?, &mut Quiet).ok();
-    assert_eq!(read, Some(copied.checksum));
     let verdict = check(&written)?;
+    assert_eq!(verdict.checksum, Some(copied.checksum));
     assert_eq!(
         verdict.counts[Level::Structure as usize],
         0,
@@ -72,9 +71,8 @@ fn recovered(bytes: &[u8], partial: bool) -> Option<()> {
     let options = recover::Options { partial };
     let recovered = recover::recover(&mut window(bytes)?, options, &mut to, &mut Quiet).ok()?;
     let written = to.into_inner();
-    let read = checksum::of(&mut window(&written)?, &mut Quiet).ok();
-    assert_eq!(read, Some(recovered.file.checksum));
     let verdict = check(&written)?;
+    assert_eq!(verdict.checksum, Some(recovered.file.checksum));
     assert_eq!(verdict.counts[..2], [0; 2], "{:?}", verdict.findings);
     assert_eq!(verdict.index, recovered.file.index);
     assert_eq!(verdict.transactions, recovered.report.transactions);

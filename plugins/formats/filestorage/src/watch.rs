@@ -13,8 +13,6 @@ pub enum Phase {
     Copy,
     /// The new file is checked.
     Verify,
-    /// What was written is compared with what was meant.
-    Compare,
     /// Sound transactions are looked for and written.
     Recover,
 }

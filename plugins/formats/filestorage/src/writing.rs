@@ -2,6 +2,7 @@
 
 use std::io::{Read, Seek, Write};
 
+use crate::checksum::Sum;
 use crate::error::Result;
 use crate::layout::{Head, Oid, RecordHead, Tid, status};
 use crate::map::Positions;
@@ -16,7 +17,7 @@ const PIECE: u64 = 256 << 10;
 pub struct Writer<W> {
     output: Output<W>,
     /// Of all that was written; see [`crate::checksum`].
-    hasher: crc32fast::Hasher,
+    sum: Sum,
     /// The current record of each object.
     pub index: Positions,
     /// Those of the transaction at hand.
@@ -35,7 +36,7 @@ pub struct Written {
     /// The current record of each object.
     pub index: Positions,
     /// Of the contents as they were meant; see [`crate::checksum`].
-    pub checksum: u32,
+    pub checksum: u64,
     pub transactions: u64,
     pub records: u64,
 }
@@ -52,7 +53,7 @@ impl<W: Write + Seek> Writer<W> {
     pub fn new(to: W, magic: [u8; 4]) -> Result<Self> {
         let mut writer = Self {
             output: Output::new(to),
-            hasher: crc32fast::Hasher::new(),
+            sum: Sum::default(),
             index: Positions::default(),
             fresh: Vec::new(),
             open: None,
@@ -64,7 +65,7 @@ impl<W: Write + Seek> Writer<W> {
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<()> {
-        self.hasher.update(bytes);
+        self.sum.bytes(bytes);
         self.output.write(bytes)
     }
 
@@ -162,7 +163,7 @@ impl<W: Write + Seek> Writer<W> {
         Ok(Written {
             length: self.output.finish()?,
             index: self.index,
-            checksum: self.hasher.finalize(),
+            checksum: self.sum.finish(),
             transactions: self.transactions,
             records: self.records,
         })

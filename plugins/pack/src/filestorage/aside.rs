@@ -171,12 +171,20 @@ pub fn check_room(context: &Context, file: &str, needed: u64) -> Result<(), Fail
     let available = space
         .doing(|| format!("look at the room in {folder}"))?
         .available;
-    if available >= needed {
+    let kept = context.files().kept_free();
+    if available.saturating_sub(kept) >= needed {
         return Ok(());
     }
+    let of_these = match kept {
+        0 => String::new(),
+        kept => format!(
+            ", of which {} must stay so (`limits.free_space`)",
+            human_bytes(kept)
+        ),
+    };
     Err(Failure::permanent(format!(
-        "there is not enough room in {folder}: up to {} are needed, and {} may be taken (what is free, less what \
-         `limits.free_space` keeps free); nothing was changed; free some, or set `output` to a file on another disk",
+        "there is not enough room in {folder}: up to {} are needed, and {} are free{of_these}; nothing was changed; free some, or \
+         set `output` to a file on another disk",
         human_bytes(needed),
         human_bytes(available)
     )))

@@ -56,8 +56,8 @@ pub fn pack(context: &Context, path: &str, config: &Pack) -> Result<Report, Fail
         options,
         blobs,
     };
-    let plan =
-        format::plan(&mut file, &options, &mut job.told()).map_err(|error| failed("pack", path, error))?;
+    let plan = format::plan(&mut file, &options, &mut job.told())
+        .map_err(|error| failed("pack", path, error))?;
     job.note(&plan);
     job.go_on(&mut file, plan)
 }
@@ -240,7 +240,11 @@ impl<'c, 'h> Job<'c, 'h> {
     }
 
     /// From here on the file is the new one.
-    fn swap(&self, new: making::New<'c, 'h>, gone: &[Revision]) -> Result<Swapped<'c, 'h>, Failure> {
+    fn swap(
+        &self,
+        new: making::New<'c, 'h>,
+        gone: &[Revision],
+    ) -> Result<Swapped<'c, 'h>, Failure> {
         let length = new.verdict.bytes;
         let index = swap::make_index(
             self.context,

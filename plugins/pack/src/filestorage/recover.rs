@@ -1,8 +1,8 @@
 //! Getting out of a damaged FileStorage what is sound.
 
+use mhost_filestorage::index;
 use mhost_filestorage::recover::{self as format, Options, Recovered};
 use mhost_filestorage::verify::{self, Level};
-use mhost_filestorage::{checksum, index};
 use mhost_sdk::units::human_bytes;
 use mhost_sdk::{Context, Doing as _, Error, Failure, Report};
 
@@ -46,9 +46,9 @@ pub fn recover(context: &Context, source: &str, config: &Recover) -> Result<Repo
         ))
         .with_partial(report));
     }
-    let dangling = check(context, &aside, &recovered)?;
     aside.dress(&original)?;
     aside.sync()?;
+    let dangling = check(context, &aside, &recovered)?;
     let length = recovered.file.length;
     let index = swap::make_index(context, output, &recovered.file.index, length, &original)?;
     context.check_cancelled()?;
@@ -86,14 +86,14 @@ fn check(context: &Context, aside: &Aside<'_, '_>, recovered: &Recovered) -> Res
         false => Level::Pointers,
     };
     let fail = |error| failed("check", &aside.path, error);
-    let verdict = verify::verify(&mut read, level, told).map_err(fail)?;
+    let verdict = verify::with_checksum(&mut read, level, told).map_err(fail)?;
     let wrong =
         verdict.counts[Level::Structure as usize] + verdict.counts[Level::Pointers as usize];
     let written = &recovered.file;
     if wrong > 0 || verdict.bytes != written.length || verdict.index != written.index {
         return Err(unlike("it holds something else than was written"));
     }
-    if checksum::of(&mut read, told).map_err(fail)? != written.checksum {
+    if verdict.checksum != Some(written.checksum) {
         return Err(unlike("its checksum is another one"));
     }
     let dangling = verdict.counts[Level::References as usize];

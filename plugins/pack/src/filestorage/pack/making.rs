@@ -2,7 +2,7 @@
 
 use mhost_filestorage::pack as format;
 use mhost_filestorage::verify::{self, Level, Verdict};
-use mhost_filestorage::{Error as FormatError, Written, checksum};
+use mhost_filestorage::{Error as FormatError, Written};
 use mhost_sdk::files::HashAlgorithm;
 use mhost_sdk::{Doing as _, Failure};
 
@@ -89,7 +89,7 @@ impl<'c, 'h> Job<'c, 'h> {
         let mut read = aside.read_back()?;
         let fail = |error| failed("check", &aside.path, error);
         let verdict =
-            verify::verify(&mut read, Level::References, &mut self.told()).map_err(fail)?;
+            verify::with_checksum(&mut read, Level::References, &mut self.told()).map_err(fail)?;
         let meant = (written.length, written.transactions, written.records);
         let same = (verdict.bytes, verdict.transactions, verdict.records) == meant
             && written.index == verdict.index;
@@ -104,8 +104,7 @@ impl<'c, 'h> Job<'c, 'h> {
             let first = first.map(|finding| finding.damage.to_string());
             return Err(unlike(&first.unwrap_or_default()));
         }
-        let checksum = checksum::of(&mut read, &mut self.told()).map_err(fail)?;
-        if checksum != written.checksum {
+        if verdict.checksum != Some(written.checksum) {
             return Err(unlike("its checksum is another one"));
         }
         self.check_references(file, &verdict, dangling)?;

@@ -47,10 +47,13 @@ impl Job<'_, '_> {
             report = self
                 .blobs(report, planned)
                 .metric("blobs_removed", cleared.blobs.files)
-                .metric("blob_bytes_reclaimed", match old {
-                    Some(_) => 0,
-                    None => cleared.blobs.bytes,
-                });
+                .metric(
+                    "blob_bytes_reclaimed",
+                    match old {
+                        Some(_) => 0,
+                        None => cleared.blobs.bytes,
+                    },
+                );
             if !here {
                 let gone = planned.gone.iter();
                 gone.for_each(|revision| unreferenced.push(blobs.file(*revision)));
@@ -71,7 +74,10 @@ impl Job<'_, '_> {
         let Some(swapped) = swapped else {
             let tail = match figures.tail {
                 0 => String::new(),
-                tail => format!("; it ends in an unfinished transaction of {}", human_bytes(tail)),
+                tail => format!(
+                    "; it ends in an unfinished transaction of {}",
+                    human_bytes(tail)
+                ),
             };
             let nothing = self.nothing(planned.idle);
             return format!("{nothing}; it stays as it is ({before}){tail}");
@@ -134,10 +140,16 @@ impl Job<'_, '_> {
                 format!("{}; it would stay as it is ({long})", self.nothing(idle))
             }
             (Place::There(output, _), None) => {
-                format!("would pack {} ({long}) into {output}, at most {short}", self.path)
+                format!(
+                    "would pack {} ({long}) into {output}, at most {short}",
+                    self.path
+                )
             }
             (Place::There(output, _), idle) => {
-                format!("{}; would copy it to {output} ({short})", self.nothing(idle))
+                format!(
+                    "{}; would copy it to {output} ({short})",
+                    self.nothing(idle)
+                )
             }
         };
         if figures.tail > 0 && after != before {
