@@ -25,6 +25,8 @@ pub fn trials() -> Vec<Trial> {
         trial("every_damaged_file_is_recovered", needs, recovered),
         trial("verify_agrees_on_every_fixture", needs, verified),
         trial("a_server_at_work", needs, beside_a_server),
+        trial("mistakes_and_grants_have_their_exit_codes", needs, refused),
+        trial("a_file_of_another_user_stays_his", needs, of_another_user),
     ]
 }
 
@@ -49,16 +51,10 @@ fn cases(place: &Place) -> Vec<(String, Option<f64>)> {
 }
 
 /// Epoch seconds as an instant.
-fn instant(seconds: f64) -> String {
+pub fn instant(seconds: f64) -> String {
     let millis = (seconds * 1000.0).round() as i64;
-    let rest = millis.rem_euclid(1000);
-    // All fixtures stand within the first hour of 2024.
-    let second = millis.div_euclid(1000) - 1_704_067_200;
-    format!(
-        "2024-01-01T00:{:02}:{:02}.{rest:03}Z",
-        second / 60,
-        second % 60
-    )
+    let instant = chrono::DateTime::from_timestamp_millis(millis).unwrap();
+    instant.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }
 
 fn every_pack_time() {
@@ -173,7 +169,8 @@ fn blobs() {
     place.judge(&commands);
 }
 
-fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
+/// All that lies in a folder.
+pub fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
     fs::create_dir(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
@@ -285,4 +282,71 @@ fn beside_a_server() {
         text(&place.data("basic.fs")),
         text(&place.data("o.fs")),
     ]]);
+}
+
+/// A mistake in the configuration is 2, a grant that is too small 4, also in a dry run; nothing is changed.
+fn refused() {
+    let place = Place::with_fixtures("refused");
+    let before = fs::read(place.data("basic.fs")).unwrap();
+    let file = "target.filestorage=/data/basic.fs";
+    for settings in [
+        ["target={}", "gc=true"],
+        [file, "target.database=site"],
+        [file, "before=7 moons"],
+        [file, "before=2024-13-01"],
+        [file, "timeout=1h"],
+        [file, "output=/data/basic.fs.lock"],
+    ] {
+        place.run(2, "pack", "rw", &settings);
+    }
+    let said = place.run(2, "verify", "ro", &[file, "level=deep"]);
+    assert!(said.contains("`records`"), "{said}");
+    place.run(2, "recover", "rw", &["source={}", "output=/data/x.fs"]);
+    // The ids of transactions after the year 4000 begin with a letter.
+    place.run(
+        0,
+        "pack",
+        "rw",
+        &[file, "before=f3f58e0186666666", "output=/data/o.fs"],
+    );
+    for settings in [vec![file], vec![file, "output=/data/p.fs"]] {
+        let mut dry = place.mhost("pack", "ro", &settings);
+        let dry = dry.arg("--dry-run").output().unwrap();
+        let run = place.mhost("pack", "ro", &settings).output().unwrap();
+        for output in [dry, run] {
+            let said = super::place::told(&output);
+            assert_eq!(output.status.code(), Some(4), "{said}");
+            assert!(said.contains("access = \"read-write\""), "{said}");
+            assert!(!said.contains("os error"), "{said}");
+        }
+    }
+    // What a dry run would do stands on its receipt.
+    let mut dry = place.mhost("pack", "rw", &[file]);
+    let dry = dry.arg("--dry-run").output().unwrap();
+    let said = super::place::told(&dry);
+    assert_eq!(dry.status.code(), Some(0), "{said}");
+    assert!(said.contains("would pack"), "{said}");
+    assert!(fs::read(place.data("basic.fs")).unwrap() == before);
+    for made in ["basic.fs.lock", "basic.fs.old", "p.fs", "x.fs"] {
+        assert!(!place.data(made).exists(), "{made}");
+    }
+}
+
+/// What the pack makes beside a file has its owner and its mode: a server of that user must be able to start.
+fn of_another_user() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+    let place = Place::with_fixtures("owner");
+    let file = place.data("basic.fs");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o660)).unwrap();
+    // Only root may; for others the mode is what is shown.
+    let _ = chown(&file, Some(12_345), Some(12_346));
+    place.run(0, "pack", "rw", &["target.filestorage=/data/basic.fs"]);
+    let about = |name: &str| {
+        let found = fs::metadata(place.data(name)).unwrap();
+        (found.uid(), found.gid(), found.mode() & 0o777)
+    };
+    for made in ["basic.fs.lock", "basic.fs.old", "basic.fs.index"] {
+        assert_eq!(about(made), about("basic.fs"), "{made}");
+    }
+    assert_eq!(about("basic.fs").2, 0o660);
 }

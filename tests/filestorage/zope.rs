@@ -76,7 +76,7 @@ fn live() {
     let instance = folder.path().join("instance");
     let (_server, port) = serve(&instance);
     let origin = format!("http://127.0.0.1:{port}");
-    let run = |login: &str, database: &str, more: &[&str]| {
+    let run_to = |before: &str, login: &str, database: &str, more: &[&str]| {
         std::fs::write(folder.path().join("login"), login).unwrap();
         let secret = format!("zope=file:{}", folder.path().join("login").display());
         let mut command = Command::new(env!("CARGO_BIN_EXE_mhost"));
@@ -86,18 +86,24 @@ fn live() {
             ])
             .args(["--set", &format!("target.zope={origin}")])
             .args(["--set", &format!("target.database={database}")])
-            .args(["--set", "target.login_secret=zope", "--set", "before=now"])
+            .args(["--set", "target.login_secret=zope"])
+            .args(["--set", &format!("before={before}")])
             .args(more)
             .env("MHOST_HOME", folder.path().join("state"))
             .env_remove("MHOST_NOW");
         let output = command.output().unwrap();
         (output.status.code(), told(&output))
     };
+    let run = |login: &str, database: &str, more: &[&str]| run_to("now", login, database, more);
     let data = instance.join("var/Data.fs");
     let size = || std::fs::metadata(&data).unwrap().len();
     let before = size();
     let (code, said) = run("admin:secret", "main", &["--dry-run"]);
     assert_eq!((code, size()), (Some(0), before), "{said}");
+    // All that there is was made today: it stays, with its history, when only older history is to go.
+    let (code, said) = run_to("7 days", "admin:secret", "main", &[]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(size(), before, "history was lost: {said}");
     let (code, said) = run("admin:secret", "main", &[]);
     assert_eq!(code, Some(0), "{said}");
     assert!(size() < before, "{before} bytes are {} now", size());

@@ -49,6 +49,15 @@ impl TryFrom<String> for Before {
     }
 }
 
+/// The same for who checks a configuration before anything runs: now, an id, a day or an instant, a length of time.
+const PATTERN: &str = concat!(
+    r"^\s*(?:[nN][oO][wW]|[0-9a-fA-F]{16}",
+    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:[zZ]|[+-][0-9]{2}:[0-9]{2})?)?",
+    r"|0|(?:[0-9][0-9 ]*(?:\.[0-9]+)?\s*(?:nanos|nsec|ns|usec|us|\u00b5s|millis|msec|ms|seconds|second|secs|sec|s",
+    r"|minutes|minute|mins|min|m|hours|hour|hrs|hr|h|days|day|d|weeks|week|wks|wk|w|months|month|M",
+    r"|years|year|yrs|yr|y)\s*)+)\s*$",
+);
+
 fn instant(text: &str) -> Option<DateTime<Utc>> {
     if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
         return Some(instant.to_utc());
@@ -96,7 +105,7 @@ impl Before {
         let tid =
             seconds.and_then(|seconds| Tid::at(seconds, nanos.rem_euclid(1_000_000_000) as u32));
         tid.ok_or_else(|| {
-            Failure::permanent(
+            Failure::misconfigured(
                 "`before` lies outside of what a transaction's id can say (1900 to 9900)",
             )
         })
@@ -113,7 +122,7 @@ impl JsonSchema for Before {
             "description": "`now`, a length of time such as `7 days`, an instant such as `2026-01-31T00:00:00Z`, or the \
                             16 hexadecimal digits of a transaction's id.",
             "type": "string",
-            "pattern": "^ *([nN][oO][wW]|[0-9].*) *$",
+            "pattern": PATTERN,
         })
     }
 }
@@ -152,5 +161,42 @@ mod tests {
             assert!(error.contains("is no pack time"), "{error}");
         }
         assert!(Before::Ago(Duration::from_secs(1 << 40)).tid(0).is_err());
+    }
+
+    /// What the schema lets through can be read, and what can be read is let through; but for days that no month has.
+    #[test]
+    fn the_schema_knows_pack_times() {
+        let pattern = regex_lite::Regex::new(PATTERN).unwrap();
+        for text in [
+            "now",
+            " Now ",
+            "7 days",
+            "1h 30m",
+            "1day12h",
+            "500ms",
+            "03f58e0186666666",
+            "f3f58e0186666666",
+            "abcdefabcdefabcd",
+            "2024-01-01",
+            "2024-01-01T00:01:31.5Z",
+            "2024-01-01T01:01:31.5+01:00",
+            "2024-01-01 00:01:31",
+        ] {
+            assert!(pattern.is_match(text), "{text}");
+            assert!(Before::try_from(text.to_owned()).is_ok(), "{text}");
+        }
+        for text in [
+            "",
+            "soon",
+            "7",
+            "7 moons",
+            "03f58e018666666",
+            "7 days ago",
+            "f",
+            "2024-13",
+        ] {
+            assert!(!pattern.is_match(text), "{text}");
+            assert!(Before::try_from(text.to_owned()).is_err(), "{text}");
+        }
     }
 }

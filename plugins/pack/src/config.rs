@@ -1,71 +1,24 @@
 //! What to work on, and how.
 
+mod kinds;
+mod target;
+
 use std::time::Duration;
 
+use mhost_filestorage::verify::Level;
 use mhost_sdk::Failure;
 use mhost_sdk::units::Span;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
 use crate::before::Before;
-use crate::zope::Site;
+use kinds::{Given, Kind, only_for};
+pub use target::{Held, Named, Source, Target};
 
-fn an_hour() -> Span {
-    Span::new(Duration::from_secs(3600))
-}
+const AN_HOUR: Duration = Duration::from_secs(3600);
 
 fn yes() -> bool {
     true
-}
-
-/// What to work on: `database`, `filestorage`, or `zope` with `database` and `login_secret`.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Target {
-    /// A granted database, by its name; with `zope`, the name in the server's control panel.
-    #[serde(default)]
-    pub database: Option<String>,
-    /// A FileStorage: the guest path of a `Data.fs`, such as `/data/Data.fs`.
-    #[serde(default)]
-    pub filestorage: Option<String>,
-    /// A running Zope, which packs its database itself: its address, such as `https://zope.example.org`.
-    #[serde(default)]
-    pub zope: Option<String>,
-    /// With `zope`: the secret that holds `user:password` of a Manager.
-    #[serde(default)]
-    pub login_secret: Option<String>,
-}
-
-/// The one thing that a target names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Named<'t> {
-    Database(&'t str),
-    FileStorage(&'t str),
-    Zope(Site<'t>),
-}
-
-impl Target {
-    /// What it names, or what is wrong with it.
-    pub fn named(&self) -> Result<Named<'_>, Failure> {
-        match (
-            &self.database,
-            &self.filestorage,
-            &self.zope,
-            &self.login_secret,
-        ) {
-            (Some(name), None, None, None) => Ok(Named::Database(name)),
-            (None, Some(path), None, None) => Ok(Named::FileStorage(path)),
-            (Some(database), None, Some(url), Some(login)) => Ok(Named::Zope(Site {
-                url,
-                database,
-                login,
-            })),
-            _ => Err(Failure::permanent(
-                "`target` must name one thing: write `{ database = \"NAME\" }`, `{ filestorage = \"/DIR/Data.fs\" }`, or \
-                 `{ zope = \"https://HOST\", database = \"main\", login_secret = \"NAME\" }`",
-            )),
-        }
-    }
 }
 
 /// The configuration of `pack`.
@@ -73,15 +26,15 @@ impl Target {
 #[serde(deny_unknown_fields)]
 pub struct Pack {
     pub target: Target,
-    /// FileStorage: what is older than this is packed: `now`, `7 days`, an instant such as
-    /// `2026-01-31T00:00:00Z`, or a transaction's id of 16 hexadecimal digits.
+    /// FileStorage and Zope: what is older than this is packed: `now` (when it is not given), `7 days`, an instant
+    /// such as `2026-01-31T00:00:00Z`, or, of a FileStorage, a transaction's id of 16 hexadecimal digits.
     #[serde(default)]
-    pub before: Before,
+    pub before: Option<Before>,
     /// FileStorage: whether objects that nobody can reach go too, not only old revisions.
     #[serde(default = "yes")]
     pub gc: bool,
-    /// What happens to the old file: `true` keeps it as `Data.fs.old` until the next pack, a
-    /// length of time such as `7 days` keeps each so long, `false` removes it. When it is not given: `true` for
+    /// FileStorage and database: what happens to the old file: `true` keeps it as `Data.fs.old` until the next pack,
+    /// a length of time such as `7 days` keeps each so long, `false` removes it. When it is not given: `true` for
     /// a FileStorage, as with ZODB, and `false` for a database.
     #[serde(default)]
     pub keep_old: Option<KeepOld>,
@@ -92,9 +45,45 @@ pub struct Pack {
     /// without a record; with `output` it is only looked at.
     #[serde(default)]
     pub blobs: Option<String>,
-    /// Zope: how long the server may take; it answers when it has packed.
-    #[serde(default = "an_hour")]
-    pub timeout: Span,
+    /// Zope: how long the server may take, one hour when it is not given; it answers when it has packed.
+    #[serde(default)]
+    pub timeout: Option<Span>,
+}
+
+impl Pack {
+    /// What it names, with nothing set that is for something else.
+    pub fn named(&self) -> Result<Named<'_>, Failure> {
+        let named = self.target.named()?;
+        only_for(
+            named.kind(),
+            &[
+                Given::new(
+                    "before",
+                    self.before.is_some(),
+                    &[Kind::FileStorage, Kind::Zope],
+                ),
+                Given::new("gc = false", !self.gc, &[Kind::FileStorage]),
+                Given::new(
+                    "keep_old",
+                    self.keep_old.is_some(),
+                    &[Kind::FileStorage, Kind::Database],
+                ),
+                Given::new("output", self.output.is_some(), &[Kind::FileStorage]),
+                Given::new("blobs", self.blobs.is_some(), &[Kind::FileStorage]),
+                Given::new("timeout", self.timeout.is_some(), &[Kind::Zope]),
+            ],
+        )?;
+        if self.output.is_some() && self.keep_old.is_some() {
+            return Err(Failure::misconfigured(
+                "`keep_old` means nothing beside `output`, which leaves the original as it is: leave out one of them",
+            ));
+        }
+        Ok(named)
+    }
+
+    pub fn timeout(&self) -> Duration {
+        self.timeout.map_or(AN_HOUR, Span::duration)
+    }
 }
 
 /// What happens to the old file.
@@ -110,24 +99,30 @@ pub enum KeepOld {
 #[serde(deny_unknown_fields)]
 pub struct Verify {
     pub target: Target,
-    /// FileStorage: how far to go; each level has those before it in it.
+    /// FileStorage: how far to go, `structure`, `pointers`, `records` or `references` (when it is not given); each has
+    /// those before it in it.
     #[serde(default)]
-    pub level: Level,
+    #[schemars(schema_with = "levels")]
+    pub level: Option<Level>,
 }
 
-/// How far to check.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Level {
-    /// Transactions and records follow each other as they must.
-    Structure,
-    /// Previous records and back pointers lead where they must.
-    Pointers,
-    /// The data of every record can be read.
-    Records,
-    /// What reachable objects refer to exists.
-    #[default]
-    References,
+impl Verify {
+    pub fn held(&self) -> Result<Held<'_>, Failure> {
+        let held = self.target.named()?.held()?;
+        only_for(
+            held.kind(),
+            &[Given::new(
+                "level",
+                self.level.is_some(),
+                &[Kind::FileStorage],
+            )],
+        )?;
+        Ok(held)
+    }
+}
+
+fn levels(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "enum": Level::ALL.map(Level::name) })
 }
 
 /// The configuration of `recover`.
@@ -136,7 +131,7 @@ pub enum Level {
 pub struct Recover {
     /// What is damaged, and is only read: the guest path of a `Data.fs`, or `{ database = "NAME" }`, a granted one.
     pub source: Source,
-    /// Where to write what is sound. A database's must not exist yet.
+    /// Where to write what is sound. It must not exist yet.
     pub output: String,
     /// FileStorage: keep the good records of a transaction of which others are lost. Such a
     /// transaction is not what was committed.
@@ -147,43 +142,18 @@ pub struct Recover {
     pub deleted: bool,
 }
 
-/// What is damaged.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum Source {
-    FileStorage(String),
-    Other(Damaged),
-}
-
-/// What is damaged, by its kind.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Damaged {
-    /// A granted database, by its name.
-    #[serde(default)]
-    pub database: Option<String>,
-    /// A FileStorage: the guest path of a `Data.fs`.
-    #[serde(default)]
-    pub filestorage: Option<String>,
-}
-
 impl Recover {
-    /// The one thing that the source names.
-    pub fn named(&self) -> Result<Named<'_>, Failure> {
-        match &self.source {
-            Source::FileStorage(path) => Ok(Named::FileStorage(path)),
-            Source::Other(Damaged {
-                database: Some(name),
-                filestorage: None,
-            }) => Ok(Named::Database(name)),
-            Source::Other(Damaged {
-                database: None,
-                filestorage: Some(path),
-            }) => Ok(Named::FileStorage(path)),
-            Source::Other(_) => Err(Failure::permanent(
-                "`source` must name one thing: write `\"/DIR/Data.fs\"` or `{ database = \"NAME\" }`",
-            )),
-        }
+    /// The one thing that the source names, with nothing set that is for something else.
+    pub fn held(&self) -> Result<Held<'_>, Failure> {
+        let held = self.source.held()?;
+        only_for(
+            held.kind(),
+            &[
+                Given::new("partial", self.partial, &[Kind::FileStorage]),
+                Given::new("deleted", self.deleted, &[Kind::Database]),
+            ],
+        )?;
+        Ok(held)
     }
 }
 
@@ -192,10 +162,24 @@ impl Recover {
 #[serde(deny_unknown_fields)]
 pub struct Inspect {
     pub target: Target,
-    /// FileStorage: say what a pack to this time would free.
+    /// FileStorage: say what a pack to this time would free, `now` when it is not given.
     #[serde(default)]
-    pub before: Before,
+    pub before: Option<Before>,
     /// FileStorage: whether that pack would remove objects that nobody can reach.
     #[serde(default = "yes")]
     pub gc: bool,
+}
+
+impl Inspect {
+    pub fn held(&self) -> Result<Held<'_>, Failure> {
+        let held = self.target.named()?.held()?;
+        only_for(
+            held.kind(),
+            &[
+                Given::new("before", self.before.is_some(), &[Kind::FileStorage]),
+                Given::new("gc = false", !self.gc, &[Kind::FileStorage]),
+            ],
+        )?;
+        Ok(held)
+    }
 }

@@ -74,22 +74,28 @@ impl Watch for Told<'_, '_> {
 /// A format's error as the run's failure; `path` is the file that was worked on.
 pub fn failed(operation: &str, path: &str, error: FormatError) -> Failure {
     let message = format!("cannot {operation} {path}: {error}");
+    // What only looks need not say so.
+    let untouched = match operation {
+        "pack" => "; nothing was changed",
+        "recover" => "; nothing was written",
+        _ => "",
+    };
     match error {
         FormatError::Cancelled => Failure::retryable(format!(
-            "the run was asked to end while it was to {operation} {path}; nothing was changed"
+            "the run was asked to end while it was to {operation} {path}{untouched}"
         )),
         FormatError::Damaged(damage) => {
-            let message = format!("{message}; {}; nothing was changed", damage.flaw.meaning());
+            let message = format!("{message}; {}{untouched}", damage.flaw.meaning());
             Failure {
                 cause: Some(Box::new(Error::Damaged(message.clone()))),
                 ..Failure::permanent(message)
             }
         }
         FormatError::NoRoot => Failure::permanent(format!(
-            "{message}; set `gc = false` to remove only old revisions; nothing was changed"
+            "{message}; set `gc = false` to remove only old revisions{untouched}"
         )),
         FormatError::Read { .. } | FormatError::Write { .. } => {
-            Failure::retryable(format!("{message}; nothing was changed"))
+            Failure::retryable(format!("{message}{untouched}"))
         }
     }
 }

@@ -12,9 +12,10 @@ mod filestorage;
 mod tests;
 mod zope;
 
+use mhost_filestorage::verify::Level;
 use mhost_sdk::{Access, Action, Capability, Context, Failure, Plugin, Report};
 
-use config::{Inspect, Named, Pack, Recover, Verify};
+use config::{Held, Inspect, Named, Pack, Recover, Verify};
 
 /// What this plugin is, and what it can do.
 pub fn plugin() -> Plugin {
@@ -100,42 +101,33 @@ pub fn plugin() -> Plugin {
 }
 
 fn pack(context: &Context, config: Pack) -> Result<Report, Failure> {
-    match config.target.named()? {
-        Named::Database(name) => database::pack::pack(context, name, config.keep_old),
-        Named::FileStorage(path) => filestorage::pack::pack(context, path, &config),
+    match config.named()? {
+        Named::Held(Held::Database(name)) => database::pack::pack(context, name, config.keep_old),
+        Named::Held(Held::FileStorage(path)) => filestorage::pack::pack(context, path, &config),
         Named::Zope(site) => zope::pack(context, site, &config),
     }
 }
 
 fn verify(context: &Context, config: Verify) -> Result<Report, Failure> {
-    match config.target.named()? {
-        Named::Database(name) => database::verify::verify(context, name),
-        Named::FileStorage(path) => filestorage::verify::verify(context, path, config.level),
-        Named::Zope(_) => Err(only_packed()),
+    let level = config.level.unwrap_or(Level::References);
+    match config.held()? {
+        Held::Database(name) => database::verify::verify(context, name),
+        Held::FileStorage(path) => filestorage::verify::verify(context, path, level),
     }
 }
 
 fn recover(context: &Context, config: Recover) -> Result<Report, Failure> {
-    match config.named()? {
-        Named::Database(name) => database::recover::recover(context, name, &config),
-        Named::FileStorage(path) => filestorage::recover::recover(context, path, &config),
-        Named::Zope(_) => Err(only_packed()),
+    match config.held()? {
+        Held::Database(name) => database::recover::recover(context, name, &config),
+        Held::FileStorage(path) => filestorage::recover::recover(context, path, &config),
     }
 }
 
 fn inspect(context: &Context, config: Inspect) -> Result<Report, Failure> {
-    match config.target.named()? {
-        Named::Database(name) => database::verify::inspect(context, name),
-        Named::FileStorage(path) => filestorage::inspect::inspect(context, path, &config),
-        Named::Zope(_) => Err(only_packed()),
+    match config.held()? {
+        Held::Database(name) => database::verify::inspect(context, name),
+        Held::FileStorage(path) => filestorage::inspect::inspect(context, path, &config),
     }
-}
-
-fn only_packed() -> Failure {
-    Failure::permanent(
-        "a server can be asked for `pack` and no more, so that only `pack` takes `target.zope`: name its file as \
-         `target.filestorage` instead, which can be read beside it",
-    )
 }
 
 mhost_sdk::export!(plugin);

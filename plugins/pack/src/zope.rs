@@ -38,8 +38,7 @@ pub struct Site<'t> {
 
 /// Asks the server to pack, and waits until it has.
 pub fn pack(context: &Context, site: Site, config: &Pack) -> Result<Report, Failure> {
-    only_for_files(config)?;
-    let days = config.before.days(context.now());
+    let days = config.before.unwrap_or_default().days(context.now());
     let name = utf8_percent_encode(site.database, IN_PATHS);
     let url = format!(
         "{}/Control_Panel/Database/{name}/manage_pack",
@@ -52,31 +51,17 @@ pub fn pack(context: &Context, site: Site, config: &Pack) -> Result<Report, Fail
         ))
         .details(&json!({ "url": url, "days": days })));
     }
-    let request = request(context, site, &url, days, config.timeout.duration())?;
+    let request = request(context, site, &url, days, config.timeout())?;
     context.report_progress(&format!("{label} is being packed"), 0, None, Unit::Steps);
     let answer = context.fetch(&[request]).pop();
     let answer =
         answer.unwrap_or_else(|| Err(Error::Failed("the host lost the answer".to_owned())));
     let response = answer.doing(|| format!("pack {label}"))?;
-    let said = judge(&label, &response)?;
+    let said = judge(&label, days, &response)?;
     Ok(Report::new(format!("packed {label}"))
         .metric("days", days)
         .metric("seconds", response.total.as_secs_f64())
-        .details(&json!({ "url": url, "server_said": said })))
-}
-
-fn only_for_files(config: &Pack) -> Result<(), Failure> {
-    let named = [
-        ("output", config.output.is_some()),
-        ("blobs", config.blobs.is_some()),
-        ("gc = false", !config.gc),
-    ];
-    match named.iter().find(|(_, given)| *given) {
-        None => Ok(()),
-        Some((name, _)) => Err(Failure::permanent(format!(
-            "`{name}` means nothing to a server: it packs its own files, as its own configuration says; leave it out"
-        ))),
-    }
+        .details(&json!({ "url": url, "server_said": shown(&said) })))
 }
 
 fn request(
@@ -96,35 +81,42 @@ fn request(
         )));
     }
     let basic = BASE64_STANDARD.encode(login);
-    Ok(
-        Request::post(url, format!("days:float={days}").into_bytes())
-            .header("authorization", &format!("Basic {basic}"))
-            .header("content-type", "application/x-www-form-urlencoded")
-            .header("user-agent", "mhost-pack")
-            .timeout(timeout),
-    )
+    // In the address and not in a body: a body that is lost on the way would ask for 0 days, and with that for the end of
+    // all history. It cannot stand in both places, because Zope makes a list of the two, and fails.
+    let url = format!("{url}?days:float={days}");
+    Ok(Request::post(&url, Vec::new())
+        .header("authorization", &format!("Basic {basic}"))
+        .header("content-length", "0")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("user-agent", "mhost-pack")
+        .timeout(timeout))
 }
 
-/// What the server said where it has packed; else what to do about it.
-fn judge(label: &str, response: &Response) -> Result<String, Failure> {
+/// What the server said where it has packed as asked; else what to do about it.
+fn judge(label: &str, days: f64, response: &Response) -> Result<String, Failure> {
     let location = response
         .headers
         .iter()
         .find(|(name, _)| name.eq_ignore_ascii_case("location"))
-        .map(|(_, value)| spaces(value));
-    let location = location.unwrap_or_default();
-    let said = location
-        .split_once("manage_tabs_message=")
-        .map(|(_, said)| shown(said));
+        .map_or("", |(_, value)| value.as_str());
+    let said = message(location);
+    let packed = said.as_deref().and_then(packed_to);
     match (response.status, said) {
-        (300..=399, Some(said)) if said.contains("Database packed to") => Ok(said),
-        (300..=399, Some(said)) => Err(Failure::permanent(format!(
-            "{label} was not packed, the server said: {said}"
-        ))),
+        (300..=399, Some(said)) => match packed {
+            Some(done) if (done - days).abs() < 1e-6 => Ok(said),
+            Some(done) => Err(Failure::permanent(format!(
+                "{label} was packed to {done} days and not to {days} as asked, so that history may be lost that was to stay: \
+                 look at what lies between mhost and the server, and keep its old file"
+            ))),
+            None => Err(Failure::permanent(format!(
+                "{label} was not packed, the server said: {}",
+                shown(&said)
+            ))),
+        },
         (300..=399, None) => Err(Failure::permanent(format!(
             "{label} was not packed: the server leads to `{}`, as a login page or another address does; correct the \
              address or the secret",
-            shown(&location)
+            shown(location)
         ))),
         (401 | 403, _) => Err(Failure::permanent(format!(
             "{label} was not packed: the server refuses the user of the secret, who needs the role Manager"
@@ -144,9 +136,21 @@ fn judge(label: &str, response: &Response) -> Result<String, Failure> {
     }
 }
 
-fn spaces(text: &str) -> String {
+/// The panel's message in the address that the server leads to.
+fn message(location: &str) -> Option<String> {
+    let (_, query) = location.split_once('?')?;
+    let query = query.split('#').next().unwrap_or_default();
+    let text = query
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("manage_tabs_message="))?;
     let plain = text.replace('+', " ");
-    percent_decode_str(&plain).decode_utf8_lossy().into_owned()
+    Some(percent_decode_str(&plain).decode_utf8_lossy().into_owned())
+}
+
+/// To how many days, where the message says that the database was packed: `Database packed to 7.0 days`.
+fn packed_to(said: &str) -> Option<f64> {
+    let rest = said.trim().strip_prefix("Database packed to ")?;
+    rest.strip_suffix(" days")?.trim().parse().ok()
 }
 
 fn shown(text: &str) -> String {

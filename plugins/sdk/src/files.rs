@@ -53,6 +53,10 @@ pub trait Files {
     fn hard_link(&self, source: &str, target: &str) -> Result<()>;
     fn symbolic_link(&self, target_text: &str, path: &str) -> Result<()>;
     fn free_space(&self, path: &str) -> Result<Space>;
+    /// Bytes that must stay free on every file system that is written to.
+    fn kept_free(&self) -> u64 {
+        0
+    }
     fn lock(&self, path: &str, exclusive: bool) -> Result<Box<dyn Lock + '_>>;
     fn hash(
         &self,

@@ -147,5 +147,5 @@ fn schema<C: JsonSchema>() -> String {
 
 fn parse<C: DeserializeOwned>(config: &str) -> Result<C, Failure> {
     serde_json::from_str(config)
-        .map_err(|error| Failure::permanent(format!("the configuration is wrong: {error}")))
+        .map_err(|error| Failure::misconfigured(format!("the configuration is wrong: {error}")))
 }

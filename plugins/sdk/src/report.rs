@@ -155,6 +155,15 @@ impl Failure {
         }
     }
 
+    /// One whose remedy is another configuration: an exit code of its own tells it from a run that failed.
+    pub fn misconfigured(message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self {
+            cause: Some(Box::new(Error::Invalid(message.clone()))),
+            ..Self::permanent(message)
+        }
+    }
+
     /// One that may pass.
     pub fn retryable(message: impl Into<String>) -> Self {
         Self {

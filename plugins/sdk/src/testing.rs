@@ -17,7 +17,7 @@ mod trees;
 mod watch;
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -80,6 +80,11 @@ pub struct NativeHost {
     around: around::Around,
     changed: RefCell<HashMap<u64, u64>>,
     attempt: Cell<u32>,
+    /// Bytes available and to be kept free, where a test says so.
+    room: Cell<Option<(u64, u64)>>,
+    loses_cache: Cell<bool>,
+    /// Files with contents that are not durable.
+    unsynced: RefCell<BTreeSet<PathBuf>>,
     waited: trees::Waited,
 }
 
@@ -123,6 +128,9 @@ impl NativeHost {
             around: around::Around::default(),
             changed: RefCell::default(),
             attempt: Cell::new(1),
+            room: Cell::new(None),
+            loses_cache: Cell::new(false),
+            unsynced: RefCell::default(),
             waited: trees::Waited::default(),
         }
     }
@@ -225,6 +233,16 @@ impl NativeHost {
         self.attempt.set(attempt);
     }
 
+    /// Every file system has so many bytes available, of which so many must stay free.
+    pub fn set_room(&self, available: u64, kept: u64) {
+        self.room.set(Some((available, kept)));
+    }
+
+    /// A crash is one of the machine: what was written and not made durable is gone, as far as its contents go.
+    pub fn lose_cache(&self) {
+        self.loses_cache.set(true);
+    }
+
     /// When the run crashes, and how many changes it made.
     pub fn crash(&self) -> &Crash {
         &self.crash
@@ -306,7 +324,10 @@ impl NativeHost {
         if self.dry_run.get() {
             return Err(Error::DryRun(what));
         }
-        let value = self.crash.around(act)?;
+        let value = self
+            .crash
+            .around(act)
+            .inspect_err(|error| self.crashed(error))?;
         if let Some(observer) = &self.observer {
             observer(self, &what);
         }

@@ -101,13 +101,13 @@ pub(crate) fn folder(path: &Path) -> PathBuf {
 
 /// What redb writes at the start of a file.
 pub(crate) const REDB_MAGIC: &[u8] = b"redb\x1a\x0a\xa9\x0d\x0a";
-const KNOWN: [(&[u8], &str); 7] = [
+/// What SQLite writes there.
+pub(crate) const SQLITE_MAGIC: &[u8] = b"SQLite format 3\0";
+const KNOWN: [(&[u8], &str); 8] = [
     (REDB_MAGIC, "a redb database (`engine = \"redb\"`)"),
-    (
-        b"SQLite format 3\0",
-        "a SQLite database (`engine = \"sqlite\"`)",
-    ),
+    (SQLITE_MAGIC, "a SQLite database (`engine = \"sqlite\"`)"),
     (b"FS21", "a ZODB FileStorage"),
+    (b"FS30", "a ZODB FileStorage"),
     (b"\x1f\x8b", "a gzip file: unpack it first"),
     (b"\x28\xb5\x2f\xfd", "a Zstandard file: unpack it first"),
     (b"PK\x03\x04", "a ZIP archive"),

@@ -29,13 +29,15 @@ use std::time::Duration;
 
 use mhost_model::ports::database::{Around, Database, Databases, Verdict};
 use mhost_model::resource::{DatabaseDef, Engine};
-use mhost_model::{Fault, FaultResult, Instant, Name};
+use mhost_model::{ByteSize, Fault, FaultResult, Instant, Name};
 
 /// For work that nobody can end.
 fn unattended() -> Around {
     Around {
         now: Instant::default(),
         cancelled: Arc::new(|| false),
+        keep_free: ByteSize(0),
+        progress: Arc::new(|_, _, _| {}),
     }
 }
 

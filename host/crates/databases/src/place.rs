@@ -12,7 +12,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use chrono::NaiveDateTime;
+use chrono::{NaiveDateTime, TimeDelta};
 use mhost_model::ports::database::KeepOld;
 use mhost_model::{Fault, FaultResult, Instant};
 use rustix::fs::{Gid, Uid};
@@ -232,12 +232,16 @@ fn rename_new(source: &Path, target: &Path) -> io::Result<()> {
 /// How the time stands in the name of an old file that is kept for days.
 const STAMP: &str = "%Y%m%dT%H%M%SZ";
 
-/// The name under which a pack keeps the old file, if it does.
+/// The name under which a pack keeps the old file, if it does; with a time, one that nothing has yet: a pack
+/// within the same second takes the next one's.
 pub(crate) fn old_path(path: &Path, keep: KeepOld, now: Instant) -> Option<PathBuf> {
     match keep {
         KeepOld::No => None,
         KeepOld::UntilNext => Some(suffixed(path, ".old")),
-        KeepOld::For(_) => Some(suffixed(path, &format!(".old-{}", now.format(STAMP)))),
+        KeepOld::For(_) => (0..)
+            .map(|later| now + TimeDelta::seconds(later))
+            .map(|made| suffixed(path, &format!(".old-{}", made.format(STAMP))))
+            .find(|old| old.symlink_metadata().is_err()),
     }
 }
 

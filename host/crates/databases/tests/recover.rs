@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use mhost_databases::ManagedDatabases;
+use mhost_model::ByteSize;
 use mhost_model::ports::database::{Around, Databases as _, RecoverOptions, Recovered};
 use mhost_model::resource::{DatabaseDef, Engine};
 use mhost_test_support::{Tool, scratch, tools, trial};
@@ -192,6 +193,8 @@ fn recover(from: &Path, to: &Path) -> Recovered {
     let around = Around {
         now: "2026-01-31T00:00:00Z".parse().unwrap(),
         cancelled: Arc::new(|| false),
+        keep_free: ByteSize(0),
+        progress: Arc::new(|_, _, _| {}),
     };
     db.recover(to, RecoverOptions::default(), &around).unwrap()
 }

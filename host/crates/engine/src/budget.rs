@@ -35,6 +35,11 @@ impl WriteBudget {
         }
     }
 
+    /// What must stay free on a file system.
+    pub(crate) fn floor(&self) -> ByteSize {
+        ByteSize(self.floor)
+    }
+
     /// The newest refusal, in words: `wasi:filesystem` can only say that there is no
     /// room.
     pub(crate) fn refused(&self) -> Option<String> {

@@ -33,6 +33,8 @@ pub(crate) fn returned(
         Some(Fault::Denied(_)) => ErrorKind::Denied,
         Some(Fault::Limit(_)) => ErrorKind::Limit,
         Some(Fault::Busy(_)) => ErrorKind::Busy,
+        // A request that makes no sense comes of a configuration that makes none.
+        Some(Fault::Invalid(_)) => ErrorKind::Setup,
         _ => ErrorKind::Failure,
     };
     let mut message = text(shared, &failure.message);

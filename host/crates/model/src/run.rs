@@ -130,7 +130,7 @@ pub enum ErrorKind {
     Cancelled,
     /// The guest trapped or panicked.
     Trap,
-    /// The configuration was refused by the plugin's schema, or the plugin could not be loaded.
+    /// The configuration was refused by the plugin's schema or by the plugin, or the plugin could not be loaded.
     Setup,
     /// The process died while the run was on.
     Crash,

@@ -118,11 +118,11 @@ impl Flaw {
             }
             Self::HeadCut | Self::TxnCut => {
                 "the file is being written, the machine stopped while it was, or a copy is incomplete; ZODB cuts off \
-                 all that follows when it opens the file for writing"
+                 all that follows when it opens the file for writing, and `recover` keeps what is whole behind it"
             }
             Self::Unfinished => {
                 "the transaction is being committed, or the machine stopped while it was; ZODB cuts off all that \
-                 follows when it opens the file for writing"
+                 follows when it opens the file for writing, and `recover` keeps what is whole behind it"
             }
             Self::Status(_) | Self::Order(_) | Self::TxnShort | Self::Lengths(..) => {
                 "the header of a transaction is damaged; `recover` goes on behind it"

@@ -36,7 +36,7 @@ fn window(bytes: &[u8]) -> Option<Window<Cursor<&[u8]>>> {
 }
 
 fn check(bytes: &[u8]) -> Option<Verdict> {
-    verify::verify(&mut window(bytes)?, Level::References, &mut Quiet).ok()
+    verify::with_checksum(&mut window(bytes)?, Level::References, &mut Quiet).ok()
 }
 
 fn packed(bytes: &[u8], collect: bool) -> Option<()> {
@@ -53,7 +53,9 @@ fn packed(bytes: &[u8], collect: bool) -> Option<()> {
     }
     let mut to = Cursor::new(Vec::new());
     let copied = pack::copy(&mut source, plan, &mut to, &mut Quiet).ok()??;
-    let verdict = check(&to.into_inner())?;
+    let written = to.into_inner();
+    let verdict = check(&written)?;
+    assert_eq!(verdict.checksum, Some(copied.checksum));
     assert_eq!(
         verdict.counts[Level::Structure as usize],
         0,
@@ -68,9 +70,11 @@ fn recovered(bytes: &[u8], partial: bool) -> Option<()> {
     let mut to = Cursor::new(Vec::new());
     let options = recover::Options { partial };
     let recovered = recover::recover(&mut window(bytes)?, options, &mut to, &mut Quiet).ok()?;
-    let verdict = check(&to.into_inner())?;
+    let written = to.into_inner();
+    let verdict = check(&written)?;
+    assert_eq!(verdict.checksum, Some(recovered.file.checksum));
     assert_eq!(verdict.counts[..2], [0; 2], "{:?}", verdict.findings);
-    assert_eq!(verdict.index, recovered.index);
+    assert_eq!(verdict.index, recovered.file.index);
     assert_eq!(verdict.transactions, recovered.report.transactions);
     Some(())
 }

@@ -11,6 +11,7 @@
 //! pickles, or, where the length is 0, the position of the record whose data it repeats.
 
 pub mod blobs;
+pub mod checksum;
 pub mod error;
 pub mod exercise;
 pub mod extent;
@@ -39,3 +40,4 @@ pub use error::{Damage, Error, Flaw, Result};
 pub use layout::{Oid, Tid};
 pub use watch::{Phase, Quiet, Watch};
 pub use window::Window;
+pub use writing::Written;

@@ -19,7 +19,7 @@ use serde::Serialize;
 use crate::layout::{Oid, Tid};
 use crate::map::{Numbers, Positions};
 
-pub use copy::{Copied, copy};
+pub use copy::copy;
 pub use reach::Dangling;
 pub use survey::{dangling, plan};
 
@@ -67,7 +67,7 @@ pub struct Figures {
     /// Older revisions that are kept because a later record repeats them.
     pub older_kept: u64,
     /// Bytes of transactions after the pack time.
-    pub bytes_after: u64,
+    pub bytes_younger: u64,
     /// References of kept records to objects that do not exist at the pack time.
     pub dangling: u64,
     /// At most this much is written.
@@ -96,8 +96,8 @@ pub struct Plan {
     pub dangling: Vec<(Oid, Oid)>,
     /// Blob files that go, in order.
     pub blobs: Vec<Revision>,
-    /// Blob revisions up to the pack time that stay.
-    pub blobs_kept: u64,
+    /// Blob revisions up to the pack time that stay, in order.
+    pub blobs_kept: Vec<Revision>,
     magic: [u8; 4],
     /// Where the first transaction after the pack time begins.
     split: u64,

@@ -23,7 +23,7 @@ use crate::map::{Numbers, Positions};
 use crate::scan;
 use crate::watch::{Phase, Ticker, Watch};
 use crate::window::Window;
-use crate::writing::{Body, Writer};
+use crate::writing::{Body, Writer, Written};
 
 use frame::{Found, Frame};
 use parts::Part;
@@ -40,8 +40,7 @@ pub struct Options {
 /// What was written.
 #[derive(Debug)]
 pub struct Recovered {
-    pub length: u64,
-    pub index: Positions,
+    pub file: Written,
     pub report: Report,
     /// Whether there may be references to what is lost; else there are none.
     pub suspects: bool,
@@ -79,10 +78,8 @@ pub fn recover<R: Read + Seek, W: Write + Seek>(
     let mut ticker = Ticker::new(watch, Phase::Recover, window.size());
     work.all(window, &mut sink, &mut ticker)?;
     ticker.done()?;
-    let (length, index) = sink.writer.finish()?;
     Ok(Recovered {
-        length,
-        index,
+        file: sink.writer.finish()?,
         report,
         suspects,
     })

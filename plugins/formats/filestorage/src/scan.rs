@@ -87,7 +87,8 @@ pub fn magic<R: Read + Seek>(window: &mut Window<R>) -> Result<[u8; 4]> {
 
 /// The header at a position. An error where it cannot be one, or where what it says does not fit into the file.
 pub fn head<R: Read + Seek>(window: &mut Window<R>, at: u64) -> Result<Txn> {
-    let rest = window.size() - at;
+    // A damaged record may name any place.
+    let rest = window.size().saturating_sub(at);
     if rest < TXN_HEAD as u64 {
         return Err(Damage::new(at, Flaw::HeadCut).into());
     }

@@ -11,7 +11,7 @@ mod verifying;
 use std::io::Cursor;
 
 use crate::layout::Tid;
-use crate::pack::{self, Copied, Options, Plan, Tail};
+use crate::pack::{self, Options, Plan, Tail};
 use crate::recover::{self, Recovered};
 use crate::verify::{self, Level, Verdict};
 use crate::{Quiet, Result, Window};
@@ -39,7 +39,7 @@ fn packed(file: &[u8], options: &Options) -> Result<Vec<u8>> {
     Ok(copied(file, options)?.0)
 }
 
-fn copied(file: &[u8], options: &Options) -> Result<(Vec<u8>, Option<Copied>)> {
+fn copied(file: &[u8], options: &Options) -> Result<(Vec<u8>, Option<crate::Written>)> {
     let mut source = window(file);
     let plan = pack::plan(&mut source, options, &mut Quiet)?;
     if plan.idle.is_some() {

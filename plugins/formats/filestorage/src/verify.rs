@@ -6,8 +6,9 @@ use std::io::{Read, Seek};
 
 use serde::{Deserialize, Serialize};
 
+use crate::checksum::Sum;
 use crate::error::{Damage, Error, Flaw, Result};
-use crate::layout::{Oid, START, Tid, status};
+use crate::layout::{Oid, START, TXN_HEAD, Tid, status};
 use crate::map::{Numbers, Positions};
 use crate::pickle::Scanner;
 use crate::scan::{self, Record, Scan, Txn};
@@ -80,6 +81,8 @@ pub struct Verdict {
     pub stale_count: u64,
     /// The current record of each object.
     pub index: Positions,
+    /// Of what was read, where it was asked for.
+    pub checksum: Option<u64>,
 }
 
 impl Verdict {
@@ -116,24 +119,49 @@ pub fn verify<R: Read + Seek>(
     level: Level,
     watch: &mut dyn Watch,
 ) -> Result<Verdict> {
+    Check::new(level, window.size()).run(window, watch)
+}
+
+/// The same, with the checksum of what was read where the structure is sound; see [`crate::checksum`].
+pub fn with_checksum<R: Read + Seek>(
+    window: &mut Window<R>,
+    level: Level,
+    watch: &mut dyn Watch,
+) -> Result<Verdict> {
     let mut check = Check::new(level, window.size());
-    match scan::magic(window) {
-        Err(Error::Damaged(damage)) => check.verdict.note(Level::Structure, damage),
-        outcome => {
-            outcome?;
+    check.sum = Some(Sum::default());
+    check.run(window, watch)
+}
+
+impl Check {
+    fn run<R: Read + Seek>(
+        mut self,
+        window: &mut Window<R>,
+        watch: &mut dyn Watch,
+    ) -> Result<Verdict> {
+        let check = &mut self;
+        match scan::magic(window) {
+            Err(Error::Damaged(damage)) => check.verdict.note(Level::Structure, damage),
+            outcome => {
+                let magic = outcome?;
+                if let Some(sum) = &mut check.sum {
+                    sum.bytes(&magic);
+                }
+            }
         }
+        let mut ticker = Ticker::new(watch, Phase::Verify, window.size());
+        let mut from = Some(START);
+        while let Some(at) = from {
+            from = check.stretch(window, at, &mut ticker)?;
+        }
+        ticker.done()?;
+        check.unreadable(window)?;
+        if check.suspects(window)? {
+            check.references(window, watch)?;
+        }
+        check.verdict.checksum = check.sum.as_ref().map(Sum::finish);
+        Ok(self.verdict)
     }
-    let mut ticker = Ticker::new(watch, Phase::Verify, window.size());
-    let mut from = Some(START);
-    while let Some(at) = from {
-        from = check.stretch(window, at, &mut ticker)?;
-    }
-    ticker.done()?;
-    check.unreadable(window)?;
-    if check.suspects(window)? {
-        check.references(window, watch)?;
-    }
-    Ok(check.verdict)
 }
 
 struct Check {
@@ -151,6 +179,7 @@ struct Check {
     unread: Vec<Damage>,
     /// Those that its end has not answered.
     missing: Numbers,
+    sum: Option<Sum>,
 }
 
 impl Check {
@@ -168,6 +197,7 @@ impl Check {
             open: Numbers::default(),
             unread: Vec::new(),
             missing: Numbers::default(),
+            sum: None,
         }
     }
 
@@ -200,8 +230,24 @@ impl Check {
     ) -> Result<()> {
         while let Some(txn) = scan.transaction()? {
             ticker.at(txn.at)?;
+            if let Some(sum) = &mut self.sum {
+                let texts = txn.at + TXN_HEAD as u64;
+                let until = if txn.counts() {
+                    txn.records()
+                } else {
+                    txn.end()
+                };
+                sum.head(txn.head);
+                sum.part(scan.window, texts, until)?;
+            }
             while let Some(record) = scan.record()? {
+                if let Some(sum) = &mut self.sum {
+                    sum.part(scan.window, record.at, record.end())?;
+                }
                 self.record(scan.window, &txn, &record)?;
+            }
+            if let Some(sum) = &mut self.sum {
+                sum.part(scan.window, txn.end(), txn.next())?;
             }
             self.verdict.transactions += 1;
             self.verdict.last = txn.head.tid;

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Seek, Write};
 
+use crate::checksum::Sum;
 use crate::error::Result;
 use crate::layout::{Head, Oid, RecordHead, Tid, status};
 use crate::map::Positions;
@@ -15,12 +16,27 @@ const PIECE: u64 = 256 << 10;
 /// A FileStorage being written.
 pub struct Writer<W> {
     output: Output<W>,
+    /// Of all that was written; see [`crate::checksum`].
+    sum: Sum,
     /// The current record of each object.
     pub index: Positions,
     /// Those of the transaction at hand.
     fresh: Vec<(u64, u64)>,
     /// The transaction at hand: where it begins, and its id.
     open: Option<(u64, Tid)>,
+    pub transactions: u64,
+    pub records: u64,
+}
+
+/// A FileStorage that was written.
+#[derive(Debug)]
+pub struct Written {
+    /// Bytes.
+    pub length: u64,
+    /// The current record of each object.
+    pub index: Positions,
+    /// Of the contents as they were meant; see [`crate::checksum`].
+    pub checksum: u64,
     pub transactions: u64,
     pub records: u64,
 }
@@ -35,16 +51,22 @@ pub enum Body<'r> {
 
 impl<W: Write + Seek> Writer<W> {
     pub fn new(to: W, magic: [u8; 4]) -> Result<Self> {
-        let mut output = Output::new(to);
-        output.write(&magic)?;
-        Ok(Self {
-            output,
+        let mut writer = Self {
+            output: Output::new(to),
+            sum: Sum::default(),
             index: Positions::default(),
             fresh: Vec::new(),
             open: None,
             transactions: 0,
             records: 0,
-        })
+        };
+        writer.put(&magic)?;
+        Ok(writer)
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Result<()> {
+        self.sum.bytes(bytes);
+        self.output.write(bytes)
     }
 
     pub fn at(&self) -> u64 {
@@ -59,9 +81,10 @@ impl<W: Write + Seek> Writer<W> {
         texts: u64,
     ) -> Result<()> {
         self.open = Some((self.output.at(), head.tid));
-        self.output.write(&head.bytes())?;
+        // The length is set when the transaction ends.
+        self.put(&Head { length: 0, ..head }.bytes())?;
         let length = head.size() as usize - crate::layout::TXN_HEAD;
-        self.output.write(source.slice(texts, length)?)
+        self.put(source.slice(texts, length)?)
     }
 
     /// Whether a back pointer of the transaction at hand may lead there: before it begins.
@@ -96,10 +119,10 @@ impl<W: Write + Seek> Writer<W> {
             version: 0,
             length,
         };
-        self.output.write(&head.bytes())?;
+        self.put(&head.bytes())?;
         match body {
             Body::Data(record) => self.copy(source, record.data(), record.end())?,
-            Body::Back(back) => self.output.write(&back.to_be_bytes())?,
+            Body::Back(back) => self.put(&back.to_be_bytes())?,
         }
         self.fresh.push((oid.0, at));
         self.records += 1;
@@ -116,7 +139,7 @@ impl<W: Write + Seek> Writer<W> {
         let mut at = from;
         while at < to {
             let piece = (to - at).min(PIECE);
-            self.output.write(source.slice(at, piece as usize)?)?;
+            self.put(source.slice(at, piece as usize)?)?;
             at += piece;
         }
         Ok(())
@@ -129,16 +152,21 @@ impl<W: Write + Seek> Writer<W> {
         };
         let length = self.output.at() - start;
         self.output.patch(start + 8, length)?;
-        self.output.write(&length.to_be_bytes())?;
+        self.put(&length.to_be_bytes())?;
         self.index.extend(self.fresh.drain(..));
         self.transactions += 1;
         Ok(())
     }
 
-    /// Everything is with the file. Answers its length, and the index.
-    pub fn finish(self) -> Result<(u64, Positions)> {
-        let length = self.output.finish()?;
-        Ok((length, self.index))
+    /// Everything is with the file.
+    pub fn finish(self) -> Result<Written> {
+        Ok(Written {
+            length: self.output.finish()?,
+            index: self.index,
+            checksum: self.sum.finish(),
+            transactions: self.transactions,
+            records: self.records,
+        })
     }
 }
 

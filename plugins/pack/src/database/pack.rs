@@ -26,7 +26,8 @@ pub fn pack(context: &Context, name: &str, keep: Option<KeepOld>) -> Result<Repo
     let database = open(context, name)?;
     let info = info(database.as_ref(), &label)?;
     context.check_cancelled()?;
-    context.report_progress(&format!("packing {label}"), 0, Some(info.size), Unit::Bytes);
+    // The host tells of the steps in between, in bytes where they are counted.
+    context.report_progress(&format!("packing {label}"), 0, None, Unit::Bytes);
     let keep = match keep.unwrap_or(KeepOld::Until(false)) {
         KeepOld::Until(false) => Keep::No,
         KeepOld::Until(true) => Keep::UntilNext,
@@ -53,11 +54,16 @@ pub fn info(database: &dyn Database, label: &str) -> Result<Info, Failure> {
 }
 
 fn done(label: &str, info: &Info, packed: &PackResult) -> Report {
-    let reclaimed = packed.before.saturating_sub(packed.after);
+    let smaller = packed.before.saturating_sub(packed.after);
+    // What is kept under another name is still taken.
+    let (reclaimed, held) = match packed.old {
+        Some(_) => (0, packed.before),
+        None => (smaller, 0),
+    };
     let summary = if packed.after > packed.before {
         let more = human_bytes(packed.after - packed.before);
         format!("packed {label}, which had nothing to give back and grew by {more}")
-    } else if reclaimed == 0 {
+    } else if smaller == 0 {
         format!("packed {label}, which had nothing to give back")
     } else {
         let (before, after) = (human_bytes(packed.before), human_bytes(packed.after));
@@ -67,7 +73,8 @@ fn done(label: &str, info: &Info, packed: &PackResult) -> Report {
         Some(old) => format!("{summary}; the old one stays as {old}"),
         None => summary,
     };
-    figures(Report::new(summary), packed.before, packed.after, reclaimed).details(&json!({
+    let report = figures(Report::new(summary), packed.before, packed.after, reclaimed);
+    report.metric("bytes_held", held).details(&json!({
         "engine": info.engine,
         "version": info.version,
         "old": packed.old,

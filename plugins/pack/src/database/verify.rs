@@ -12,12 +12,7 @@ pub fn verify(context: &Context, name: &str) -> Result<Report, Failure> {
     let label = label(name);
     let database = open(context, name)?;
     let info = info(database.as_ref(), &label)?;
-    context.report_progress(
-        &format!("checking {label}"),
-        0,
-        Some(info.size),
-        Unit::Bytes,
-    );
+    context.report_progress(&format!("checking {label}"), 0, None, Unit::Bytes);
     let verdict = database.verify().doing(|| format!("verify {label}"))?;
     let summary = match verdict.sound {
         true => format!("{label} is sound ({})", human_bytes(info.size)),
@@ -49,10 +44,11 @@ fn damaged(label: &str, findings: &[String]) -> String {
     let first = findings
         .first()
         .map_or("no finding was given", String::as_str);
+    let count = findings.len();
+    let findings = if count == 1 { "finding" } else { "findings" };
     format!(
-        "{label} is damaged: {first} ({} findings in the report); keep a copy of the file as it is, \
-         stop what writes to it, and restore the last backup that verifies",
-        findings.len()
+        "{label} is damaged: {first} ({count} {findings} in the report); keep a copy of the file as it is, stop what writes \
+         to it, and restore the last backup that verifies, or `recover` what is sound"
     )
 }
 

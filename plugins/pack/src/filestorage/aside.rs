@@ -1,8 +1,11 @@
 //! A new file is made aside, and takes its place only when it is whole.
 
+use mhost_filestorage::Window;
 use mhost_sdk::files::{Changes, CopyOptions, Lock, Metadata, Writing, split};
 use mhost_sdk::units::human_bytes;
 use mhost_sdk::{Context, Doing as _, Error, Failure, Optional as _};
+
+use super::File;
 
 /// The name of a file while it is made. What a run that was cut off left there is replaced.
 pub fn name(file: &str) -> String {
@@ -48,35 +51,17 @@ impl<'c, 'h> Aside<'c, 'h> {
 
     /// Gives it the mode and the owner of another file; where the owner cannot be given, the log says so.
     pub fn dress(&self, like: &Metadata) -> Result<(), Failure> {
-        let files = self.context.files();
-        let mode = Changes {
-            mode: Some(like.mode),
-            uid: None,
-            gid: None,
-            modified: None,
-            accessed: None,
-        };
-        let set = files.set_metadata(&self.path, mode);
-        set.doing(|| format!("set the mode of {}", self.path))?;
-        let made = files.stat(&self.path);
-        let made = made.doing(|| format!("look at {}", self.path))?;
-        if (made.uid, made.gid) == (like.uid, like.gid) {
-            return Ok(());
-        }
-        let owner = Changes {
-            mode: None,
-            uid: Some(like.uid),
-            gid: Some(like.gid),
-            ..mode
-        };
-        if let Err(error) = files.set_metadata(&self.path, owner) {
-            self.context.warn(format!(
-                "the new file does not get the owner of the old one ({}:{}), so that its server may not be able to \
-                 open it: {error}",
-                like.uid, like.gid
-            ));
-        }
-        Ok(())
+        dress(self.context, &self.path, like)
+    }
+
+    /// Opens it as if it were anybody's.
+    pub fn read_back(&self) -> Result<File<'c>, Failure> {
+        let opened = self.context.files().open(&self.path);
+        let opened = opened.doing(|| format!("open {}", self.path))?;
+        Window::new(opened).map_err(|error| {
+            let error = Error::from_io(&format!("read {}", self.path), &error);
+            Failure::from(error)
+        })
     }
 
     /// Takes its place, whatever is there.
@@ -86,6 +71,17 @@ impl<'c, 'h> Aside<'c, 'h> {
         self.placed = true;
         Ok(())
     }
+
+    /// Takes a place where nothing is yet.
+    pub fn place_new(mut self, file: &str) -> Result<(), Failure> {
+        let files = self.context.files();
+        let renamed = files.rename(&self.path, file);
+        renamed.doing(|| format!("give the new file its name, {file}"))?;
+        self.placed = true;
+        let folder = split(file).0;
+        let synced = files.sync(folder);
+        synced.doing(|| format!("make the name of {file} durable"))
+    }
 }
 
 impl Drop for Aside<'_, '_> {
@@ -94,6 +90,53 @@ impl Drop for Aside<'_, '_> {
             // The next run removes what could not be removed now.
             let _ = self.context.files().remove_file(&self.path);
         }
+    }
+}
+
+/// Gives what was made the mode and the owner of something else; where the owner cannot be given, the log says so.
+pub fn dress(context: &Context, path: &str, like: &Metadata) -> Result<(), Failure> {
+    let files = context.files();
+    let mode = Changes {
+        mode: Some(like.mode),
+        uid: None,
+        gid: None,
+        modified: None,
+        accessed: None,
+    };
+    let set = files.set_metadata(path, mode);
+    set.doing(|| format!("set the mode of {path}"))?;
+    let made = files.stat(path);
+    let made = made.doing(|| format!("look at {path}"))?;
+    if (made.uid, made.gid) == (like.uid, like.gid) {
+        return Ok(());
+    }
+    let owner = Changes {
+        mode: None,
+        uid: Some(like.uid),
+        gid: Some(like.gid),
+        ..mode
+    };
+    if let Err(error) = files.set_metadata(path, owner) {
+        context.warn(format!(
+            "{path} does not get the owner of the old one ({}:{}), so that its server may not be able to open it: \
+             {error}",
+            like.uid, like.gid
+        ));
+    }
+    Ok(())
+}
+
+/// Asks the host for leave to make a file here, before an hour goes into its contents. In a dry run the host
+/// says as much, and makes nothing.
+pub fn try_out(context: &Context, path: &str) -> Result<(), Failure> {
+    let files = context.files();
+    match files.make_file(path, 0o600, None, None) {
+        Ok(()) => {
+            let removed = files.remove_file(path);
+            removed.doing(|| format!("remove {path}"))
+        }
+        Err(Error::DryRun(_) | Error::Exists(_)) => Ok(()),
+        Err(error) => Err(error).doing(|| format!("make {path}")),
     }
 }
 
@@ -128,11 +171,19 @@ pub fn check_room(context: &Context, file: &str, needed: u64) -> Result<(), Fail
     let available = space
         .doing(|| format!("look at the room in {folder}"))?
         .available;
-    if available >= needed {
+    let kept = context.files().kept_free();
+    if available.saturating_sub(kept) >= needed {
         return Ok(());
     }
+    let of_these = match kept {
+        0 => String::new(),
+        kept => format!(
+            ", of which {} must stay so (`limits.free_space`)",
+            human_bytes(kept)
+        ),
+    };
     Err(Failure::permanent(format!(
-        "there is not enough room in {folder}: up to {} are needed and {} are free; nothing was changed; free some, or \
+        "there is not enough room in {folder}: up to {} are needed, and {} are free{of_these}; nothing was changed; free some, or \
          set `output` to a file on another disk",
         human_bytes(needed),
         human_bytes(available)

@@ -20,7 +20,7 @@ pub fn inspect(context: &Context, path: &str, config: &Inspect) -> Result<Report
         name: path,
     };
     let options = Options {
-        stop: config.before.tid(context.now())?,
+        stop: config.before.unwrap_or_default().tid(context.now())?,
         collect: config.gc,
         blobs: false,
         tail: Tail::LeaveOut,
@@ -36,17 +36,24 @@ pub fn inspect(context: &Context, path: &str, config: &Inspect) -> Result<Report
         Some(_) => 0,
         None => figures.bytes.saturating_sub(figures.most_written),
     };
-    let summary = format!(
+    let mut summary = format!(
         "{path} holds {} objects in {} transactions, {}; a pack would free about {}",
         found.objects,
         found.transactions,
         human_bytes(found.bytes),
         human_bytes(freed)
     );
+    if figures.tail > 0 {
+        summary.push_str(&format!(
+            "; it ends in an unfinished transaction of {}",
+            human_bytes(figures.tail)
+        ));
+    }
     Ok(Report::new(summary)
         .metric("bytes_size", found.bytes)
         .metric("bytes_current", found.current_bytes)
         .metric("bytes_reclaimable", freed)
+        .metric("bytes_unfinished", figures.tail)
         .metric("transactions", found.transactions)
         .metric("records", found.records)
         .metric("objects", found.objects)

@@ -1,110 +1,158 @@
-//! Packing a FileStorage: plan, room, copy aside, check the copy, swap.
+//! Packing a FileStorage. Up to the swap everything is made aside, and can be thrown away ([`making`]); what follows it
+//! is done after every run, whether there was anything to pack or not. What is told of it stands in [`telling`].
 
-use mhost_filestorage::pack::{self as format, Copied, Figures, Idle, Options, Plan, Tail};
-use mhost_filestorage::verify::{self, Level, Verdict};
-use mhost_filestorage::{Tid, Window, index};
-use mhost_sdk::files::Metadata;
+mod making;
+mod telling;
+
+use mhost_filestorage::pack::{self as format, Figures, Idle, Options, Plan, Revision, Tail};
+use mhost_filestorage::{Oid, Tid, index, scan};
+use mhost_sdk::files::{Kind, Metadata};
 use mhost_sdk::units::human_bytes;
-use mhost_sdk::{Capped, Context, Doing as _, Failure, Report};
-use serde_json::json;
+use mhost_sdk::{Context, Doing as _, Failure, Report};
 
-use super::aside::{self, Aside};
-use super::{File, Told, blobs, failed, lock, look, open, swap};
+pub use making::unlike;
+
+use super::swap::{Forgotten, Placing};
+use super::{File, Told, aside, blobs, failed, lock, look, open, swap};
 use crate::config::{KeepOld, Pack};
 
 /// Packs, into the file's own place or into another.
 pub fn pack(context: &Context, path: &str, config: &Pack) -> Result<Report, Failure> {
-    let original = look(context, path)?;
-    let target = config.output.as_deref().unwrap_or(path);
     let options = Options {
-        stop: config.before.tid(context.now())?,
+        stop: config.before.unwrap_or_default().tid(context.now())?,
         collect: config.gc,
         blobs: config.blobs.is_some(),
         tail: Tail::LeaveOut,
     };
-    let blobs = blobs::Folder::open(context, config.blobs.as_deref())?;
-    let in_place = config.output.is_none();
-    let _lock = match in_place {
-        true => lock::take(context, path)?,
-        false => {
-            check_output(context, &original, path, target)?;
-            lock::take_if_there(context, target)?
-        }
+    // Before anything is made beside it.
+    scan::magic(&mut open(context, path)?).map_err(|error| failed("pack", path, error))?;
+    let blobs = config.blobs.as_deref();
+    let blobs = blobs
+        .map(|blobs| blobs::Folder::open(context, blobs))
+        .transpose()?;
+    let found = look(context, path)?;
+    let place = match config.output.as_deref() {
+        None => Place::Here(Kept::choose(context, path, config, blobs.as_ref())?),
+        Some(output) => Place::There(output, check_output(context, &found, path, output)?),
     };
+    let target = config.output.as_deref().unwrap_or(path);
+    let _lock = match &place {
+        Place::Here(_) => lock::take(context, path, &found)?,
+        Place::There(..) => lock::take_if_there(context, target)?,
+    };
+    aside::try_out(context, &aside::name(target))?;
     if !context.dry_run() {
         swap::clear(context, target)?;
     }
+    // A server may have ended just before the lock was taken.
+    let original = look(context, path)?;
     let mut file = open(context, path)?;
-    let told = &mut Told {
-        context,
-        name: path,
-    };
-    let plan =
-        format::plan(&mut file, &options, told).map_err(|error| failed("pack", path, error))?;
-    if let Some(blobs) = &blobs
-        && in_place
-    {
-        blobs.finish_earlier(&mut file, &plan)?;
-    }
     let job = Job {
         context,
         path,
         target,
-        in_place,
+        place,
         original,
-        stop: options.stop,
-        config,
+        options,
         blobs,
     };
-    note(context, path, &plan);
-    match context.dry_run() {
-        true => Ok(job.would(&plan)),
-        false => job.run(&mut file, plan),
-    }
+    let plan = format::plan(&mut file, &options, &mut job.told())
+        .map_err(|error| failed("pack", path, error))?;
+    job.note(&plan);
+    job.go_on(&mut file, plan)
 }
 
-/// The output must not be the file itself, nor anything but a FileStorage.
-pub fn check_output(
+/// The output must not be the file itself, nor the name of something else of a FileStorage's; what is there must be one.
+fn check_output(
     context: &Context,
     original: &Metadata,
     path: &str,
     output: &str,
-) -> Result<(), Failure> {
-    let files = context.files();
-    let there = files.stat_optional(output);
+) -> Result<Placing, Failure> {
+    check_name(output)?;
+    let there = context.files().stat_optional(output);
     let Some(there) = there.doing(|| format!("look at {output}"))? else {
-        return Ok(());
+        swap::check_names(context, output, None)?;
+        return Ok(Placing::New);
     };
     if (there.device, there.inode) == (original.device, original.inode) {
         return Err(Failure::permanent(format!(
             "`output` is {path} itself; name another file, or leave it out to work in place"
         )));
     }
-    let mut file = open(context, output)?;
-    match mhost_filestorage::scan::magic(&mut file) {
-        Ok(_) => Ok(()),
-        Err(_) if file.size() == 0 => Ok(()),
-        Err(_) => Err(Failure::permanent(format!(
-            "{output} is there and is no FileStorage, so it is not replaced; name another file, or remove it"
-        ))),
+    let other = match there.kind {
+        Kind::File => scan::magic(&mut open(context, output)?).is_err(),
+        _ => true,
+    };
+    if other {
+        let what = match there.kind {
+            Kind::File => "no FileStorage",
+            Kind::Directory => "a folder",
+            Kind::SymbolicLink => "a symbolic link",
+            _ => "no regular file",
+        };
+        return Err(Failure::permanent(format!(
+            "{output} is there and is {what}, so it is not replaced; name another file as `output`, or remove it"
+        )));
     }
+    swap::check_names(context, output, None)?;
+    Ok(Placing::Over)
 }
 
-/// What the operator should know beside the outcome.
-fn note(context: &Context, path: &str, plan: &Plan) {
-    let figures = &plan.figures;
-    if figures.tail > 0 {
-        context.warn(format!(
-            "{path} ends in an unfinished transaction of {}, which is left out: a server is writing it, or was when the \
-             machine stopped",
-            human_bytes(figures.tail)
-        ));
+/// Names that mean something beside a FileStorage.
+pub fn check_name(output: &str) -> Result<(), Failure> {
+    for (ending, what) in [
+        (".lock", "a FileStorage's lock"),
+        (".index", "a FileStorage's index"),
+        (".mhost-new", "a file that mhost is making"),
+    ] {
+        if output.ends_with(ending) {
+            return Err(Failure::misconfigured(format!(
+                "`output` is {output}, which is the name of {what}: name another file"
+            )));
+        }
     }
-    if let Some((from, to)) = plan.dangling.first() {
-        context.warn(format!(
-            "{} references lead to objects that do not exist; the first: {from} refers to {to}",
-            figures.dangling
-        ));
+    Ok(())
+}
+
+/// Where the packed file comes to lie.
+enum Place<'c> {
+    Here(Kept),
+    There(&'c str, Placing),
+}
+
+/// What becomes of the old file.
+struct Kept {
+    keep: KeepOld,
+    /// What its name ends in, and that of its blobs, if it is kept.
+    suffix: Option<String>,
+}
+
+impl Kept {
+    /// As ZODB does, unless something else is asked for. Looks at the names that the swap will need.
+    fn choose(
+        context: &Context,
+        path: &str,
+        config: &Pack,
+        blobs: Option<&blobs::Folder<'_, '_>>,
+    ) -> Result<Self, Failure> {
+        let keep = config.keep_old.unwrap_or(KeepOld::Until(true));
+        let attic = blobs.map(blobs::Folder::attic_beginning);
+        let beginnings: Vec<_> = std::iter::once(path).chain(attic.as_deref()).collect();
+        let kept = Self {
+            keep,
+            suffix: swap::old_suffix(context, keep, &beginnings)?,
+        };
+        swap::check_names(context, path, kept.path(path).as_deref())?;
+        if let Some(blobs) = blobs {
+            blobs.try_out()?;
+        }
+        Ok(kept)
+    }
+
+    fn path(&self, file: &str) -> Option<String> {
+        let suffix = self.suffix.as_deref()?;
+        Some(format!("{file}{suffix}"))
     }
 }
 
@@ -112,295 +160,224 @@ struct Job<'c, 'h> {
     context: &'c Context<'h>,
     path: &'c str,
     target: &'c str,
-    in_place: bool,
+    place: Place<'c>,
     original: Metadata,
-    stop: Tid,
-    config: &'c Pack,
+    options: Options,
     blobs: Option<blobs::Folder<'c, 'h>>,
 }
 
-impl Job<'_, '_> {
-    fn run(&self, file: &mut File<'_>, plan: Plan) -> Result<Report, Failure> {
-        let figures = plan.figures.clone();
-        if self.in_place && plan.idle.is_some() {
-            self.mend_index(file)?;
-            return Ok(self.nothing(&figures, plan.idle));
+/// What the plan said that is still wanted when it is carried out.
+struct Planned {
+    figures: Figures,
+    idle: Option<Idle>,
+    dangling: Vec<(Oid, Oid)>,
+    /// Blob revisions that go, that stay, and how many files of those are not there.
+    gone: Vec<Revision>,
+    kept: Vec<Revision>,
+    missing: u64,
+}
+
+/// What the swap has done.
+struct Swapped<'c, 'h> {
+    /// Bytes of the new file.
+    length: u64,
+    /// Its index, which is still aside.
+    index: Option<aside::Aside<'c, 'h>>,
+    /// The old file's new name.
+    old: Option<String>,
+    /// Bytes of an older one that had this name.
+    replaced: u64,
+}
+
+/// What was done after it.
+#[derive(Default)]
+struct Cleared {
+    blobs: blobs::Removed,
+    forgotten: Vec<Forgotten>,
+}
+
+impl<'c, 'h> Job<'c, 'h> {
+    fn go_on(&self, file: &mut File<'_>, plan: Plan) -> Result<Report, Failure> {
+        let planned = Planned {
+            figures: plan.figures.clone(),
+            idle: plan.idle,
+            dangling: plan.dangling.clone(),
+            gone: plan.blobs.clone(),
+            kept: plan.blobs_kept.clone(),
+            missing: match &self.blobs {
+                Some(blobs) => blobs.missing(&plan.blobs_kept)?,
+                None => 0,
+            },
+        };
+        if let (Some(blobs), Place::Here(_)) = (&self.blobs, &self.place) {
+            blobs.finish_earlier(file)?;
         }
-        let gone = plan.blobs.clone();
-        let kept = plan.blobs_kept;
-        let dangling = plan.dangling.clone();
-        let most = match plan.idle {
+        let to_write = planned.idle.is_none() || matches!(self.place, Place::There(..));
+        if to_write {
+            self.check_room(&planned.figures, planned.idle)?;
+        }
+        if self.context.dry_run() {
+            return Ok(self.would(&planned));
+        }
+        let new = match to_write {
+            true => self.make(file, plan)?,
+            false => None,
+        };
+        let swapped = match new {
+            Some(new) => Some(self.swap(new, &planned.gone)?),
+            None => None,
+        };
+        self.after(file, &planned, swapped)
+    }
+
+    fn check_room(&self, figures: &Figures, idle: Option<Idle>) -> Result<(), Failure> {
+        let most = match idle {
             Some(_) => figures.bytes,
             None => figures.most_written.min(figures.bytes.saturating_mul(2)),
         };
-        let most = most + index::most_bytes(figures.objects + figures.records.min(1 << 20));
-        aside::check_room(self.context, self.target, most)?;
-        let Some(new) = self.make(file, plan)? else {
-            self.mend_index(file)?;
-            return Ok(self.nothing(&figures, None));
-        };
-        let length = new.verdict.bytes;
-        let old = self.replace(new, &gone)?;
-        let mut removed = blobs::Removed::default();
-        if let Some(blobs) = &self.blobs
-            && self.in_place
-        {
-            removed = blobs.remove(&gone, old.as_deref())?;
-        }
-        let mut forgotten = Vec::new();
-        if self.in_place {
-            forgotten = swap::forget(self.context, self.path, self.keep_old())?;
-            if let Some(blobs) = &self.blobs {
-                forgotten.extend(blobs.forget(self.keep_old())?);
-            }
-        }
-        let mut unreferenced = Capped::default();
-        if let Some(blobs) = &self.blobs
-            && !self.in_place
-        {
-            blobs.tell(self.target, kept, gone.len());
-            gone.iter()
-                .for_each(|revision| unreferenced.push(blobs.file(*revision)));
-        }
-        let mut report = self.report(&figures, length);
-        if let Some(old) = &old {
-            report = report.artifact("file", old, Some(self.original.size));
-        }
-        if self.blobs.is_some() {
-            let without = gone.len() as u64;
-            report = report
-                .metric("blobs_kept", kept)
-                .metric("blobs_unreferenced", without)
-                .metric("blobs_removed", removed.files)
-                .metric("blob_bytes_reclaimed", removed.bytes);
-        }
-        Ok(report.details(&json!({
-            "pack_time": self.stop,
-            "figures": figures,
-            "dangling": dangling,
-            "forgotten": forgotten,
-            "blobs_unreferenced": unreferenced,
-        })))
+        let index = index::most_bytes(figures.objects + figures.records.min(1 << 20));
+        aside::check_room(self.context, self.target, most + index)
     }
 
-    /// A run that was cut off between its swap and its index has left none; ZODB would read the whole file.
-    fn mend_index(&self, file: &mut File<'_>) -> Result<(), Failure> {
-        let path = swap::index_path(self.path);
-        let there = self.context.files().stat_optional(&path);
-        if there.doing(|| format!("look at {path}"))?.is_some() {
-            return Ok(());
-        }
-        let verdict = verify::verify(file, Level::Pointers, &mut self.told());
-        let verdict = verdict.map_err(|error| failed("check", self.path, error))?;
-        if !verdict.sound() {
-            return Ok(());
-        }
-        let length = verdict.bytes;
+    /// From here on the file is the new one.
+    fn swap(
+        &self,
+        new: making::New<'c, 'h>,
+        gone: &[Revision],
+    ) -> Result<Swapped<'c, 'h>, Failure> {
+        let length = new.verdict.bytes;
         let index = swap::make_index(
             self.context,
-            self.path,
-            &verdict.index,
+            self.target,
+            &new.verdict.index,
             length,
             &self.original,
         )?;
-        index.map_or(Ok(()), |index| index.place(&path))
-    }
-
-    /// Writes the new file aside and checks it. `None` where nothing would be gained in place.
-    fn make(&self, file: &mut File<'_>, plan: Plan) -> Result<Option<New<'_, '_>>, Failure> {
-        let end = plan.figures.bytes;
-        let (aside, writing) = Aside::create(self.context, self.target)?;
-        let copied = match plan.idle {
-            Some(_) => None,
-            None => format::copy(file, plan, writing, &mut self.told())
-                .map_err(|error| failed("pack", self.path, error))?,
-        };
-        if copied.is_none() {
-            if self.in_place {
-                return Ok(None);
+        self.context.check_cancelled()?;
+        let kept = match &self.place {
+            Place::Here(kept) => kept,
+            Place::There(output, placing) => {
+                swap::place(self.context, output, new.aside, *placing)?;
+                return Ok(Swapped {
+                    length,
+                    index,
+                    old: None,
+                    replaced: 0,
+                });
             }
-            self.take_over(&aside, end)?;
+        };
+        if let Some(blobs) = &self.blobs {
+            blobs.prepare(gone, kept.suffix.as_deref())?;
         }
-        aside.dress(&self.original)?;
-        aside.sync()?;
-        let verdict = self.check(&aside, copied.as_ref())?;
-        Ok(Some(New { aside, verdict }))
+        let old = kept.path(self.path);
+        let replaced = self.replaced(old.as_deref())?;
+        let unchanged = swap::check_unchanged(self.context, self.path, &self.original);
+        if let (Err(_), Some(blobs)) = (&unchanged, &self.blobs) {
+            blobs.drop_list()?;
+        }
+        unchanged?;
+        if let Some(old) = &old {
+            swap::keep(self.context, self.path, old)?;
+        }
+        swap::place(self.context, self.path, new.aside, Placing::Over)?;
+        Ok(Swapped {
+            length,
+            index,
+            old,
+            replaced,
+        })
     }
 
-    /// All whole transactions, as they are.
-    fn take_over(&self, aside: &Aside<'_, '_>, end: u64) -> Result<(), Failure> {
-        let files = self.context.files();
-        let emptied = files.truncate(&aside.path, 0);
-        emptied.doing(|| format!("empty {}", aside.path))?;
-        let copied = files.copy_range(self.path, 0, Some(end), &aside.path, 0);
-        let copied = copied.doing(|| format!("copy {}", self.path))?;
-        if copied != end {
-            return Err(Failure::retryable(format!(
-                "{} became shorter while it was copied; nothing was changed",
-                self.path
-            )));
+    /// Bytes that come back when another file takes this name.
+    fn replaced(&self, old: Option<&str>) -> Result<u64, Failure> {
+        let Some(old) = old else {
+            return Ok(0);
+        };
+        let there = self.context.files().stat_optional(old);
+        let there = there.doing(|| format!("look at {old}"))?;
+        Ok(there
+            .filter(|there| there.links == 1)
+            .map_or(0, |there| there.size))
+    }
+
+    /// After every run: the index, also one that a run that was cut off has not come to write; blobs without a record;
+    /// old files that were kept long enough.
+    fn after(
+        &self,
+        file: &mut File<'_>,
+        planned: &Planned,
+        mut swapped: Option<Swapped<'c, 'h>>,
+    ) -> Result<Report, Failure> {
+        let mut cleared = Cleared::default();
+        let outcome = self.clear(file, planned, swapped.as_mut(), &mut cleared);
+        let report = self.report(planned, swapped.as_ref(), &cleared);
+        outcome.map_err(|failure| {
+            Failure {
+                message: format!("{}; but then: {}", report.summary, failure.message),
+                ..failure
+            }
+            .with_partial(report.clone())
+        })?;
+        Ok(report)
+    }
+
+    fn clear(
+        &self,
+        file: &mut File<'_>,
+        planned: &Planned,
+        swapped: Option<&mut Swapped<'c, 'h>>,
+        cleared: &mut Cleared,
+    ) -> Result<(), Failure> {
+        let done = swapped.is_some();
+        if let Some(swapped) = swapped {
+            swap::place_index(self.target, swapped.index.take())?;
+        }
+        let Place::Here(kept) = &self.place else {
+            if let Some(blobs) = &self.blobs {
+                blobs.tell(self.target, planned.kept.len(), planned.gone.len());
+            }
+            return Ok(());
+        };
+        match (done, &self.blobs) {
+            (true, Some(blobs)) => {
+                cleared.blobs = blobs.remove(&planned.gone, kept.suffix.as_deref())?;
+            }
+            (true, None) => {}
+            (false, _) => self.mend_index(file)?,
+        }
+        cleared.forgotten = swap::forget(self.context, self.path, kept.keep)?;
+        if let Some(blobs) = &self.blobs {
+            cleared.forgotten.extend(blobs.forget(kept.keep)?);
         }
         Ok(())
     }
 
-    /// Reads the new file as if it were anybody's, and compares it with what was meant to be written.
-    fn check(&self, aside: &Aside<'_, '_>, copied: Option<&Copied>) -> Result<Verdict, Failure> {
-        let opened = self.context.files().open(&aside.path);
-        let opened = opened.doing(|| format!("open {}", aside.path))?;
-        let mut window = Window::new(opened)
-            .map_err(|error| Failure::retryable(format!("cannot read {}: {error}", aside.path)))?;
-        let verdict = verify::verify(&mut window, Level::Pointers, &mut self.told());
-        let verdict = verdict.map_err(|error| failed("check", &aside.path, error))?;
-        let meant = copied.is_none_or(|copied| {
-            let written = (copied.length, copied.transactions, copied.records);
-            written == (verdict.bytes, verdict.transactions, verdict.records)
-                && copied.index == verdict.index
-        });
-        // What was wrong in the original's history is still wrong in later transactions that were taken over.
-        match verdict.counts[Level::Structure as usize] == 0 && meant {
-            true if copied.is_none() || verdict.sound() => Ok(verdict),
-            _ => {
-                let first = verdict
-                    .findings
-                    .first()
-                    .map(|finding| finding.damage.to_string());
-                let first =
-                    first.unwrap_or_else(|| "it holds something else than was written".to_owned());
-                Err(Failure::retryable(format!(
-                    "the new file does not read as it was written ({first}): the disk or the memory may be failing; it \
-                     was removed, and nothing was changed"
-                )))
-            }
+    /// What the operator should know beside the outcome.
+    fn note(&self, plan: &Plan) {
+        let figures = &plan.figures;
+        if figures.tail > 0 {
+            self.context.warn(format!(
+                "{} ends in an unfinished transaction of {}: a server is writing it, or was when the machine stopped",
+                self.path,
+                human_bytes(figures.tail)
+            ));
+        }
+        if let Some((from, to)) = plan.dangling.first() {
+            self.context.warn(format!(
+                "{} references lead to objects that do not exist; the first: {from} refers to {to}",
+                figures.dangling
+            ));
         }
     }
 
-    /// The swap. Answers the old file's new name.
-    fn replace(
-        &self,
-        new: New<'_, '_>,
-        gone: &[format::Revision],
-    ) -> Result<Option<String>, Failure> {
-        let New { aside, verdict } = new;
-        let index = swap::make_index(
-            self.context,
-            self.target,
-            &verdict.index,
-            verdict.bytes,
-            &self.original,
-        )?;
-        self.context.check_cancelled()?;
-        if !self.in_place {
-            swap::place(self.context, self.target, aside, index)?;
-            return Ok(None);
-        }
-        let old = swap::old_path(self.context, self.path, self.keep_old());
-        if let Some(blobs) = &self.blobs {
-            blobs.note(gone)?;
-        }
-        if let Some(old) = &old {
-            swap::keep(self.context, self.path, old)?;
-        }
-        swap::place(self.context, self.path, aside, index)?;
-        Ok(old)
-    }
-
-    /// As ZODB does, unless something else is asked for.
-    fn keep_old(&self) -> KeepOld {
-        self.config.keep_old.unwrap_or(KeepOld::Until(true))
-    }
-
-    fn told(&self) -> Told<'_, '_> {
+    fn told(&self) -> Told<'c, 'h> {
         Told {
             context: self.context,
             name: self.path,
         }
     }
 
-    fn report(&self, figures: &Figures, after: u64) -> Report {
-        let before = figures.bytes + figures.tail;
-        let (long, short) = (human_bytes(before), human_bytes(after));
-        let summary = match self.in_place {
-            true => format!("packed {} from {long} to {short}", self.path),
-            false => format!(
-                "packed {} ({long}) into {} ({short})",
-                self.path, self.target
-            ),
-        };
-        let report = Report::new(summary)
-            .metric("bytes_before", before)
-            .metric("bytes_after", after)
-            .metric("bytes_reclaimed", before.saturating_sub(after))
-            .metric("objects_kept", figures.objects_kept)
-            .metric(
-                "objects_removed",
-                figures.objects.saturating_sub(figures.objects_kept),
-            )
-            .metric("references_dangling", figures.dangling);
-        match self.in_place {
-            true => report,
-            false => report.artifact("file", self.target, Some(after)),
-        }
+    fn stop(&self) -> Tid {
+        self.options.stop
     }
-
-    /// Nothing is to be done in place.
-    fn nothing(&self, figures: &Figures, idle: Option<Idle>) -> Report {
-        let why = match idle {
-            Some(Idle::Empty) => "holds no object",
-            Some(Idle::Young) => "holds nothing as old as the pack time",
-            Some(Idle::Packed) => "was packed to this time or a later one already",
-            None => "holds nothing that a pack would remove",
-        };
-        let bytes = figures.bytes + figures.tail;
-        Report::new(format!(
-            "{} {why}; it stays as it is ({})",
-            self.path,
-            human_bytes(bytes)
-        ))
-        .metric("bytes_before", bytes)
-        .metric("bytes_after", bytes)
-        .metric("bytes_reclaimed", 0_u64)
-        .details(&json!({ "pack_time": self.stop, "figures": figures }))
-    }
-
-    /// What a dry run says.
-    fn would(&self, plan: &Plan) -> Report {
-        let figures = &plan.figures;
-        if plan.idle.is_some() {
-            return self.nothing(figures, plan.idle);
-        }
-        let before = figures.bytes + figures.tail;
-        let after = figures.most_written.min(before);
-        let summary = format!(
-            "would pack {} from {} to at most {}",
-            self.path,
-            human_bytes(before),
-            human_bytes(after)
-        );
-        let mut report = Report::new(summary)
-            .metric("bytes_before", before)
-            .metric("bytes_after", after)
-            .metric("bytes_reclaimed", before - after)
-            .metric("objects_kept", figures.objects_kept)
-            .metric(
-                "objects_removed",
-                figures.objects.saturating_sub(figures.objects_kept),
-            );
-        if self.blobs.is_some() {
-            report = report
-                .metric("blobs_kept", plan.blobs_kept)
-                .metric("blobs_unreferenced", plan.blobs.len());
-        }
-        report.details(&json!({
-            "pack_time": self.stop,
-            "figures": figures,
-            "dangling": plan.dangling,
-            "estimated": true,
-        }))
-    }
-}
-
-/// A new file, checked.
-struct New<'c, 'h> {
-    aside: Aside<'c, 'h>,
-    verdict: Verdict,
 }

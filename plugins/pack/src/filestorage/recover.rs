@@ -1,21 +1,25 @@
 //! Getting out of a damaged FileStorage what is sound.
 
+use mhost_filestorage::index;
 use mhost_filestorage::recover::{self as format, Options, Recovered};
 use mhost_filestorage::verify::{self, Level};
-use mhost_filestorage::{Window, index};
 use mhost_sdk::units::human_bytes;
-use mhost_sdk::{Context, Doing as _, Failure, Report};
+use mhost_sdk::{Context, Doing as _, Error, Failure, Report};
 
 use super::aside::{self, Aside};
-use super::{Told, failed, lock, look, open, pack, swap};
+use super::pack::{check_name, unlike};
+use super::swap::Placing;
+use super::{Told, failed, lock, look, open, swap};
 use crate::config::Recover;
 
-/// Writes all that is sound to the output, which takes its place whole.
+/// Writes all that is sound to the output, which appears whole or not at all, and replaces nothing: what was recovered
+/// earlier may be the better one.
 pub fn recover(context: &Context, source: &str, config: &Recover) -> Result<Report, Failure> {
     let output = config.output.as_str();
     let original = look(context, source)?;
-    pack::check_output(context, &original, source, output)?;
+    check_output(context, output)?;
     let _lock = lock::take_if_there(context, output)?;
+    aside::try_out(context, &aside::name(output))?;
     let mut file = open(context, source)?;
     let options = Options {
         partial: config.partial,
@@ -25,49 +29,53 @@ pub fn recover(context: &Context, source: &str, config: &Recover) -> Result<Repo
         name: source,
     };
     let fail = |error| failed("recover", source, error);
-    if context.dry_run() {
-        let found = format::survey(&mut file, options, told).map_err(fail)?;
-        let report = report(source, output, &found, None);
-        return Ok(report.details(&found));
-    }
     let most = original.size + index::most_bytes(original.size / 50);
     aside::check_room(context, output, most)?;
+    if context.dry_run() {
+        let found = format::survey(&mut file, options, told).map_err(fail)?;
+        let words = format!("would recover {}", counted(source, output, &found));
+        return Ok(report(words, &found).details(&found));
+    }
     let (aside, writing) = Aside::create(context, output)?;
     let recovered = format::recover(&mut file, options, writing, told).map_err(fail)?;
-    if recovered.report.transactions == 0 && original.size > mhost_filestorage::layout::START {
-        let report = report(source, output, &recovered.report, None).details(&recovered.report);
+    let found = &recovered.report;
+    if found.transactions == 0 && original.size > mhost_filestorage::layout::START {
+        let report = report(format!("recovered nothing of {source}"), found).details(found);
         return Err(Failure::permanent(format!(
             "there is no whole transaction in {source}: is it a FileStorage? nothing was written"
         ))
         .with_partial(report));
     }
-    let dangling = check(context, &aside, &recovered)?;
     aside.dress(&original)?;
     aside.sync()?;
-    let index = swap::make_index(
-        context,
-        output,
-        &recovered.index,
-        recovered.length,
-        &original,
-    )?;
+    let dangling = check(context, &aside, &recovered)?;
+    let length = recovered.file.length;
+    let index = swap::make_index(context, output, &recovered.file.index, length, &original)?;
     context.check_cancelled()?;
-    swap::place(context, output, aside, index)?;
-    let report = report(
-        source,
-        output,
-        &recovered.report,
-        Some((recovered.length, dangling)),
-    );
-    Ok(report.details(&recovered.report))
+    swap::place(context, output, aside, Placing::New)?;
+    swap::place_index(output, index)?;
+    let words = format!("recovered {}", counted(source, output, found));
+    Ok(report(words, found)
+        .metric("bytes_after", length)
+        .metric("references_dangling", dangling)
+        .artifact("file", output, Some(length))
+        .details(found))
+}
+
+fn check_output(context: &Context, output: &str) -> Result<(), Failure> {
+    check_name(output)?;
+    let there = context.files().stat_optional(output);
+    if there.doing(|| format!("look at {output}"))?.is_some() {
+        return Err(Failure::from(Error::Exists(format!(
+            "{output} exists, and recovering replaces nothing: choose another name, or remove it"
+        ))));
+    }
+    swap::check_names(context, output, None)
 }
 
 /// The new file must be sound but for references into what is lost, which are counted.
 fn check(context: &Context, aside: &Aside<'_, '_>, recovered: &Recovered) -> Result<u64, Failure> {
-    let opened = context.files().open(&aside.path);
-    let opened = opened.doing(|| format!("open {}", aside.path))?;
-    let failed_to_read = |error| Failure::retryable(format!("cannot read {}: {error}", aside.path));
-    let mut window = Window::new(opened).map_err(failed_to_read)?;
+    let mut read = aside.read_back()?;
     let told = &mut Told {
         context,
         name: &aside.path,
@@ -77,14 +85,16 @@ fn check(context: &Context, aside: &Aside<'_, '_>, recovered: &Recovered) -> Res
         true => Level::References,
         false => Level::Pointers,
     };
-    let verdict = verify::verify(&mut window, level, told);
-    let verdict = verdict.map_err(|error| failed("check", &aside.path, error))?;
+    let fail = |error| failed("check", &aside.path, error);
+    let verdict = verify::with_checksum(&mut read, level, told).map_err(fail)?;
     let wrong =
         verdict.counts[Level::Structure as usize] + verdict.counts[Level::Pointers as usize];
-    if wrong > 0 || verdict.bytes != recovered.length || verdict.index != recovered.index {
-        return Err(Failure::retryable(
-            "the new file does not read as it was written: the disk or the memory may be failing; it was removed",
-        ));
+    let written = &recovered.file;
+    if wrong > 0 || verdict.bytes != written.length || verdict.index != written.index {
+        return Err(unlike("it holds something else than was written"));
+    }
+    if verdict.checksum != Some(written.checksum) {
+        return Err(unlike("its checksum is another one"));
     }
     let dangling = verdict.counts[Level::References as usize];
     if dangling > 0 {
@@ -102,25 +112,14 @@ fn check(context: &Context, aside: &Aside<'_, '_>, recovered: &Recovered) -> Res
     Ok(dangling)
 }
 
-fn report(
-    source: &str,
-    output: &str,
-    found: &format::Report,
-    written: Option<(u64, u64)>,
-) -> Report {
-    let word = if written.is_some() {
-        "recovered"
-    } else {
-        "would recover"
-    };
-    let mut summary = format!(
-        "{word} {} transactions of {source} to {output}",
-        found.transactions
-    );
+/// How many transactions, and what was wrong.
+fn counted(source: &str, output: &str, found: &format::Report) -> String {
+    let count = found.transactions;
+    let mut text = format!("{count} transactions of {source} to {output}");
     if found.sound() {
-        summary.push_str("; nothing was damaged");
+        text.push_str("; nothing was damaged");
     } else {
-        summary.push_str(&format!(
+        text.push_str(&format!(
             "; {} set right, {} in part, {} lost in {} places",
             found.repaired,
             found.partly,
@@ -128,7 +127,17 @@ fn report(
             found.stretches
         ));
     }
-    let report = Report::new(summary)
+    if found.bytes_unfinished > 0 {
+        text.push_str(&format!(
+            "; an unfinished transaction of {} at its end is left out",
+            human_bytes(found.bytes_unfinished)
+        ));
+    }
+    text
+}
+
+fn report(summary: String, found: &format::Report) -> Report {
+    Report::new(summary)
         .metric("transactions_recovered", found.transactions)
         .metric("records_recovered", found.records)
         .metric("transactions_repaired", found.repaired)
@@ -136,12 +145,5 @@ fn report(
         .metric("transactions_moved", found.moved)
         .metric("bytes_before", found.bytes)
         .metric("bytes_lost", found.bytes_lost)
-        .metric("bytes_unfinished", found.bytes_unfinished);
-    match written {
-        None => report,
-        Some((length, dangling)) => report
-            .metric("bytes_after", length)
-            .metric("references_dangling", dangling)
-            .artifact("file", output, Some(length)),
-    }
+        .metric("bytes_unfinished", found.bytes_unfinished)
 }

@@ -6,16 +6,9 @@ use mhost_sdk::{Context, Error, Failure, Report};
 use serde_json::json;
 
 use super::{Told, failed, open};
-use crate::config;
 
 /// Checks; a file that is not sound fails the run, for good.
-pub fn verify(context: &Context, path: &str, level: config::Level) -> Result<Report, Failure> {
-    let level = match level {
-        config::Level::Structure => Level::Structure,
-        config::Level::Pointers => Level::Pointers,
-        config::Level::Records => Level::Records,
-        config::Level::References => Level::References,
-    };
+pub fn verify(context: &Context, path: &str, level: Level) -> Result<Report, Failure> {
     let mut file = open(context, path)?;
     let told = &mut Told {
         context,
@@ -47,7 +40,7 @@ fn report(path: &str, level: Level, verdict: &Verdict) -> Report {
             verdict.transactions,
             verdict.index.len()
         ),
-        Some(failing) => format!("{path} is damaged: its {} fail", failing.name()),
+        Some(failing) => format!("{path} is damaged: {}", fails(failing)),
     };
     let counts: serde_json::Map<_, _> = Level::ALL
         .into_iter()
@@ -86,10 +79,18 @@ fn damaged(path: &str, verdict: &Verdict) -> Option<String> {
         .findings
         .iter()
         .find(|finding| finding.level == level)?;
+    let findings = if all == 1 { "finding" } else { "findings" };
     Some(format!(
-        "{path} is damaged, its {} fail: {}; {} ({all} findings in the report)",
-        level.name(),
+        "{path} is damaged, {}: {}; {} ({all} {findings} in the report)",
+        fails(level),
         first.damage,
         first.meaning
     ))
+}
+
+fn fails(level: Level) -> String {
+    match level {
+        Level::Structure => "its structure fails".to_owned(),
+        _ => format!("its {} fail", level.name()),
+    }
 }

@@ -19,11 +19,14 @@ fn answering(status: u16, location: &str) -> NativeHost {
         .with_secret("zope", "admin:secret\n")
         .with_http(move |request| {
             assert_eq!(request.method, "POST");
+            // In the address: a body that is lost on the way would ask for 0 days.
             assert_eq!(
                 request.url,
-                "http://127.0.0.1:8080/Control_Panel/Database/main/manage_pack"
+                "http://127.0.0.1:8080/Control_Panel/Database/main/manage_pack?days:float=7"
             );
-            assert_eq!(request.body, b"days:float=7");
+            assert!(request.body.is_empty());
+            let length = ("content-length".to_owned(), "0".to_owned());
+            assert!(request.headers.contains(&length));
             let login = (
                 "authorization".to_owned(),
                 "Basic YWRtaW46c2VjcmV0".to_owned(),
@@ -64,6 +67,27 @@ fn the_address_tells_what_came_of_it() {
             "Invalid days value x",
         ),
         (302, "http://127.0.0.1:8080/login".to_owned(), "login"),
+        // A login page that is told where the browser came from.
+        (
+            302,
+            format!("http://127.0.0.1:8080/login?came_from={PANEL}Database+packed+to+7.0+days"),
+            "as a login page",
+        ),
+        (
+            302,
+            format!("{PANEL}Error:+Database+packed+to+nowhere"),
+            "was not packed",
+        ),
+        (
+            302,
+            format!("{PANEL}Database+packed+to+nowhere"),
+            "was not packed",
+        ),
+        (
+            302,
+            format!("{PANEL}Database+packed+to+0+days"),
+            "was packed to 0 days and not to 7 as asked",
+        ),
         (401, String::new(), "role Manager"),
         (404, String::new(), "no such database"),
         (200, String::new(), "answered 200"),
@@ -85,22 +109,8 @@ fn a_dry_run_asks_nothing() {
 }
 
 #[test]
-fn what_means_nothing_to_a_server_is_refused() {
+fn a_server_needs_a_login_and_is_only_asked_to_pack() {
     let host = answering(302, "");
-    for (key, value) in [
-        ("output", json!("/data/x")),
-        ("blobs", json!("/data/b")),
-        ("gc", json!(false)),
-    ] {
-        let mut config = config();
-        config[key] = value;
-        let failure = host.run(&plugin(), "pack", config).unwrap_err();
-        assert!(
-            failure.message.contains("means nothing to a server"),
-            "{}",
-            failure.message
-        );
-    }
     let mut without = config();
     without["target"]
         .as_object_mut()
@@ -112,12 +122,13 @@ fn what_means_nothing_to_a_server_is_refused() {
         "{}",
         failure.message
     );
-    let failure = host
-        .run(&plugin(), "verify", json!({ "target": config()["target"] }))
-        .unwrap_err();
-    assert!(
-        failure.message.contains("only `pack`"),
-        "{}",
-        failure.message
-    );
+    for action in ["verify", "inspect"] {
+        let config = json!({ "target": config()["target"] });
+        let failure = host.run(&plugin(), action, config).unwrap_err();
+        assert!(
+            failure.message.contains("only `pack`"),
+            "{}",
+            failure.message
+        );
+    }
 }

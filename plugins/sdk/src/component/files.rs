@@ -90,6 +90,10 @@ impl Files for Imports {
         files::free_space(path)
     }
 
+    fn kept_free(&self) -> u64 {
+        files::kept_free()
+    }
+
     fn lock(&self, path: &str, exclusive: bool) -> Result<Box<dyn Lock + '_>> {
         Ok(Box::new(files::lock(path, exclusive)?))
     }

@@ -4,6 +4,9 @@ use std::cell::Cell;
 
 use crate::{Error, Result};
 
+/// What the change answers at which the run crashes, and each after it.
+pub(super) const CRASHED: &str = "the test crashed here";
+
 /// Counts the changes of the outside world, and fails from one of them on.
 #[derive(Debug, Default)]
 pub struct Crash {
@@ -41,6 +44,6 @@ impl Crash {
             Some((at, _)) if n >= at => {}
             _ => return act(),
         }
-        Err(Error::Failed("the test crashed here".to_owned()))
+        Err(Error::Failed(CRASHED.to_owned()))
     }
 }

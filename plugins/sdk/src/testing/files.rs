@@ -62,6 +62,36 @@ impl NativeHost {
         )
     }
 
+    /// What follows is not durable before the next sync.
+    pub(super) fn written(&self, path: &Path) {
+        if self.loses_cache.get() {
+            self.unsynced.borrow_mut().insert(path.to_owned());
+        }
+    }
+
+    /// Contents that were not durable are gone with the machine.
+    pub(super) fn crashed(&self, error: &Error) {
+        let crash = matches!(error, Error::Failed(text) if text == super::crash::CRASHED);
+        if !crash {
+            return;
+        }
+        for path in std::mem::take(&mut *self.unsynced.borrow_mut()) {
+            // One that was removed since has nothing to lose.
+            if let Ok(file) = OpenOptions::new().write(true).open(path) {
+                let _ = file.set_len(0);
+            }
+        }
+    }
+
+    /// A name goes, and what was not durable of the file goes with it.
+    fn renamed(&self, from: &Path, to: &Path) {
+        let mut unsynced = self.unsynced.borrow_mut();
+        match unsynced.remove(from) {
+            true => unsynced.insert(to.to_owned()),
+            false => unsynced.remove(to),
+        };
+    }
+
     /// The file system's change times are the machine's; these are the test's.
     fn touched(&self, path: &Path) {
         if let Ok(found) = fs::symlink_metadata(path) {
@@ -118,6 +148,7 @@ impl Files for NativeHost {
         self.edit("copy a part of", &[source, target], |local| {
             let mut from = File::open(&local[0])?;
             from.seek(SeekFrom::Start(offset))?;
+            self.written(&local[1]);
             let mut to = OpenOptions::new().write(true).open(&local[1])?;
             to.seek(SeekFrom::Start(target_offset))?;
             io::copy(&mut from.take(length.unwrap_or(u64::MAX)), &mut to)
@@ -126,19 +157,24 @@ impl Files for NativeHost {
 
     fn replace(&self, source: &str, target: &str) -> Result<()> {
         self.edit("replace", &[source, target], |local| {
-            fs::rename(&local[0], &local[1])
+            fs::rename(&local[0], &local[1])?;
+            self.renamed(&local[0], &local[1]);
+            Ok(())
         })
     }
 
     fn rename(&self, source: &str, target: &str) -> Result<()> {
         self.edit("rename", &[source, target], |local| {
             vacant(&local[1])?;
-            fs::rename(&local[0], &local[1])
+            fs::rename(&local[0], &local[1])?;
+            self.renamed(&local[0], &local[1]);
+            Ok(())
         })
     }
 
     fn truncate(&self, path: &str, size: u64) -> Result<()> {
         self.edit("truncate", &[path], |local| {
+            self.written(&local[0]);
             OpenOptions::new()
                 .write(true)
                 .open(&local[0])?
@@ -147,7 +183,9 @@ impl Files for NativeHost {
     }
 
     fn sync(&self, path: &str) -> Result<()> {
-        self.edit("sync", &[path], |local| File::open(&local[0])?.sync_all())
+        self.edit("sync", &[path], |local| File::open(&local[0])?.sync_all())?;
+        self.unsynced.borrow_mut().remove(&self.at(path)?);
+        Ok(())
     }
 
     fn hard_link(&self, source: &str, target: &str) -> Result<()> {
@@ -163,13 +201,26 @@ impl Files for NativeHost {
     }
 
     fn free_space(&self, path: &str) -> Result<Space> {
-        let found = rustix::fs::statvfs(&self.at(path)?).map_err(io::Error::from);
+        let local = self.at(path)?;
+        if let Some((available, _)) = self.room.get() {
+            done(fs::metadata(&local), &format!("look at `{path}`"))?;
+            return Ok(Space {
+                total: u64::MAX,
+                free: available,
+                available,
+            });
+        }
+        let found = rustix::fs::statvfs(&local).map_err(io::Error::from);
         let found = done(found, &format!("look at the file system of `{path}`"))?;
         Ok(Space {
             total: found.f_blocks * found.f_frsize,
             free: found.f_bfree * found.f_frsize,
             available: found.f_bavail * found.f_frsize,
         })
+    }
+
+    fn kept_free(&self) -> u64 {
+        self.room.get().map_or(0, |(_, kept)| kept)
     }
 
     fn lock(&self, path: &str, exclusive: bool) -> Result<Box<dyn Lock + '_>> {
@@ -325,7 +376,10 @@ impl Files for NativeHost {
     }
 
     fn create_open(&self, path: &str) -> Result<Box<dyn Writing + '_>> {
-        let file = self.edit("create", &[path], |local| File::create_new(&local[0]))?;
+        let file = self.edit("create", &[path], |local| {
+            self.written(&local[0]);
+            File::create_new(&local[0])
+        })?;
         Ok(Box::new(writing::Written::new(self, path, file)))
     }
 
@@ -350,6 +404,7 @@ impl Files for NativeHost {
 
     fn create(&self, path: &str, content: &[u8]) -> Result<()> {
         self.edit("create", &[path], |local| {
+            self.written(&local[0]);
             File::create_new(&local[0])?.write_all(content)
         })
     }

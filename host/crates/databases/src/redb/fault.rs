@@ -14,6 +14,12 @@ pub(super) fn fault(operation: &str, path: &Path, error: impl Into<redb::Error>)
     match error {
         redb::Error::DatabaseAlreadyOpen => busy(operation, &path),
         redb::Error::TransactionInProgress => Fault::Busy(text),
+        redb::Error::Corrupted(why) if why.contains("file format version <=") => {
+            Fault::Unsupported(format!(
+                "{path} has a newer file format of redb than this mhost knows, or its header is damaged ({why}): use a newer \
+                 mhost, or restore it from a snapshot"
+            ))
+        }
         redb::Error::Corrupted(_) | redb::Error::RepairAborted => damaged(text),
         redb::Error::UpgradeRequired(version) => Fault::Unsupported(format!(
             "{path} has redb's file format {version}: open it once with redb 2.6 and call `upgrade`"

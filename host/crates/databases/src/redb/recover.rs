@@ -34,9 +34,9 @@ pub(super) fn recover(
         .metadata()
         .map_err(|error| file::fault("look at", path, &error))?;
     let aside = Aside::beside(target)?;
-    space::check(&folder(target), mode.len(), free)?;
+    space::check(&folder(target), mode.len(), around.keep_free, free)?;
     hook(Step::Begun);
-    copy(&locked, &aside, path)?;
+    copy(&locked, &aside, path, around)?;
     drop(locked);
     hook(Step::Copied);
     around.go_on()?;

@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Seek};
+use std::io::{self, Read as _, Seek};
 use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
@@ -78,14 +78,30 @@ impl Locked {
     }
 }
 
+/// So much is copied before the run is told how far it is, and whether it goes on is asked.
+const PIECE: u64 = 16 << 20;
+
 /// Copies the file into `aside`, from its start.
-pub(super) fn copy(locked: &Locked, aside: &Aside, path: &Path) -> FaultResult<()> {
+pub(super) fn copy(
+    locked: &Locked,
+    aside: &Aside,
+    path: &Path,
+    around: &Around,
+) -> FaultResult<()> {
+    let failed = |error: io::Error| file::fault("copy", path, &error);
     let mut source = &locked.file;
-    source
-        .rewind()
-        .and_then(|()| io::copy(&mut source, &mut aside.file()))
-        .map(drop)
-        .map_err(|error| file::fault("copy", path, &error))
+    let total = source.metadata().map_err(failed)?.len();
+    source.rewind().map_err(failed)?;
+    let mut done = 0;
+    loop {
+        (around.progress)("copying", done, Some(total));
+        around.go_on()?;
+        let copied = io::copy(&mut source.take(PIECE), &mut aside.file()).map_err(failed)?;
+        if copied == 0 {
+            return Ok(());
+        }
+        done += copied;
+    }
 }
 
 /// Lets redb repair a copy of a file that was not closed, and close it.
@@ -135,7 +151,7 @@ pub(super) fn snapshot(path: &Path, target: &Path, hook: Hook) -> FaultResult<u6
         .map_err(|error| file::fault("look at", path, &error))?;
     let aside = Aside::beside(target)?;
     hook(Step::Begun);
-    copy(&locked, &aside, path)?;
+    copy(&locked, &aside, path, &crate::unattended())?;
     drop(locked);
     hook(Step::Copied);
     settle(&aside, path)?;
@@ -171,18 +187,20 @@ pub(super) fn pack(
     let before = old.len();
     // A leftover's room will be free as well.
     let aside = Aside::beside(path)?;
-    space::check(&folder(path), before + before / 8, free)?;
+    space::check(&folder(path), before + before / 8, around.keep_free, free)?;
     hook(Step::Begun);
+    (around.progress)("checking", 0, None);
     // Compacting gives damaged pages that it moves new checksums, and so hides them.
     demand(&inspect(&locked.file, path)?, "the database", path)?;
     let counts = counts(&locked.file, path)?;
-    around.go_on()?;
-    copy(&locked, &aside, path)?;
+    copy(&locked, &aside, path, around)?;
     hook(Step::Copied);
     around.go_on()?;
+    (around.progress)("compacting a copy of", 0, None);
     guarded("pack a copy of", path, || compact(&aside, path))?;
     hook(Step::Packed);
     let packed = aside.file_again(path)?;
+    (around.progress)("checking the packed copy of", 0, None);
     demand(&inspect(&packed, path)?, "the packed copy of", path)?;
     if self::counts(&packed, path)? != counts {
         return Err(Fault::Damaged(format!(
@@ -317,7 +335,7 @@ pub(super) fn restore(path: &Path, source: &Path, hook: Hook) -> FaultResult<Str
     };
     let aside = Aside::beside(path)?;
     hook(Step::Begun);
-    copy(&from, &aside, source)?;
+    copy(&from, &aside, source, &crate::unattended())?;
     drop(from);
     hook(Step::Copied);
     settle(&aside, source)?;

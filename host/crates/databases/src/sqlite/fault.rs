@@ -1,5 +1,7 @@
 //! SQLite's errors as faults.
 
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use mhost_model::Fault;
@@ -49,10 +51,20 @@ fn needs_the_application(text: &str) -> bool {
     .any(|known| text.contains(known))
 }
 
+fn begins_as_one(file: &File) -> bool {
+    let mut magic = [0; file::SQLITE_MAGIC.len()];
+    file.read_exact_at(&mut magic, 0).is_ok() && magic == file::SQLITE_MAGIC
+}
+
 /// Says what the file is. Only for one that SQLite does not take for its own, on
 /// which no connection of this process can hold a lock that closing it would lose.
 pub(super) fn not_a_database(path: &Path) -> Fault {
     match file::open_regular(path, false) {
+        Ok(file) if begins_as_one(&file) => Fault::Damaged(format!(
+            "{} is a SQLite database, but its header is damaged: restore it from a snapshot, or recover what is sound in it \
+             (`mhost exec pack recover`)",
+            path.display()
+        )),
         Ok(file) => Fault::Invalid(format!(
             "{} is no SQLite database, but {}",
             path.display(),

@@ -50,7 +50,12 @@ pub(super) fn recover(
 ) -> FaultResult<Recovered> {
     place::check_free(target)?;
     let before = size(&site.path)?;
-    space::check(&folder(target), before.saturating_mul(2), free)?;
+    space::check(
+        &folder(target),
+        before.saturating_mul(2),
+        around.keep_free,
+        free,
+    )?;
     let mode = check_regular(&site.path)?.ok_or_else(|| file::missing(&site.path))?;
     // Beside the new file: that folder is the one that may be written.
     let copy = Aside::beside(&suffixed(target, "-source"))?;
@@ -76,6 +81,11 @@ pub(super) fn recover(
     if work.report.tables == 0 && work.report.orphans == 0 && !work.walker.pages.header.sound {
         return Err(match not_a_database(&site.path) {
             Fault::Invalid(what) => Fault::Invalid(format!("{what}: no page of a table is in it")),
+            Fault::Damaged(_) => Fault::Damaged(format!(
+                "there is nothing to recover in {}: its header is damaged, and no page of a table is in it; restore it from a \
+                 snapshot",
+                site.path.display()
+            )),
             other => other,
         });
     }

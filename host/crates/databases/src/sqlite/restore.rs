@@ -17,6 +17,7 @@ use super::fault::fault;
 use super::whole::{copy, demand_sound};
 use crate::file::{self, check_regular};
 use crate::place::{self, Aside, COMPANIONS, Hook, Step, suffixed};
+use crate::unattended;
 
 /// Answers the old file's new path, empty where there was no file.
 pub(super) fn restore(site: &Site, source: &Path, hook: Hook) -> FaultResult<String> {
@@ -57,7 +58,7 @@ fn copy_source(site: &Site, source: &Path, aside: &Aside) -> FaultResult<()> {
         lively |= companion.is_some_and(|m| m.len() > 0);
     }
     if !lively {
-        return copy(&open_still(source)?, aside, source);
+        return copy(&open_still(source)?, aside, source, &unattended());
     }
     let from = Site {
         path: source.to_path_buf(),
@@ -70,7 +71,7 @@ fn copy_source(site: &Site, source: &Path, aside: &Aside) -> FaultResult<()> {
         )));
     }
     let connection = connect(&from, Access::Look)?;
-    copy(&connection, aside, source)
+    copy(&connection, aside, source, &unattended())
 }
 
 /// Keeps everybody else out of the old file, its log moved into it and removed.

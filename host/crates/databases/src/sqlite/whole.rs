@@ -14,7 +14,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use mhost_model::ports::database::{Around, KeepOld, PackResult, Packed, Verdict};
-use mhost_model::{Fault, FaultResult};
+use mhost_model::{ByteSize, Fault, FaultResult};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, Error};
 
@@ -47,7 +47,12 @@ pub(super) fn pages(connection: &Connection, pragma: &str) -> Result<u64, Error>
 }
 
 /// Copies the state that `source` sees into `aside`.
-pub(super) fn copy(source: &Connection, aside: &Aside, path: &Path) -> FaultResult<()> {
+pub(super) fn copy(
+    source: &Connection,
+    aside: &Aside,
+    path: &Path,
+    around: &Around,
+) -> FaultResult<()> {
     let failed = |error| fault("copy", path, error);
     let mut target = open_copy(aside.path())?;
     // A crash leaves a file aside, which nobody reads: no journal is needed.
@@ -57,11 +62,21 @@ pub(super) fn copy(source: &Connection, aside: &Aside, path: &Path) -> FaultResu
     source
         .execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema")
         .map_err(failed)?;
+    let page: u64 = source
+        .pragma_query_value(None, "page_size", |row| row.get::<_, i64>(0))
+        .map_err(failed)?
+        .unsigned_abs();
     let backup = Backup::new(source, &mut target).map_err(failed)?;
     loop {
+        around.go_on()?;
         match backup.step(STEP).map_err(failed)? {
             StepResult::Done => break,
-            StepResult::More => {}
+            StepResult::More => {
+                let bytes = |pages: i32| u64::from(pages.unsigned_abs()) * page;
+                let so_far = backup.progress();
+                let done = bytes(so_far.pagecount - so_far.remaining);
+                (around.progress)("copying", done, Some(bytes(so_far.pagecount)));
+            }
             _ => {
                 return Err(Fault::Busy(format!(
                     "cannot copy {}: another process is using it; try again later",
@@ -81,7 +96,7 @@ pub(super) fn snapshot(site: &Site, target: &Path, hook: Hook) -> FaultResult<u6
     let mode = metadata(&site.path)?;
     let aside = Aside::beside(target)?;
     hook(Step::Begun);
-    copy(&source, &aside, &site.path)?;
+    copy(&source, &aside, &site.path, &crate::unattended())?;
     drop(source);
     hook(Step::Copied);
     demand_sound(&aside, "the database", &site.path)?;
@@ -151,19 +166,22 @@ pub(super) fn pack(
 ) -> FaultResult<PackResult> {
     let mut connection = connect(site, Access::Write)?;
     let failed = |error| fault("pack", &site.path, error);
+    (around.progress)("checking", 0, None);
     demand(&connection, "the database", &site.path)?;
     let before = size(&site.path)?;
     let used = pages(&connection, "page_count").map_err(failed)?;
     let old = place::old_path(&site.path, keep, around.now);
-    check_room(&site.path, used, old.is_some(), free)?;
+    check_room(&site.path, used, old.is_some(), around.keep_free, free)?;
     hook(Step::Begun);
     if let Some(old) = &old {
-        keep_copy(site, &connection, old, hook)?;
+        keep_copy(site, &connection, old, around, hook)?;
     }
     around.go_on()?;
+    (around.progress)("packing", 0, None);
     vacuum(&mut connection, around).map_err(failed)?;
     hook(Step::Packed);
     truncate_log(&connection, &site.path)?;
+    (around.progress)("checking the packed state of", 0, None);
     demand(&connection, "the packed database", &site.path)?;
     hook(Step::Verified);
     drop(connection);
@@ -189,10 +207,16 @@ fn vacuum(connection: &mut Connection, around: &Around) -> Result<(), Error> {
 }
 
 /// Keeps a verified copy of the file as it is under another name.
-fn keep_copy(site: &Site, connection: &Connection, old: &Path, hook: Hook) -> FaultResult<()> {
+fn keep_copy(
+    site: &Site,
+    connection: &Connection,
+    old: &Path,
+    around: &Around,
+    hook: Hook,
+) -> FaultResult<()> {
     let mode = metadata(&site.path)?;
     let aside = Aside::beside(old)?;
-    copy(connection, &aside, &site.path)?;
+    copy(connection, &aside, &site.path, around)?;
     hook(Step::Copied);
     demand_sound(&aside, "the copy of the database", &site.path)?;
     aside.dress(&mode)?;
@@ -219,15 +243,21 @@ fn truncate_log(connection: &Connection, path: &Path) -> FaultResult<()> {
 
 /// `VACUUM` writes the new content to a temporary file, and the old pages to the
 /// journal or the new ones to the log, which lie beside the database.
-fn check_room(path: &Path, used: u64, keep: bool, free: Free) -> FaultResult<()> {
+fn check_room(
+    path: &Path,
+    used: u64,
+    keep: bool,
+    keep_free: ByteSize,
+    free: Free,
+) -> FaultResult<()> {
     let (beside, temporary) = (folder(path), temporary_folder());
     let device = |folder: &Path| folder.metadata().map(|m| m.dev()).ok();
     let here = if keep { 2 } else { 1 };
     if device(&beside) == device(&temporary) {
-        return space::check(&beside, used.saturating_mul(here + 1), free);
+        return space::check(&beside, used.saturating_mul(here + 1), keep_free, free);
     }
-    space::check(&beside, used.saturating_mul(here), free)?;
-    space::check(&temporary, used, free)
+    space::check(&beside, used.saturating_mul(here), keep_free, free)?;
+    space::check(&temporary, used, keep_free, free)
 }
 
 /// The folder that SQLite takes for temporary files.

@@ -3,9 +3,11 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant as Moment;
 
 use mhost_model::grant::{Access, DatabaseVerb};
 use mhost_model::ports::database as port;
+use mhost_model::ports::run::ProgressState;
 use mhost_model::{Fault, FaultResult, Name};
 use wasmtime::component::{Linker, Resource};
 
@@ -186,7 +188,8 @@ impl HostConnection for Call<'_> {
         keep: KeepOld,
     ) -> Answer<PackResult> {
         let (shared, database, permit) = self.database(&connection, DatabaseVerb::Pack)?;
-        let result = database.pack_keeping(values::keep_old(keep), &around(&shared))?;
+        let result =
+            database.pack_keeping(values::keep_old(keep), &around(&shared, &permit.name))?;
         shared.meter.read(result.packed.before);
         shared.meter.wrote(result.packed.after);
         permit.used();
@@ -235,11 +238,23 @@ pub(crate) fn snapshot(
 }
 
 /// What long work is told of the run.
-fn around(shared: &Arc<Shared>) -> port::Around {
-    let run = Arc::clone(shared);
+fn around(shared: &Arc<Shared>, name: &Name) -> port::Around {
+    let (run, told) = (Arc::clone(shared), Arc::clone(shared));
+    let name = name.clone();
     port::Around {
         now: shared.clock.now(),
         cancelled: Arc::new(move || run.cancel.is_cancelled() || run.is_over()),
+        keep_free: shared.budget.floor(),
+        progress: Arc::new(move |doing, done, total| {
+            let state = ProgressState {
+                phase: format!("{doing} the database `{name}`"),
+                done,
+                total,
+                unit: "bytes",
+                at: told.clock.now(),
+            };
+            told.progress.update(state, Moment::now());
+        }),
     }
 }
 
@@ -264,7 +279,7 @@ fn recover(
     let options = port::RecoverOptions {
         deleted: options.deleted,
     };
-    let recovered = database.recover(target, options, &around(shared));
+    let recovered = database.recover(target, options, &around(shared, name));
     let written = recovered.as_ref().map_or(0, |recovered| recovered.after);
     shared.budget.give_back(size.saturating_sub(written));
     shared.budget.take_unplaced(written.saturating_sub(size))?;

@@ -220,6 +220,10 @@ impl Host for Call<'_> {
         Ok(translate::space(&room))
     }
 
+    async fn kept_free(&mut self) -> wasmtime::Result<u64> {
+        Ok(self.shared.budget.floor().0)
+    }
+
     async fn lock(&mut self, path: String, exclusive: bool) -> Answer<Resource<FileLock>> {
         let file = look(&self.shared, &path, "lock", |work, place| {
             content::lock(work, place, exclusive)

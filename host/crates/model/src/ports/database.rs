@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::resource::Engine;
-use crate::{Fault, FaultResult, Instant, Name};
+use crate::{ByteSize, Fault, FaultResult, Instant, Name};
 
 /// A value of a row.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,11 +95,17 @@ pub struct Recovered {
     pub findings: Vec<String>,
 }
 
-/// What long work on a whole file is told: the time, and whether it is to end.
+/// Is told how far long work is: what is being done (`copying`), how many bytes of it are done, and of how many.
+pub type Progress = Arc<dyn Fn(&str, u64, Option<u64>) + Send + Sync>;
+
+/// What long work on a whole file is told of the run: the time, whether it is to end, how many bytes it must leave
+/// free on a file system; and whom to tell how far it is.
 #[derive(Clone)]
 pub struct Around {
     pub now: Instant,
     pub cancelled: Arc<dyn Fn() -> bool + Send + Sync>,
+    pub keep_free: ByteSize,
+    pub progress: Progress,
 }
 
 impl Around {

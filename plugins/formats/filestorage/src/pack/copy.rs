@@ -9,21 +9,10 @@ use crate::map::Positions;
 use crate::scan::{self, Scan};
 use crate::watch::{Phase, Ticker, Watch};
 use crate::window::Window;
-use crate::writing::{Body, Writer, packed};
+use crate::writing::{Body, Writer, Written, packed};
 
 /// A transaction's header mostly lies so far before its records.
 const BEHIND: u64 = 4 << 10;
-
-/// What was written.
-#[derive(Debug)]
-pub struct Copied {
-    /// Bytes.
-    pub length: u64,
-    /// The current record of each object.
-    pub index: Positions,
-    pub transactions: u64,
-    pub records: u64,
-}
 
 /// Writes what the plan keeps, of the file that the plan was made from. `None` where nothing would be
 /// gained, because up to the pack time the old file holds only what is kept; what
@@ -33,7 +22,7 @@ pub fn copy<R: Read + Seek, W: Write + Seek>(
     plan: Plan,
     to: W,
     watch: &mut dyn Watch,
-) -> Result<Option<Copied>> {
+) -> Result<Option<Written>> {
     let mut writer = Writer::new(to, plan.magic)?;
     let mut ticker = Ticker::new(watch, Phase::Copy, window.size());
     let Plan {
@@ -51,14 +40,7 @@ pub fn copy<R: Read + Seek, W: Write + Seek>(
     }
     late(window, split, &mut moved, &mut writer, &mut ticker)?;
     ticker.done()?;
-    let (transactions, records) = (writer.transactions, writer.records);
-    let (length, index) = writer.finish()?;
-    Ok(Some(Copied {
-        length,
-        index,
-        transactions,
-        records,
-    }))
+    writer.finish().map(Some)
 }
 
 /// Kept records up to the pack time: without history, and with their data in place.

@@ -101,11 +101,11 @@ fn conclude(surveyed: Surveyed, kept: Numbers) -> Plan {
     plan.blobs.retain(|revision| !staying.contains(revision));
     plan.blobs.sort_unstable();
     plan.blobs.dedup();
-    plan.blobs_kept = staying.len() as u64;
+    plan.blobs_kept = staying.into_iter().collect();
     plan.kept = kept.into_iter().collect();
     plan.kept.sort_unstable();
     let heads = plan.kept.len() as u64 * (RECORD_HEAD as u64 + 8);
-    plan.figures.most_written += plan.figures.bytes_after + heads;
+    plan.figures.most_written += plan.figures.bytes_younger + heads;
     plan
 }
 

@@ -98,7 +98,7 @@ impl<'o> Survey<'o> {
             idle: None,
             dangling: Vec::new(),
             blobs: Vec::new(),
-            blobs_kept: 0,
+            blobs_kept: Vec::new(),
             magic,
             split: 0,
             kept: Vec::new(),
@@ -220,7 +220,7 @@ impl<'o> Survey<'o> {
             plan.split = end;
         }
         plan.figures.bytes = end;
-        plan.figures.bytes_after = end - plan.split;
+        plan.figures.bytes_younger = end - plan.split;
         plan.figures.objects = self.out.current.len() as u64;
         let next = self.after_split.unwrap_or(self.last_status);
         plan.idle = match () {

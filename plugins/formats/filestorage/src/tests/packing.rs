@@ -196,7 +196,7 @@ fn blobs_without_a_record_are_named() {
         tid: crate::testing::tid(n),
     };
     assert_eq!(plan.blobs, [revision(5, 1), revision(6, 1)]);
-    assert_eq!(plan.blobs_kept, 1);
+    assert_eq!(plan.blobs_kept.len(), 1);
 }
 
 #[test]
@@ -241,4 +241,29 @@ fn a_pack_can_be_ended() {
         .idle,
         None
     );
+}
+
+#[test]
+fn a_byte_that_the_disk_has_changed_is_noticed() {
+    let file = Make::new()
+        .set(1, 0, &[1, 2])
+        .set(2, 1, &[])
+        .set(3, 2, &[])
+        .set(4, 2, &[1])
+        .set(5, 0, &[1])
+        .txn(6, vec![(2, Body::Gone), (1, Body::As(2))]);
+    let (packed, copied) = copied(&file.file, &options(4, true)).unwrap();
+    let meant = copied.unwrap().checksum;
+    let read = |file: &[u8]| {
+        verify::with_checksum(&mut window(file), Level::References, &mut Quiet).unwrap()
+    };
+    assert_eq!(read(&packed).checksum, Some(meant));
+    for at in 0..packed.len() {
+        let changed = patched(&packed, at as u64, &[packed[at] ^ 0x10]);
+        let verdict = read(&changed);
+        assert!(
+            verdict.checksum != Some(meant) || !verdict.sound(),
+            "byte {at}"
+        );
+    }
 }

@@ -10,7 +10,7 @@ fn a_sound_file_comes_back_as_it_was() {
     let (good, recovered) = recovered(&file.file, false);
     assert_eq!(good, file.file);
     assert!(recovered.report.sound());
-    assert_eq!(recovered.index, verified(&good).index);
+    assert_eq!(recovered.file.index, verified(&good).index);
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn partial_keeps_the_good_records() {
     assert_eq!((partly.report.transactions, partly.report.records), (2, 3));
     assert_eq!(partly.report.partials[0].records_lost, 1);
     assert_eq!(partly.report.losses[0].damage.oid, Some(Oid(2)));
-    assert!(!partly.index.contains_key(&2));
+    assert!(!partly.file.index.contains_key(&2));
     assert_eq!(verified(&good).counts[0], 0);
 }
 
@@ -86,7 +86,7 @@ fn a_back_pointer_into_a_hole_brings_its_data_along() {
     let damaged = patched(&file.file, file.places[&(2, 6)] + 42, &[0xff; 9]);
     let (good, recovered) = recovered(&damaged, false);
     assert_eq!(recovered.report.transactions, 3);
-    let record = crate::scan::seen(&mut window(&good), recovered.index[&5]).unwrap();
+    let record = crate::scan::seen(&mut window(&good), recovered.file.index[&5]).unwrap();
     assert_eq!(record.length, refers(&[0]).len() as u64);
 }
 

@@ -118,3 +118,15 @@ fn no_file_at_all() {
     }
     assert!(verified(b"FS30").sound());
 }
+
+#[test]
+fn a_history_that_leads_into_a_damaged_record_is_followed_no_further() {
+    let file = Make::new()
+        .set(1, 0, &[])
+        .set(2, 7, &[])
+        .txn(3, vec![(7, Body::Gone)]);
+    // The record says that its transaction begins far behind the end of the file.
+    let at = file.places[&(2, 7)] + 24;
+    let verdict = verified(&patched(&file.file, at, &[0x7f]));
+    assert_eq!(verdict.failing(), Some(Level::Structure));
+}

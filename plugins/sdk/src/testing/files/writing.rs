@@ -30,6 +30,7 @@ impl Write for Written<'_> {
         let written = self.host.change(
             || what.clone(),
             || {
+                self.host.written(&self.host.path(&self.path));
                 let written = file.write_all(bytes);
                 written.map_err(|error| Error::from_io(&what, &error))
             },
