@@ -7,17 +7,40 @@ use std::path::Path;
 use chrono::{DateTime, TimeDelta, Utc};
 use mhost_model::ports::repository::PruneSummary;
 use mhost_model::{Clock, FaultResult, Instant, SystemClock};
-use rustic_core::{LimitOption, PruneOptions};
+use rustic_core::{LimitOption, PruneOptions, PrunePlan};
 
 use crate::fault;
 use crate::session::Session;
+use crate::snapshots::Snapshots;
 
 /// What is unused goes at once, and at most a twentieth of the rest may stay
 /// unused, as with restic. The exclusive lock is what makes that safe.
 pub fn run(session: Session, root: Option<&Path>) -> FaultResult<PruneSummary> {
-    let failed = |error: Box<_>| fault::rustic("pruning", &error);
-    let options = options();
-    let plan = session.repo.prune_plan(&options).map_err(failed)?;
+    let (plan, summary) = plan(&session)?;
+    session
+        .repo
+        .prune(&options(), plan)
+        .map_err(|error| fault::rustic("pruning", &error))?;
+    let now = SystemClock.now();
+    let removed = root.map_or(0, |root| remove_leftovers(root, now));
+    Ok(PruneSummary {
+        bytes_removed: summary.bytes_removed + removed,
+        ..summary
+    })
+}
+
+/// What [`run`] would do now, without the leftovers of writers that were killed.
+pub fn foresee(session: &Session) -> FaultResult<PruneSummary> {
+    plan(session).map(|(_, summary)| summary)
+}
+
+fn plan(session: &Session) -> FaultResult<(PrunePlan, PruneSummary)> {
+    // The library's own reading of them only logs what it cannot read.
+    Snapshots::complete(&session.repo, "pruning")?;
+    let plan = session
+        .repo
+        .prune_plan(&options())
+        .map_err(|error| fault::rustic("pruning", &error))?;
     let stats = &plan.stats;
     let sizes = stats.size_sum();
     let summary = PruneSummary {
@@ -29,13 +52,7 @@ pub fn run(session: Session, root: Option<&Path>) -> FaultResult<PruneSummary> {
         bytes_repacked: sizes.repack,
         bytes_unused_left: sizes.unused_after_prune(),
     };
-    session.repo.prune(&options, plan).map_err(failed)?;
-    let now = SystemClock.now();
-    let removed = root.map_or(0, |root| remove_leftovers(root, now));
-    Ok(PruneSummary {
-        bytes_removed: summary.bytes_removed + removed,
-        ..summary
-    })
+    Ok((plan, summary))
 }
 
 fn options() -> PruneOptions {
