@@ -177,7 +177,7 @@ impl Repository for ManagedRepository {
     fn plan_restore(
         &self,
         snapshot: &str,
-        target: &Path,
+        target: Option<&Path>,
         options: &RestoreOptions,
     ) -> FaultResult<RestorePlan> {
         guarded("planning a restore", || {

@@ -113,20 +113,26 @@ pub fn run(
     problems.into_result(survey.summary)
 }
 
-/// What [`run`] would do; changes nothing. What would make it refuse is an answer
+/// What [`run`] would do, into an empty folder where there is no target; changes nothing. What would make it refuse is an answer
 /// where it lies in the target, and an error where the repository lacks something.
 pub fn foresee(
     session: Session,
     medium: &dyn Medium,
     snapshot: &str,
-    target: &Path,
+    target: Option<&Path>,
     options: &RestoreOptions,
 ) -> FaultResult<RestorePlan> {
     let job = plan(session.repo, snapshot, options)?;
-    let existing = open_target(target)?;
-    let survey = look(&job, medium, target, existing.as_ref())?;
+    let survey = match target {
+        Some(target) => {
+            let existing = open_target(target)?;
+            let survey = look(&job, medium, target, existing.as_ref())?;
+            enough_space(target, &survey)?;
+            survey
+        }
+        None => survey::run(&job, None, None)?,
+    };
     survey.packs.are_there(&job, &survey, medium)?;
-    enough_space(target, &survey)?;
     Ok(survey.into_plan())
 }
 

@@ -62,7 +62,7 @@ fn delete_leaves_what_exclude_protects() {
     }
     let plan = bench
         .open()
-        .plan_restore(&bench.latest_source(), &live, &mirror(&["*.log"]))
+        .plan_restore(&bench.latest_source(), Some(&live), &mirror(&["*.log"]))
         .unwrap();
     assert_eq!(plan.removed, 4, "{plan:?}");
     restore(&bench, "live", &mirror(&["*.log"])).unwrap();
@@ -309,7 +309,7 @@ fn a_plan_changes_nothing_and_says_everything() {
     let plan = |options: &RestoreOptions| {
         let plan = bench
             .open()
-            .plan_restore(&bench.latest_source(), &live, options);
+            .plan_restore(&bench.latest_source(), Some(&live), options);
         plan.unwrap()
     };
     let refused = plan(&RestoreOptions::default());
@@ -321,4 +321,9 @@ fn a_plan_changes_nothing_and_says_everything() {
     let done = restore(&bench, "live", &mirror(&[])).unwrap();
     assert_eq!(fine.summary, done);
     assert_eq!((done.files, done.unchanged), (2, 1));
+    let fresh = bench
+        .open()
+        .plan_restore(&bench.latest_source(), None, &RestoreOptions::default())
+        .unwrap();
+    assert_eq!((fresh.summary.files, fresh.summary.unchanged), (3, 0));
 }

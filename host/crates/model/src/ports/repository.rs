@@ -375,11 +375,12 @@ pub trait Repository: Send + Sync {
     ) -> FaultResult<RestoreSummary> {
         self.restore(snapshot, target, options)
     }
-    /// What [`restore`](Self::restore) would do; changes nothing.
+    /// What [`restore`](Self::restore) would do, to an empty folder where there is no
+    /// target; changes nothing.
     fn plan_restore(
         &self,
         _snapshot: &str,
-        _target: &Path,
+        _target: Option<&Path>,
         _options: &RestoreOptions,
     ) -> FaultResult<RestorePlan> {
         unsupported()

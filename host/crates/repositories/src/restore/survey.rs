@@ -173,11 +173,13 @@ impl Survey {
             {
                 self.must_give_way(job, step, there, parent)?;
             }
-            self.leaves.push(match (kept, same) {
-                (true, _) => Leaf::Kept,
-                (false, true) => Leaf::Right,
-                (false, false) => Leaf::ToWrite,
-            });
+            let (leaf, count) = match (kept, same) {
+                (true, _) => (Leaf::Kept, &mut self.summary.kept),
+                (false, true) => (Leaf::Right, &mut self.summary.unchanged),
+                (false, false) => (Leaf::ToWrite, &mut self.summary.files),
+            };
+            *count += 1;
+            self.leaves.push(leaf);
             return Ok(());
         }
         let pieces = content::pieces(&job.repo, &step.node, &step.path)?;
