@@ -4,7 +4,7 @@
 use mhost_sdk::progress::Unit;
 use mhost_sdk::repository::{Existing, Repository, RestoreRules, RestoreSummary, Source};
 use mhost_sdk::units::human_bytes;
-use mhost_sdk::{Capped, Context, Doing as _, Failure, Report};
+use mhost_sdk::{Capped, Context, Doing as _, Failure, Optional as _, Report};
 use serde_json::json;
 
 use crate::backup::short;
@@ -57,6 +57,11 @@ fn planned(
     id: &str,
     folder: &str,
 ) -> Result<Report, Failure> {
+    // Whether it may be written there; the host lets nothing through.
+    let asked = repository.restore_with(id, &config.scratch, &rules(config));
+    asked
+        .unless_dry_run()
+        .doing(|| format!("restore the snapshot {} to `{folder}`", short(id)))?;
     let plan = repository.plan_restore(id, None, &rules(config));
     let plan = plan.doing(|| format!("plan the drill of the snapshot {}", short(id)))?;
     let text = format!(

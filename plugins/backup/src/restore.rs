@@ -3,7 +3,7 @@
 use mhost_sdk::progress::Unit;
 use mhost_sdk::repository::{self, Power, Repository, RestoreResult, RestoreRules, Source};
 use mhost_sdk::units::human_bytes;
-use mhost_sdk::{Context, Doing as _, Failure, Report};
+use mhost_sdk::{Context, Doing as _, Failure, Optional as _, Report};
 use serde_json::json;
 
 use crate::backup::short;
@@ -29,6 +29,10 @@ pub fn restore(context: &Context, mut config: Restore) -> Result<Report, Failure
     let is_there = is_there.doing(|| format!("look for `{}`", config.to))?;
     let target = is_there.is_some().then_some(config.to.as_str());
     if context.dry_run() {
+        if target.is_some() {
+            // Whether it may be written there; the host lets nothing through.
+            ask(repository.as_ref(), &config, &id)?;
+        }
         return planned(repository.as_ref(), &config, &id, target);
     }
     if target.is_none() {
@@ -45,6 +49,15 @@ pub fn restore(context: &Context, mut config: Restore) -> Result<Report, Failure
         Ok(()) => Ok(report),
         Err(failure) => Err(failure.with_partial(report)),
     }
+}
+
+/// What the host answers where it would restore.
+fn ask(repository: &dyn Repository, config: &Restore, id: &str) -> Result<(), Failure> {
+    repository
+        .restore_with(&config.reference(id), &config.to, &config.rules())
+        .unless_dry_run()
+        .doing(|| format!("restore the snapshot {} to `{}`", short(id), config.to))
+        .map(drop)
 }
 
 /// The target and the folders above it, as far as they are missing.

@@ -1,6 +1,6 @@
 //! Removing what no snapshot refers to.
 
-use std::fs;
+use std::fs::{self, DirEntry};
 use std::io;
 use std::path::Path;
 
@@ -72,24 +72,21 @@ fn remove_leftovers(root: &Path, now: Instant) -> u64 {
         .flatten()
         .flatten();
     let folders = folders.into_iter().chain(packs.map(|entry| entry.path()));
-    folders
-        .map(|folder| remove_leftovers_of(&folder, now).unwrap_or(0))
+    let entries = folders.flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten());
+    entries
+        .map(|entry| remove_leftover(&entry, now).unwrap_or(0))
         .sum()
 }
 
-fn remove_leftovers_of(folder: &Path, now: Instant) -> io::Result<u64> {
-    let mut removed = 0;
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let meta = entry.metadata()?;
-        let age = now.signed_duration_since(DateTime::<Utc>::from(meta.modified()?));
-        let unnamed = entry.file_name().to_string_lossy().contains("-tmp-");
-        if meta.is_file() && unnamed && age > TimeDelta::days(1) {
-            fs::remove_file(entry.path())?;
-            removed += meta.len();
-        }
+fn remove_leftover(entry: &DirEntry, now: Instant) -> io::Result<u64> {
+    let meta = entry.metadata()?;
+    let age = now.signed_duration_since(DateTime::<Utc>::from(meta.modified()?));
+    let unnamed = entry.file_name().to_string_lossy().contains("-tmp-");
+    if !meta.is_file() || !unnamed || age <= TimeDelta::days(1) {
+        return Ok(0);
     }
-    Ok(removed)
+    fs::remove_file(entry.path())?;
+    Ok(meta.len())
 }
 
 #[cfg(test)]
