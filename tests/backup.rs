@@ -9,6 +9,8 @@ mod bench;
 mod databases;
 #[path = "backup/drills.rs"]
 mod drills;
+#[path = "backup/killed.rs"]
+mod killed;
 #[path = "backup/places.rs"]
 mod places;
 #[path = "backup/recipe.rs"]
@@ -25,7 +27,16 @@ use mhost_test_support::{Tool, servers, trial};
 type Case = (&'static str, &'static [Tool], fn());
 
 fn main() {
-    let alone: [(&str, fn()); 4] = [
+    let alone: [(&str, fn()); 7] = [
+        ("a_killed_restore_goes_on", killed::a_killed_restore_goes_on),
+        (
+            "a_killed_prune_loses_nothing",
+            killed::a_killed_prune_loses_nothing,
+        ),
+        (
+            "a_drill_and_its_dry_run_leave_nothing",
+            drills::a_drill_and_its_dry_run_leave_nothing,
+        ),
         (
             "a_backup_that_was_never_drilled_shows",
             drills::a_backup_that_was_never_drilled_shows,
@@ -50,7 +61,11 @@ fn main() {
         ),
         ("keys_open_for_restic_too", restic::keys_open_for_restic_too),
     ];
-    let zodb: [(&str, fn()); 2] = [
+    let zodb: [(&str, fn()); 3] = [
+        (
+            "the_recipe_runs_as_it_stands_in_the_documentation",
+            recipe::the_recipe_runs_as_it_stands_in_the_documentation,
+        ),
         (
             "a_live_storage_and_its_blobs_fit",
             storage::a_live_storage_and_its_blobs_fit,

@@ -1,12 +1,15 @@
 //! Whether somebody ever restored a backup for a try.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
 use crate::bench::{Bench, PASSWORD};
 
 #[track_caller]
-fn mhost(bench: &Bench, arguments: &[&str]) -> String {
+pub fn mhost(bench: &Bench, arguments: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mhost"));
     command.args(arguments).env("PW", PASSWORD);
     let output = command.env("MHOST_HOME", bench.path("home")).output();
@@ -60,4 +63,38 @@ secrets.repo = {{ env = "PW" }}
     assert!(!of("try").contains("never drilled"), "{}", of("try"));
     mhost(&bench, &["run", "try"]);
     assert!(!of("keep").contains("never drilled"), "{}", of("keep"));
+}
+
+/// Through the sandbox: names of any bytes, a closed folder, and nothing written at all in
+/// a dry run.
+pub fn a_drill_and_its_dry_run_leave_nothing() {
+    let bench = Bench::new();
+    bench.write("src/deep/a", "a");
+    let odd = OsStr::from_bytes(b"no text \xff");
+    fs::write(bench.path("src").join(odd), "odd").unwrap();
+    bench.write("src/closed/inside", "b");
+    let closed = fs::Permissions::from_mode(0o555);
+    fs::set_permissions(bench.path("src/closed"), closed).unwrap();
+    bench.backup(&[]);
+    let (scratch, repo) = (
+        bench.grant("scratch", "scratch", "rw"),
+        bench.grant("main", "repo", "read"),
+    );
+    let given = [
+        "--dir",
+        &scratch,
+        "--repo",
+        &repo,
+        "--set",
+        "scratch=/scratch",
+    ];
+    let report = bench.fine("drill", &[&given[..], &["--dry-run"]].concat());
+    let figure = report["report"]["metrics"]["files_found"].as_f64();
+    assert_eq!(figure, Some(3.0), "{report}");
+    for _ in 0..2 {
+        let report = bench.fine("drill", &given);
+        let figure = report["report"]["metrics"]["files_restored"].as_f64();
+        assert_eq!(figure, Some(3.0), "{report}");
+        assert_eq!(fs::read_dir(bench.path("scratch")).unwrap().count(), 0);
+    }
 }

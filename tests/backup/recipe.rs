@@ -1,8 +1,11 @@
 //! What docs/backup.md says of collective.recipe.backup, done.
 
 use std::fs;
+use std::process::Command;
 
 use crate::bench::Bench;
+use crate::drills::mhost;
+use crate::killed::noise;
 use crate::storage::{Writer, blobs};
 
 pub fn the_recipe_of_collective_recipe_backup() {
@@ -88,4 +91,65 @@ pub fn the_recipe_of_collective_recipe_backup() {
         !fs::exists(bench.path("src/filestorage/Data.fs.lock")).unwrap(),
         "`delete` took it"
     );
+}
+
+/// The configuration of docs/backup.md, with the places of this test in it: what it
+/// appends is little, its command runs before, and one that fails stops it.
+pub fn the_recipe_runs_as_it_stands_in_the_documentation() {
+    let bench = Bench::new();
+    let at = |below: &str| bench.path(below).display().to_string();
+    let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/backup.md");
+    let docs = fs::read_to_string(docs).unwrap();
+    let (_, recipe) = docs.split_once("## From collective.recipe.backup").unwrap();
+    let (_, recipe) = recipe.split_once("```toml\n").unwrap();
+    let (recipe, _) = recipe.split_once("```").unwrap();
+    let mut config = recipe.to_owned();
+    for (there, here) in [
+        ("\"/srv/plone/var\"", format!("\"{}\"", at("src"))),
+        ("\"/backup/plone\"", format!("\"{}\"", at("repo"))),
+        ("/etc/mhost/plone.password", at("password")),
+        (
+            r#"["/usr/bin/logger", "backup of plone begins"]"#,
+            format!(r#"["/usr/bin/env", "touch", "{}"]"#, at("announced")),
+        ),
+        (
+            r#"["/usr/bin/logger", "backup of plone ended"]"#,
+            format!(r#"["/usr/bin/env", "touch", "{}"]"#, at("ended")),
+        ),
+    ] {
+        assert!(config.contains(there), "{there}");
+        config = config.replace(there, &here);
+    }
+    fs::write(bench.path("password"), "secret of the test").unwrap();
+    let mut writer = Writer::start(&bench.path("src"));
+    writer.commit();
+    bench.write("src/steady", noise(4 << 20, 7));
+    fs::write(bench.path("mhost.toml"), &config).unwrap();
+    mhost(&bench, &["apply", &at("mhost.toml")]);
+    let run = |task: &str| {
+        let said = mhost(&bench, &["run", task, "--format", "json"]);
+        let start = said.find('{').unwrap();
+        let mut read = serde_json::Deserializer::from_str(&said[start..]).into_iter();
+        let run: serde_json::Value = read.next().unwrap().unwrap();
+        run["report"]["metrics"].clone()
+    };
+    let first = run("backup-plone")["bytes_added"].as_f64().unwrap();
+    assert!(bench.path("announced").exists() && bench.path("ended").exists());
+    writer.commit();
+    let second = run("backup-plone")["bytes_added"].as_f64().unwrap();
+    assert!(first > 4e6 && second < 1e5, "{first} {second}");
+    drop(writer);
+    run("forget-plone");
+    // A command before that fails: nothing is stored.
+    let failing = config.replace("touch", "false");
+    assert_ne!(failing, config);
+    fs::write(bench.path("mhost.toml"), failing).unwrap();
+    mhost(&bench, &["apply", &at("mhost.toml")]);
+    let snapshots = || fs::read_dir(bench.path("repo/snapshots")).unwrap().count();
+    let before = snapshots();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mhost"));
+    command.args(["run", "backup-plone"]);
+    let output = command.env("MHOST_HOME", bench.path("home")).output();
+    assert_eq!(output.unwrap().status.code(), Some(1));
+    assert_eq!(snapshots(), before);
 }

@@ -14,7 +14,10 @@ const WIDEST: usize = 100;
 /// The table, if the details name one.
 pub fn table(details: &Value) -> Option<String> {
     let show = details.get("show")?;
-    let rows = details.get(show.get("list")?.as_str()?)?.as_array()?;
+    let list = details.get(show.get("list")?.as_str()?)?;
+    // A list that was cut says what it lacks.
+    let rows = list.get("items").unwrap_or(list).as_array()?;
+    let omitted = list.get("omitted").and_then(Value::as_u64).unwrap_or(0);
     let columns = show.get("columns")?.as_array()?.iter();
     let columns: Vec<&str> = columns.filter_map(Value::as_str).collect();
     if rows.is_empty() || columns.is_empty() {
@@ -27,8 +30,9 @@ pub fn table(details: &Value) -> Option<String> {
         lines.push(cells.collect::<Vec<_>>().join("\t"));
     }
     let mut text = output::columns(&lines, "  ");
-    if rows.len() > ROWS {
-        text.push_str(&format!("  and {} more\n", rows.len() - ROWS));
+    let more = rows.len().saturating_sub(ROWS) as u64 + omitted;
+    if more > 0 {
+        text.push_str(&format!("  and {more} more\n"));
     }
     Some(text)
 }
@@ -58,6 +62,15 @@ mod tests {
         });
         let shown = table(&details).unwrap();
         assert_eq!(shown, "  NAME   STATE\n  a [2J  up\n  b      -\n");
+    }
+
+    #[test]
+    fn a_list_that_was_cut_says_so() {
+        let details = json!({
+            "show": { "list": "t", "columns": ["name"] },
+            "t": { "items": [{ "name": "a" }], "omitted": 7 },
+        });
+        assert_eq!(table(&details).unwrap(), "  NAME\n  a\n  and 7 more\n");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use mhost_model::{Fault, FaultResult};
 use super::exec::ExecGrants;
 use super::mistake::{ConfigError, Mistake, Severity};
 use super::rules::plugin;
-use super::rules::protected::{Places, definitions};
+use super::rules::protected::{Places, covers_repository, definitions};
 
 /// The plugins that there are.
 pub trait Plugins {
@@ -53,14 +53,16 @@ pub fn check_exec(spec: &TaskSpec, manifest: &Manifest) -> Result<(), ConfigErro
     ConfigError::of(mistakes).map_or(Ok(()), Err)
 }
 
-/// Checks that none of the definitions that `exec` was given reaches a protected folder.
+/// Checks that none of the definitions that `exec` was given reaches a protected folder, and
+/// no directory a repository.
 pub fn check_places(given: &ExecGrants, protected: &[PathBuf]) -> Result<(), ConfigError> {
     let places = Places {
         databases: &given.databases,
         repositories: &given.repositories,
         remotes: &given.remotes,
     };
-    let findings = definitions(places, protected).into_iter();
+    let covered = covers_repository(&given.grants, &given.repositories);
+    let findings = definitions(places, protected).into_iter().chain(covered);
     let mistakes = findings.map(|finding| finding.outside("exec")).collect();
     ConfigError::of(mistakes).map_or(Ok(()), Err)
 }

@@ -80,6 +80,10 @@ pub(super) fn judge(
         let path = KeyPath::keys(&["tasks", name.as_str()]);
         let mut found = grants::judge(root, name, &task.spec);
         found.extend(tasks::judge(root, name, document));
+        found.extend(protected::covers_repository(
+            &task.spec.grants,
+            &document.repositories,
+        ));
         if let Some(refused) = checks.refused {
             found.extend(protected::grants(&task.spec.grants, refused));
         }

@@ -2,11 +2,12 @@
 
 use mhost_sdk::repository::Lock;
 use mhost_sdk::{Context, Doing as _, Failure, Optional as _, Report};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::backup::short;
-use crate::config::{Keys, Prune, Unlock};
+use crate::config::{Keys, Locks, Unlock};
 use crate::snapshots::instant;
+use crate::table;
 
 /// Lists the keys of passwords, after adding or removing one.
 pub fn keys(context: &Context, config: Keys) -> Result<Report, Failure> {
@@ -34,24 +35,26 @@ pub fn keys(context: &Context, config: Keys) -> Result<Report, Failure> {
         1 => "1 key opens it".to_owned(),
         count => format!("{count} keys open it"),
     });
-    for key in &keys {
-        let made = key
-            .created
-            .map_or_else(String::new, |time| format!(" of {}", instant(time)));
-        let current = if key.current { ", in use" } else { "" };
-        let (user, host) = (&key.username, &key.hostname);
-        context.info(format!(
-            "{}{made} by {user}@{host}{current}",
-            short(&key.id)
-        ));
-    }
+    let rows = keys.iter().map(|key| {
+        [
+            short(&key.id).to_owned(),
+            key.created.map_or_else(String::new, instant),
+            format!("{}@{}", key.username, key.hostname),
+            if key.current { "in use" } else { "" }.to_owned(),
+        ]
+    });
+    let details = json!({ "keys": keys });
     Ok(Report::new(told.join("; "))
         .metric("keys", keys.len())
-        .details(&json!({ "keys": keys })))
+        .details(&table::with(
+            details,
+            ["id", "created", "by", "current"],
+            rows,
+        )))
 }
 
 /// Lists the locks, with what is known of their holders.
-pub fn locks(context: &Context, config: Prune) -> Result<Report, Failure> {
+pub fn locks(context: &Context, config: Locks) -> Result<Report, Failure> {
     let repository = crate::open(context, &config.repository)?;
     let locks = repository.locks();
     let locks = locks.doing(|| format!("list the locks of `{}`", config.repository))?;
@@ -60,11 +63,10 @@ pub fn locks(context: &Context, config: Prune) -> Result<Report, Failure> {
         0 => "nobody locks it".to_owned(),
         count => format!("{count} locks, {stale} of them stale; `unlock` removes those"),
     };
-    tell(context, &locks);
     Ok(Report::new(text)
         .metric("locks", locks.len())
         .metric("locks_stale", stale)
-        .details(&json!({ "locks": locks })))
+        .details(&shown(json!({ "locks": locks }), &locks)))
 }
 
 /// Removes stale locks, or all.
@@ -81,28 +83,26 @@ pub fn unlock(context: &Context, config: Unlock) -> Result<Report, Failure> {
             (would.cloned().collect(), "would remove")
         }
     };
-    tell(context, &removed);
     let text = format!("{word} {} of {} locks", removed.len(), found.len());
     Ok(Report::new(text)
         .metric("locks_removed", removed.len())
-        .details(&json!({ "removed": removed })))
+        .details(&shown(json!({ "removed": removed }), &removed)))
 }
 
-fn tell(context: &Context, locks: &[Lock]) {
-    for lock in locks {
-        let how = if lock.exclusive {
-            "exclusive"
-        } else {
-            "shared"
+fn shown(details: Value, locks: &[Lock]) -> Value {
+    let rows = locks.iter().map(|lock| {
+        let kind = match lock.exclusive {
+            true => "exclusive",
+            false => "shared",
         };
-        context.info(format!(
-            "{} {how}, process {} of {}@{}, renewed {}: {}",
-            short(&lock.id),
-            lock.pid,
-            lock.username,
-            lock.hostname,
+        [
+            short(&lock.id).to_owned(),
+            kind.to_owned(),
+            format!("{} of {}@{}", lock.pid, lock.username, lock.hostname),
             instant(lock.time),
-            lock.explanation
-        ));
-    }
+            lock.explanation.clone(),
+        ]
+    });
+    let columns = ["id", "kind", "process", "renewed", "explanation"];
+    table::with(details, columns, rows)
 }

@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::backup::short;
 use crate::config::{Diff, Find};
 use crate::snapshots::instant;
+use crate::table;
 
 /// What an answer lists at most.
 const LISTED: u32 = 5_000;
@@ -32,9 +33,19 @@ pub fn diff(context: &Context, config: Diff) -> Result<Report, Failure> {
         human_bytes(found.bytes_added),
         human_bytes(found.bytes_removed),
     );
-    for change in found.changes.iter().take(200) {
-        context.info(format!("{} {}", sign(&change.change), change.path));
-    }
+    let rows = found.changes.iter().map(|change| {
+        let sign = sign(&change.change).to_owned();
+        let size = |bytes| human_bytes(bytes);
+        [
+            sign,
+            change.path.clone(),
+            size(change.size_before),
+            size(change.size_after),
+        ]
+    });
+    let details =
+        json!({ "from": from, "to": to, "changes": found.changes, "omitted": found.omitted });
+    let details = table::with(details, ["change", "path", "before", "after"], rows);
     Ok(Report::new(text)
         .metric("added", found.added)
         .metric("removed", found.removed)
@@ -42,9 +53,7 @@ pub fn diff(context: &Context, config: Diff) -> Result<Report, Failure> {
         .metric("metadata", found.metadata)
         .metric("bytes_added", found.bytes_added)
         .metric("bytes_removed", found.bytes_removed)
-        .details(
-            &json!({ "from": from, "to": to, "changes": found.changes, "omitted": found.omitted }),
-        ))
+        .details(&details))
 }
 
 /// As restic marks them.
@@ -110,13 +119,22 @@ pub fn find(context: &Context, config: Find) -> Result<Report, Failure> {
             instant(first.time),
         ),
     };
-    for one in found.iter().take(200) {
-        context.info(format!("{} {}", short(&one.snapshot), one.node.path));
-    }
     let mut listed = Capped::default();
-    let count = found.len();
-    found.into_iter().for_each(|one| listed.push(one));
+    found.iter().for_each(|one| listed.push(one));
+    let rows = found.iter().map(|one| {
+        [
+            short(&one.snapshot).to_owned(),
+            instant(one.time),
+            one.node.path.clone(),
+            human_bytes(one.node.size),
+        ]
+    });
+    let details = json!({ "found": listed });
     Ok(Report::new(text)
-        .metric("matches", count)
-        .details(&json!({ "found": listed })))
+        .metric("matches", found.len())
+        .details(&table::with(
+            details,
+            ["snapshot", "time", "path", "size"],
+            rows,
+        )))
 }

@@ -1,6 +1,5 @@
 //! Adding a snapshot.
 
-use mhost_sdk::files::{Kind, WalkOptions};
 use mhost_sdk::progress::Unit;
 use mhost_sdk::repository::{
     BackupOptions, BackupResult, BackupRules, Repository, Source, StoragePair,
@@ -43,6 +42,11 @@ fn complete(context: &Context, mut config: Backup) -> Result<(Backup, Vec<Source
     for file in &config.files_from {
         config.sources.extend(lists::read(context, file)?);
     }
+    if config.host.as_deref() == Some("") {
+        return Err(Failure::permanent(
+            "`host` is empty: name the host, or leave it out for this machine's name",
+        ));
+    }
     let sources = sources(&config)?;
     Ok((config, sources))
 }
@@ -53,7 +57,7 @@ fn store(context: &Context, config: &Backup, sources: &[Source]) -> Result<Repor
     let label = labels(config).join(", ");
     context.report_progress(&format!("backing up {label}"), 0, None, Unit::Files);
     if targets.missing > 0 {
-        return planned(context, config, targets.missing);
+        return planned(context, config, sources, targets.missing);
     }
     let Some((first, others)) = targets.open.split_first() else {
         return Err(targets.failed());
@@ -66,7 +70,7 @@ fn store(context: &Context, config: &Backup, sources: &[Source]) -> Result<Repor
         .unless_dry_run()
         .doing(|| format!("back up {label}"))?;
     let Some(done) = done else {
-        return planned(context, config, 0);
+        return planned(context, config, sources, 0);
     };
     let names: Vec<_> = targets.open.iter().map(|(name, _)| name.clone()).collect();
     for (name, one) in names.iter().zip(done) {
@@ -288,15 +292,20 @@ pub fn short(id: &str) -> &str {
     id.get(..8).unwrap_or(id)
 }
 
-fn planned(context: &Context, config: &Backup, creates: usize) -> Result<Report, Failure> {
-    let (mut files, mut bytes) = (0, 0);
-    for source in &config.sources {
-        let (more_files, more_bytes) = weigh(context, source, config.one_file_system)?;
-        files += more_files;
-        bytes += more_bytes;
+/// By the rules of the backup itself; databases are not counted.
+fn planned(
+    context: &Context,
+    config: &Backup,
+    sources: &[Source],
+    creates: usize,
+) -> Result<Report, Failure> {
+    let plan = context.plan_backup(sources, &options(config), &rules(config));
+    let plan = plan.doing(|| format!("plan a backup of {}", labels(config).join(", ")))?;
+    for gap in &plan.unread {
+        context.warn(format!("cannot be read: {gap}"));
     }
     let text = format!(
-        "would {}add a snapshot of {} to `{}`: {files} files, {} before exclusions",
+        "would {}add a snapshot of {} to `{}`: {} files, {}",
         match creates {
             0 => "",
             1 => "create the repository and ",
@@ -304,32 +313,11 @@ fn planned(context: &Context, config: &Backup, creates: usize) -> Result<Report,
         },
         labels(config).join(", "),
         names(config).join("`, `"),
-        human_bytes(bytes),
+        plan.files,
+        human_bytes(plan.bytes),
     );
     Ok(Report::new(text)
-        .metric("files_found", files)
-        .metric("bytes_found", bytes))
-}
-
-/// Regular files below a source, and their bytes.
-fn weigh(context: &Context, source: &str, one_file_system: bool) -> Result<(u64, u64), Failure> {
-    let look = || format!("look at the source `{source}`");
-    let found = context.files().stat(source).doing(look)?;
-    if found.kind != Kind::Directory {
-        return Ok((1, found.size));
-    }
-    let options = WalkOptions {
-        max_depth: None,
-        one_file_system,
-    };
-    let (entries, errors) = context.files().walk_all(source, options).doing(look)?;
-    for error in errors {
-        context.warn(format!("cannot be read: {error}"));
-    }
-    let files = entries
-        .iter()
-        .filter(|entry| entry.metadata.kind == Kind::File);
-    Ok(files.fold((0, 0), |(count, bytes), entry| {
-        (count + 1, bytes + entry.metadata.size)
-    }))
+        .metric("files_found", plan.files)
+        .metric("files_unread", plan.unread.len())
+        .metric("bytes_found", plan.bytes))
 }

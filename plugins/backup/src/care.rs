@@ -1,12 +1,14 @@
 //! Keeping a repository sound and small: check, forget, prune.
 
 use mhost_sdk::progress::Unit;
-use mhost_sdk::repository::{Judged, Keep, Repository, Share};
+use mhost_sdk::repository::{Judged, Keep, Power, PruneSummary, Repository, Share};
 use mhost_sdk::units::human_bytes;
 use mhost_sdk::{Capped, Context, Doing as _, Failure, Optional as _, Report};
 use serde_json::{Value, json};
 
 use crate::config::{Check, Forget, Prune};
+use crate::snapshots::cells;
+use crate::table;
 
 /// Checks; a repository that is not sound fails the run, for good.
 pub fn check(context: &Context, config: Check) -> Result<Report, Failure> {
@@ -76,6 +78,12 @@ fn share(context: &Context, config: &Check) -> Result<Share, Failure> {
 pub fn forget(context: &Context, config: Forget) -> Result<Report, Failure> {
     let policy = policy(&config)?;
     let repository = crate::open(context, &config.repository)?;
+    if config.prune {
+        // Before a snapshot goes, not after: its data would stay for nothing.
+        let power = Power::Repository((config.repository.clone(), "prune".to_owned()));
+        let granted = context.require(&[power]);
+        granted.doing(|| format!("prune the repository `{}`", config.repository))?;
+    }
     context.check_cancelled()?;
     let judged = repository
         .forget(&policy, !context.dry_run())
@@ -132,10 +140,20 @@ fn forgotten(judged: &[Judged], dry_run: bool) -> Report {
     judged
         .iter()
         .for_each(|snapshot| listed.push(verdict(snapshot)));
+    let columns = ["id", "time", "host", "paths", "tags", "kept for"];
+    let rows = judged.iter().map(|one| {
+        let [id, time, host, paths, tags] = cells(&one.snapshot);
+        let why = match one.keep {
+            true => one.reasons.join(", "),
+            false => format!("nothing: {verb}"),
+        };
+        [id, time, host, paths, tags, why]
+    });
+    let details = json!({ "snapshots": listed });
     Report::new(format!("{verb} {removed} snapshots, {kept} are kept"))
         .metric("snapshots_removed", removed)
         .metric("snapshots_kept", kept)
-        .details(&json!({ "snapshots": listed }))
+        .details(&table::with(details, columns, rows))
 }
 
 fn verdict(judged: &Judged) -> Value {
@@ -151,17 +169,16 @@ fn verdict(judged: &Judged) -> Value {
     })
 }
 
-/// Removes what nothing refers to. A dry run asks as well, which the host withholds.
+/// Removes what nothing refers to; a dry run says how much that is.
 pub fn prune(context: &Context, config: Prune) -> Result<Report, Failure> {
     let repository = crate::open(context, &config.repository)?;
     context.check_cancelled()?;
-    let done = pruned(repository.as_ref(), &config.repository)?;
-    Ok(done.unwrap_or_else(|| {
-        Report::new(format!(
-            "would prune the repository `{}`",
-            config.repository
-        ))
-    }))
+    if let Some(done) = pruned(repository.as_ref(), &config.repository)? {
+        return Ok(done);
+    }
+    let plan = repository.plan_prune();
+    let plan = plan.doing(|| format!("plan a prune of the repository `{}`", config.repository))?;
+    Ok(summary("would remove", &config.repository, plan))
 }
 
 fn pruned(repository: &dyn Repository, name: &str) -> Result<Option<Report>, Failure> {
@@ -169,11 +186,13 @@ fn pruned(repository: &dyn Repository, name: &str) -> Result<Option<Report>, Fai
         .prune()
         .unless_dry_run()
         .doing(|| format!("prune the repository `{name}`"))?;
-    Ok(done.map(|done| {
-        let removed = human_bytes(done.bytes_removed);
-        Report::new(format!("removed {removed} from the repository `{name}`"))
-            .metric("bytes_removed", done.bytes_removed)
-            .metric("bytes_repacked", done.bytes_repacked)
-            .metric("bytes_unused_left", done.bytes_unused_left)
-    }))
+    Ok(done.map(|done| summary("removed", name, done)))
+}
+
+fn summary(verb: &str, name: &str, done: PruneSummary) -> Report {
+    let removed = human_bytes(done.bytes_removed);
+    Report::new(format!("{verb} {removed} from the repository `{name}`"))
+        .metric("bytes_removed", done.bytes_removed)
+        .metric("bytes_repacked", done.bytes_repacked)
+        .metric("bytes_unused_left", done.bytes_unused_left)
 }

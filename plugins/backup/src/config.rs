@@ -6,7 +6,7 @@ mod upkeep;
 
 pub use backup::Backup;
 pub use restore::{Drill, Existing, Restore};
-pub use upkeep::{Check, Diff, Find, Forget, Keys, Prune, Snapshots, Unlock};
+pub use upkeep::{Check, Diff, Find, Forget, Keys, Locks, Prune, Snapshots, Unlock};
 
 fn main_repository() -> String {
     "main".to_owned()

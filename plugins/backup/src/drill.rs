@@ -1,7 +1,6 @@
 //! A drill: the newest snapshot is restored for a try, compared, its databases are
 //! verified, and the time that took is told. A backup that was never restored is a hope.
 
-use mhost_sdk::files::{Kind, WalkOptions};
 use mhost_sdk::progress::Unit;
 use mhost_sdk::repository::{Existing, Repository, RestoreRules, RestoreSummary, Source};
 use mhost_sdk::units::human_bytes;
@@ -9,6 +8,7 @@ use mhost_sdk::{Capped, Context, Doing as _, Failure, Optional as _, Report};
 use serde_json::json;
 
 use crate::backup::short;
+use crate::clear::clear;
 use crate::config::Drill;
 use crate::snapshots::{Choice, choose};
 
@@ -29,20 +29,50 @@ pub fn drill(context: &Context, config: Drill) -> Result<Report, Failure> {
         config.scratch.trim_end_matches('/'),
         short(&id)
     );
+    if context.dry_run() {
+        return planned(&config, repository.as_ref(), &id, &folder);
+    }
     clear(context, &folder)?;
-    let made = context.files().create_directory(&folder).unless_dry_run();
-    let made = made.doing(|| format!("make the folder `{folder}`"))?;
-    if made.is_none() {
-        return Ok(Report::new(format!(
-            "would restore snapshot {} to `{folder}`, compare it and verify its databases",
-            short(&id)
-        )));
-    }
+    let made = context.files().create_directory(&folder);
+    made.doing(|| format!("make the folder `{folder}`"))?;
     let tried = attempt(context, &config, repository.as_ref(), &id, &folder);
-    if !config.keep {
-        clear(context, &folder)?;
+    if config.keep {
+        return tried;
     }
-    tried
+    match (tried, clear(context, &folder)) {
+        (tried, Ok(())) => tried,
+        (Ok(report), Err(failure)) => Err(failure.with_partial(report)),
+        // What the drill found is the more important.
+        (Err(mut first), Err(second)) => {
+            first.message = format!("{}; and {}", first.message, second.message);
+            Err(first)
+        }
+    }
+}
+
+/// Nothing is written, and so nothing proved; but everything is looked for.
+fn planned(
+    config: &Drill,
+    repository: &dyn Repository,
+    id: &str,
+    folder: &str,
+) -> Result<Report, Failure> {
+    // Whether it may be written there; the host lets nothing through.
+    let asked = repository.restore_with(id, &config.scratch, &rules(config));
+    asked
+        .unless_dry_run()
+        .doing(|| format!("restore the snapshot {} to `{folder}`", short(id)))?;
+    let plan = repository.plan_restore(id, None, &rules(config));
+    let plan = plan.doing(|| format!("plan the drill of the snapshot {}", short(id)))?;
+    let text = format!(
+        "would restore snapshot {} ({} files, {}) to `{folder}`, compare it and verify its databases",
+        short(id),
+        plan.summary.files,
+        human_bytes(plan.summary.bytes),
+    );
+    Ok(Report::new(text)
+        .metric("files_found", plan.summary.files)
+        .metric("bytes_found", plan.summary.bytes))
 }
 
 fn attempt(
@@ -162,32 +192,4 @@ fn changed_since(
         *changed.get_or_insert(0) += compared.differing;
     }
     Ok(changed)
-}
-
-/// Removes what a drill, perhaps one that was cut off, restored.
-fn clear(context: &Context, folder: &str) -> Result<(), Failure> {
-    let looked = context.files().stat_optional(folder);
-    if looked.doing(|| format!("look for `{folder}`"))?.is_none() {
-        return Ok(());
-    }
-    let options = WalkOptions {
-        max_depth: None,
-        one_file_system: true,
-    };
-    let walked = context.files().walk_all(folder, options);
-    let (mut entries, _) = walked.doing(|| format!("look into `{folder}`"))?;
-    // What lies deeper comes later in the walk, and has to go first.
-    entries.reverse();
-    for entry in entries {
-        let path = format!("{folder}/{}", entry.path);
-        let removed = match entry.metadata.kind {
-            Kind::Directory => context.files().remove_directory(&path),
-            _ => context.files().remove_file(&path),
-        };
-        removed
-            .unless_dry_run()
-            .doing(|| format!("remove `{path}`"))?;
-    }
-    let removed = context.files().remove_directory(folder).unless_dry_run();
-    removed.doing(|| format!("remove `{folder}`")).map(drop)
 }

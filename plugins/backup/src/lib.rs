@@ -6,12 +6,14 @@ mod access;
 mod answers;
 mod backup;
 mod care;
+mod clear;
 mod commands;
 mod config;
 mod drill;
 mod lists;
 mod restore;
 mod snapshots;
+mod table;
 
 #[cfg(test)]
 mod tests;

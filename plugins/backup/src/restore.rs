@@ -1,7 +1,7 @@
 //! Restoring a snapshot.
 
 use mhost_sdk::progress::Unit;
-use mhost_sdk::repository::{self, Repository, RestoreResult, RestoreRules, Source};
+use mhost_sdk::repository::{self, Power, Repository, RestoreResult, RestoreRules, Source};
 use mhost_sdk::units::human_bytes;
 use mhost_sdk::{Context, Doing as _, Failure, Optional as _, Report};
 use serde_json::json;
@@ -9,39 +9,90 @@ use serde_json::json;
 use crate::backup::short;
 use crate::config::{Existing, Restore};
 use crate::snapshots::{Choice, choose};
-
-/// What a dry run counts at most.
-const LISTED: u32 = 100_000;
+use crate::table;
 
 /// Restores. A dry run asks the host as well, which withholds the writing.
 pub fn restore(context: &Context, mut config: Restore) -> Result<Report, Failure> {
+    config.check()?;
     let repository = crate::open(context, &config.repository)?;
+    let powers = config.databases.iter();
+    let powers = powers.map(|name| Power::Database((name.clone(), "restore".to_owned())));
+    let granted = context.require(&powers.collect::<Vec<_>>());
+    granted.doing(|| "restore the databases".to_owned())?;
     let id = choose(repository.as_ref(), &config.choice())?;
     if config.in_place {
         config.folder = Some(own_folder(context, &config)?);
     }
     let databases = database_paths(context, &mut config)?;
     context.check_cancelled()?;
-    context.report_progress(&format!("restoring {}", short(&id)), 0, None, Unit::Files);
-    let named = match &config.folder {
-        Some(folder) => format!("{id}:{folder}"),
-        None => id.clone(),
-    };
-    let done = repository
-        .restore_with(&named, &config.to, &config.rules())
-        .unless_dry_run()
-        .doing(|| format!("restore the snapshot {} to `{}`", short(&id), config.to))?;
-    let Some(done) = done else {
-        return planned(repository.as_ref(), &config, &id);
-    };
-    let mut swapped = Vec::new();
-    for (name, path) in databases {
-        swapped.push(swap(context, &config, &name, &path)?);
+    let is_there = context.files().stat_optional(&config.to);
+    let is_there = is_there.doing(|| format!("look for `{}`", config.to))?;
+    let target = is_there.is_some().then_some(config.to.as_str());
+    if context.dry_run() {
+        if target.is_some() {
+            // Whether it may be written there; the host lets nothing through.
+            ask(repository.as_ref(), &config, &id)?;
+        }
+        return planned(repository.as_ref(), &config, &id, target);
     }
-    Ok(report(&config, &id, &done, &swapped))
+    if target.is_none() {
+        make(context, &config.to)?;
+    }
+    context.report_progress(&format!("restoring {}", short(&id)), 0, None, Unit::Files);
+    let done = repository
+        .restore_with(&config.reference(&id), &config.to, &config.rules())
+        .doing(|| format!("restore the snapshot {} to `{}`", short(&id), config.to))?;
+    let mut swapped = Vec::new();
+    let all = swap_all(context, &config, &databases, &mut swapped);
+    let report = report(&config, &id, &done, &swapped);
+    match all {
+        Ok(()) => Ok(report),
+        Err(failure) => Err(failure.with_partial(report)),
+    }
+}
+
+/// What the host answers where it would restore.
+fn ask(repository: &dyn Repository, config: &Restore, id: &str) -> Result<(), Failure> {
+    repository
+        .restore_with(&config.reference(id), &config.to, &config.rules())
+        .unless_dry_run()
+        .doing(|| format!("restore the snapshot {} to `{}`", short(id), config.to))
+        .map(drop)
+}
+
+/// The target and the folders above it, as far as they are missing.
+fn make(context: &Context, target: &str) -> Result<(), Failure> {
+    let files = context.files();
+    let mut place = String::new();
+    for name in target.split('/').filter(|name| !name.is_empty()) {
+        place = format!("{place}/{name}");
+        let there = files.stat_optional(&place);
+        if there.doing(|| format!("look for `{place}`"))?.is_none() {
+            let made = files.create_directory(&place);
+            made.doing(|| format!("make the folder `{place}` to restore into"))?;
+        }
+    }
+    Ok(())
 }
 
 impl Restore {
+    fn check(&self) -> Result<(), Failure> {
+        if self.overwrite && self.existing.is_some() {
+            return Err(Failure::permanent(
+                "`existing` says what becomes of files that differ, and so does `overwrite`: leave one out",
+            ));
+        }
+        Ok(())
+    }
+
+    /// The snapshot, with the folder that is meant.
+    fn reference(&self, id: &str) -> String {
+        match &self.folder {
+            Some(folder) => format!("{id}:{folder}"),
+            None => id.to_owned(),
+        }
+    }
+
     fn choice(&self) -> Choice<'_> {
         Choice {
             repository: &self.repository,
@@ -101,12 +152,36 @@ fn database_paths(
     Ok(found)
 }
 
-/// The restored file is verified by the host before it takes the database's place.
-fn swap(context: &Context, config: &Restore, name: &str, path: &str) -> Result<String, Failure> {
-    let copy = format!("{}{path}", config.to.trim_end_matches('/'));
+/// All restored files are verified before the first takes its database's place, so that
+/// databases that belong together come back together.
+fn swap_all(
+    context: &Context,
+    config: &Restore,
+    databases: &[(String, String)],
+    swapped: &mut Vec<String>,
+) -> Result<(), Failure> {
+    let copy = |path: &str| format!("{}{path}", config.to.trim_end_matches('/'));
+    for (name, path) in databases {
+        let copy = copy(path);
+        let verdict = context.verify_file(&copy);
+        let verdict = verdict.doing(|| format!("verify the restored `{copy}`"))?;
+        if !verdict.sound {
+            return Err(Failure::permanent(format!(
+                "the restored `{copy}` of the database `{name}` is not sound, and no database was replaced: {}",
+                verdict.findings.join("; ")
+            )));
+        }
+    }
+    for (name, path) in databases {
+        swapped.push(swap(context, name, &copy(path))?);
+    }
+    Ok(())
+}
+
+fn swap(context: &Context, name: &str, copy: &str) -> Result<String, Failure> {
     let database = context.database(name);
     let database = database.doing(|| format!("open the database `{name}`"))?;
-    let old = database.restore(&copy);
+    let old = database.restore(copy);
     let old =
         old.doing(|| format!("put the restored `{copy}` in the place of the database `{name}`"))?;
     context.info(format!(
@@ -140,39 +215,51 @@ fn report(config: &Restore, id: &str, done: &RestoreResult, swapped: &[String]) 
         .details(&json!({ "snapshot": id, "to": config.to, "databases": swapped }))
 }
 
-fn planned(repository: &dyn Repository, config: &Restore, id: &str) -> Result<Report, Failure> {
-    let root = config.folder.as_deref().unwrap_or("/");
-    let nodes = repository.listing(id, root, LISTED);
-    let nodes = nodes.doing(|| format!("list the snapshot {}", short(id)))?;
-    let files = nodes.iter().filter(|node| {
-        node.kind == "file"
-            && (config.paths.is_empty() || config.paths.iter().any(|path| below(&node.path, path)))
-    });
-    let (count, bytes) = files.fold((0u64, 0u64), |(n, bytes), node| (n + 1, bytes + node.size));
-    let text = format!(
-        "would restore {}{count} files, {} of snapshot {} to `{}`{}",
-        if nodes.len() < LISTED as usize {
-            ""
-        } else {
-            "at least "
-        },
-        human_bytes(bytes),
+fn planned(
+    repository: &dyn Repository,
+    config: &Restore,
+    id: &str,
+    target: Option<&str>,
+) -> Result<Report, Failure> {
+    let plan = repository.plan_restore(&config.reference(id), target, &config.rules());
+    let plan = plan.doing(|| format!("plan to restore the snapshot {}", short(id)))?;
+    let summary = &plan.summary;
+    let mut text = format!(
+        "would restore {} files, {} of snapshot {} to `{}`, {} are right already",
+        summary.files,
+        human_bytes(summary.bytes),
         short(id),
         config.to,
-        match (&config.include[..], &config.exclude[..]) {
-            ([], []) => "",
-            _ => ", before `include` and `exclude`",
-        },
+        summary.unchanged,
     );
+    if plan.kept > 0 {
+        text = format!("{text}, {} would be left as they are", plan.kept);
+    }
+    if plan.removed > 0 {
+        text = format!("{text}, {} would be removed", plan.removed);
+    }
+    if plan.conflicting > 0 {
+        text = format!(
+            "would refuse to restore snapshot {} to `{}`: {} things there exist and differ; `overwrite` replaces \
+             files, `overwrite` with `delete` also folders",
+            short(id),
+            config.to,
+            plan.conflicting,
+        );
+    }
+    let removals = plan.removals.iter().map(|path| ("removed", path));
+    let conflicts = plan.conflicts.iter().map(|path| ("in the way", path));
+    let rows = conflicts.chain(removals);
+    let rows = rows.map(|(what, path)| [what.to_owned(), path.clone()]);
+    let details = json!({
+        "snapshot": id, "to": config.to, "removals": plan.removals, "conflicts": plan.conflicts,
+    });
     Ok(Report::new(text)
-        .metric("files_found", count)
-        .metric("bytes_found", bytes)
-        .details(&json!({ "snapshot": id, "to": config.to })))
-}
-
-/// Whether a path is another, or lies below it.
-fn below(path: &str, root: &str) -> bool {
-    let root = root.trim_end_matches('/');
-    path.strip_prefix(root)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        .metric("files_found", summary.files)
+        .metric("files_unchanged", summary.unchanged)
+        .metric("files_kept", plan.kept)
+        .metric("bytes_found", summary.bytes)
+        .metric("removals", plan.removed)
+        .metric("conflicts", plan.conflicting)
+        .details(&table::with(details, ["what", "path"], rows)))
 }

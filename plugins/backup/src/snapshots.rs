@@ -6,6 +6,7 @@ use mhost_sdk::units::human_bytes;
 use mhost_sdk::{Capped, Context, Doing as _, Failure, Report};
 
 use crate::config::Snapshots;
+use crate::table;
 
 /// Lists, newest first.
 pub fn list(context: &Context, config: Snapshots) -> Result<Report, Failure> {
@@ -26,12 +27,31 @@ pub fn list(context: &Context, config: Snapshots) -> Result<Report, Failure> {
         0 => text,
         bytes => format!("{text} with {}", human_bytes(bytes)),
     };
-    let count = found.len();
     let mut listed = Capped::default();
-    found.into_iter().for_each(|snapshot| listed.push(snapshot));
+    found.iter().for_each(|snapshot| listed.push(snapshot));
+    let columns = ["id", "time", "host", "paths", "tags", "size"];
+    let rows = found.iter().map(|snapshot| {
+        let [id, time, host, paths, tags] = cells(snapshot);
+        [id, time, host, paths, tags, human_bytes(snapshot.size)]
+    });
     Ok(Report::new(text)
-        .metric("snapshots", count)
-        .details(&serde_json::json!({ "snapshots": listed })))
+        .metric("snapshots", found.len())
+        .details(&table::with(
+            serde_json::json!({ "snapshots": listed }),
+            columns,
+            rows,
+        )))
+}
+
+/// What a table says of a snapshot first: id, time, host, paths, tags.
+pub fn cells(snapshot: &Snapshot) -> [String; 5] {
+    [
+        crate::backup::short(&snapshot.id).to_owned(),
+        instant(snapshot.time),
+        snapshot.hostname.clone(),
+        snapshot.paths.join(", "),
+        snapshot.tags.join(", "),
+    ]
 }
 
 /// Oldest first.

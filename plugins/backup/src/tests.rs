@@ -83,7 +83,35 @@ fn dry_runs_change_nothing_and_say_what_they_would() {
     let report = host.dry_run(&plugin(), "restore", to).unwrap();
     assert_eq!(report.figure("files_found"), Some(2.0));
     assert!(!host.path("/out/src").exists());
-    host.dry_run(&plugin(), "prune", json!({})).unwrap();
+    // What stands in the way is told, and what is right already.
+    host.write_file("/out/src/two.txt", "other", START);
+    host.write_file("/out/src/a/one.txt", "one", START);
+    let report = host
+        .dry_run(&plugin(), "restore", json!({ "to": "/out" }))
+        .unwrap();
+    assert_eq!(
+        (report.figure("conflicts"), report.figure("files_unchanged")),
+        (Some(1.0), Some(1.0))
+    );
+    assert!(
+        report.summary.contains("would refuse"),
+        "{}",
+        report.summary
+    );
+    let shown = &report.details.unwrap()["table"]["items"][0];
+    assert!(shown["path"].as_str().unwrap().starts_with("/src/two.txt"));
+    // A target that is not there yet is empty.
+    let report = host
+        .dry_run(&plugin(), "restore", json!({ "to": "/out/new/deep" }))
+        .unwrap();
+    assert_eq!(report.figure("files_found"), Some(2.0));
+    assert!(!host.path("/out/new").exists());
+    let report = host.dry_run(&plugin(), "prune", json!({})).unwrap();
+    assert_eq!(report.figure("bytes_removed"), Some(10.0));
+    let report = host
+        .dry_run(&plugin(), "drill", json!({ "scratch": "/out" }))
+        .unwrap();
+    assert_eq!(report.figure("files_found"), Some(2.0));
 }
 
 #[test]
@@ -132,6 +160,123 @@ fn a_policy_keeps_and_says_why() {
     assert_eq!(report.figure("bytes_removed"), Some(10.0));
     let details = report.details.unwrap();
     assert_eq!(details["snapshots"]["items"][2]["reasons"], json!(["last"]));
+}
+
+/// Also where nothing would be pruned, and in a dry run.
+#[test]
+fn what_is_not_granted_is_found_before_anything_is_done() {
+    let host = host(FakeRepository::empty())
+        .without_verb("main", "prune")
+        .without_verb("site", "restore");
+    for _ in 0..3 {
+        let config = json!({ "sources": ["/src"], "databases": ["site"] });
+        run(&host, "backup", config).unwrap();
+    }
+    let forget = json!({ "keep_last": 1, "prune": true });
+    let restore = json!({ "to": "/out/new", "databases": ["site"] });
+    for (action, config, verb) in [("forget", forget, "prune"), ("restore", restore, "restore")] {
+        for dry in [true, false] {
+            let done = match dry {
+                true => host.dry_run(&plugin(), action, config.clone()),
+                false => run(&host, action, config.clone()),
+            };
+            let failure = done.unwrap_err();
+            assert!(
+                failure.message.contains(&format!("grant `{verb}`")),
+                "{}",
+                failure.message
+            );
+        }
+    }
+    let left = run(&host, "snapshots", json!({})).unwrap();
+    assert_eq!(left.figure("snapshots"), Some(3.0));
+    assert!(!host.path("/out/new").exists());
+    run(&host, "forget", json!({ "keep_last": 1 })).unwrap();
+}
+
+/// One restored database that is broken leaves all as they are.
+#[test]
+fn databases_come_back_together_or_not_at_all() {
+    let host = NativeHost::new()
+        .with_directory("out")
+        .with_repository("main", FakeRepository::empty())
+        .with_database("good", FakeDatabase::new("redb", 10, 0))
+        .with_database(
+            "broken",
+            FakeDatabase::new("redb", 10, 0).with_row("broken", Vec::new(), Vec::new()),
+        );
+    run(&host, "backup", json!({ "databases": ["good", "broken"] })).unwrap();
+    let config = json!({ "to": "/out", "databases": ["good", "broken"] });
+    let failure = run(&host, "restore", config).unwrap_err();
+    assert!(
+        failure.message.contains("no database was replaced"),
+        "{}",
+        failure.message
+    );
+    let partial = failure.partial.unwrap();
+    assert_eq!(partial.figure("databases_restored"), Some(0.0));
+    assert_eq!(partial.figure("files_restored"), Some(2.0));
+    let config = json!({ "to": "/out", "databases": ["good"] });
+    let report = run(&host, "restore", config).unwrap();
+    assert_eq!(report.figure("databases_restored"), Some(1.0));
+}
+
+/// The folders above it, too.
+#[test]
+fn a_target_that_is_missing_is_made() {
+    let host = host(FakeRepository::empty());
+    run(&host, "backup", json!({ "sources": ["/src"] })).unwrap();
+    run(&host, "restore", json!({ "to": "/out/new/deep/" })).unwrap();
+    assert!(host.path("/out/new/deep/src/two.txt").exists());
+    let both = json!({ "to": "/out", "overwrite": true, "existing": "keep" });
+    let failure = run(&host, "restore", both).unwrap_err();
+    assert!(
+        failure.message.contains("leave one out"),
+        "{}",
+        failure.message
+    );
+    let nobody = json!({ "sources": ["/src"], "host": "" });
+    assert!(run(&host, "backup", nobody).is_err());
+}
+
+/// For people: the answers stand in a table.
+#[test]
+fn answers_are_shown() {
+    let host = host(FakeRepository::empty().locked(false));
+    for _ in 0..2 {
+        run(
+            &host,
+            "backup",
+            json!({ "sources": ["/src"], "tags": ["nightly"] }),
+        )
+        .unwrap();
+    }
+    let shown = |action: &str, config: Value, column: &str| -> Vec<String> {
+        let report = run(&host, action, config).unwrap();
+        let details = report.details.unwrap();
+        assert_eq!(details["show"]["list"], "table", "{action}");
+        let columns = details["show"]["columns"].as_array().unwrap();
+        assert!(columns.contains(&json!(column)), "{action}: {columns:?}");
+        let rows = details["table"]["items"].as_array().unwrap();
+        let cell = |row: &Value| row[column].as_str().unwrap().to_owned();
+        rows.iter().map(cell).collect()
+    };
+    assert_eq!(
+        shown("snapshots", json!({}), "tags"),
+        ["nightly", "nightly"]
+    );
+    assert_eq!(
+        shown("find", json!({ "patterns": ["*two.txt"] }), "path"),
+        ["/src/two.txt", "/src/two.txt"]
+    );
+    assert_eq!(shown("keys", json!({}), "current"), ["in use"]);
+    assert_eq!(shown("locks", json!({}), "explanation"), ["a test says so"]);
+    let judged = host
+        .dry_run(&plugin(), "forget", json!({ "keep_last": 1 }))
+        .unwrap();
+    let rows = judged.details.unwrap()["table"]["items"].clone();
+    assert_eq!(rows[0]["kept for"], "nothing: would remove");
+    assert_eq!(rows[1]["kept for"], "last");
 }
 
 #[test]
@@ -299,6 +444,26 @@ fn a_drill_restores_compares_and_tidies_up() {
     run(&host, "backup", json!({ "sources": ["/src"] })).unwrap();
     let failure = run(&host, "drill", config).unwrap_err();
     assert!(failure.message.contains("/site.db"), "{}", failure.message);
+    assert_eq!(fs::read_dir(host.path("/scratch")).unwrap().count(), 0);
+}
+
+/// Names of any bytes, folders that are closed, and what an earlier drill left.
+#[test]
+fn a_drill_tidies_up_whatever_lies_there() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::os::unix::fs::PermissionsExt as _;
+    let host = both();
+    host.write_file("/src/one.txt", "one", START);
+    let report = run(&host, "backup", json!({ "sources": ["/src"] })).unwrap();
+    let left = host.path(&format!("/scratch/drill-{}", &id(&report)[..8]));
+    fs::create_dir_all(left.join("deep/er")).unwrap();
+    fs::write(left.join(OsStr::from_bytes(b"\xff no text")), "").unwrap();
+    fs::write(left.join("deep/er/file"), "").unwrap();
+    std::os::unix::fs::symlink("/", left.join("deep/root")).unwrap();
+    let closed = fs::Permissions::from_mode(0o000);
+    fs::set_permissions(left.join("deep"), closed).unwrap();
+    run(&host, "drill", json!({ "scratch": "/scratch" })).unwrap();
     assert_eq!(fs::read_dir(host.path("/scratch")).unwrap().count(), 0);
 }
 

@@ -22,7 +22,9 @@ use crate::probe::Probe;
 use crate::processes::{Outcome, Process};
 use crate::progress::State as Progress;
 use crate::remote::Remote;
-use crate::repository::{FileVerdict, Repository, Source};
+use crate::repository::{
+    BackupOptions, BackupPlan, BackupRules, FileVerdict, Power, Repository, Source,
+};
 use crate::state::State;
 use crate::tasks::Tasks;
 use crate::trees::Trees;
@@ -80,6 +82,19 @@ impl Host for Imports {
 
     fn stands_at(&self, source: &Source) -> Result<String> {
         repository::stands_at(source)
+    }
+
+    fn require(&self, powers: &[Power]) -> Result<()> {
+        repository::require(powers)
+    }
+
+    fn plan_backup(
+        &self,
+        sources: &[Source],
+        options: &BackupOptions,
+        rules: &BackupRules,
+    ) -> Result<BackupPlan> {
+        repository::plan_backup(sources, options, rules)
     }
 
     fn create_repository(&self, name: &str) -> Result<Box<dyn Repository + '_>> {

@@ -12,7 +12,9 @@ use crate::probe::Probe;
 use crate::processes::{Outcome, Process};
 use crate::progress;
 use crate::remote::Remote;
-use crate::repository::{FileVerdict, Repository, Source};
+use crate::repository::{
+    BackupOptions, BackupPlan, BackupRules, FileVerdict, Power, Repository, Source,
+};
 use crate::state::State;
 use crate::tasks::Tasks;
 use crate::trees::Trees;
@@ -44,6 +46,17 @@ pub trait Host {
 
     /// Under which path a source stands in a snapshot.
     fn stands_at(&self, source: &Source) -> Result<String>;
+
+    /// Whether all of these are granted; else the denial of the first that is not.
+    fn require(&self, powers: &[Power]) -> Result<()>;
+
+    /// What a backup would store, without the databases.
+    fn plan_backup(
+        &self,
+        sources: &[Source],
+        options: &BackupOptions,
+        rules: &BackupRules,
+    ) -> Result<BackupPlan>;
 
     /// Creates a granted backup repository; needs `append`.
     fn create_repository(&self, name: &str) -> Result<Box<dyn Repository + '_>>;

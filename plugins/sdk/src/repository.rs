@@ -3,9 +3,10 @@
 use crate::Result;
 use crate::bindings::mhost::plugin::repository::Handle;
 pub use crate::bindings::mhost::plugin::repository::{
-    BackupOptions, BackupResult, BackupRules, BackupSummary, Change, Comparison, Difference,
-    Existing, FileVerdict, Found, Judged, Keep, Key, Lock, Node, PruneSummary, RestoreOptions,
-    RestoreResult, RestoreRules, RestoreSummary, Share, Snapshot, Source, StoragePair, Verdict,
+    BackupOptions, BackupPlan, BackupResult, BackupRules, BackupSummary, Change, Comparison,
+    Difference, Existing, FileVerdict, Found, Judged, Keep, Key, Lock, Node, Power, PruneSummary,
+    RestoreOptions, RestorePlan, RestoreResult, RestoreRules, RestoreSummary, Share, Snapshot,
+    Source, StoragePair, Verdict,
 };
 
 /// A granted repository, opened.
@@ -44,6 +45,15 @@ pub trait Repository {
         target: &str,
         rules: &RestoreRules,
     ) -> Result<RestoreResult>;
+    /// What a restore would do; into an empty folder where there is no target.
+    fn plan_restore(
+        &self,
+        snapshot: &str,
+        target: Option<&str>,
+        rules: &RestoreRules,
+    ) -> Result<RestorePlan>;
+    /// What a prune would do.
+    fn plan_prune(&self) -> Result<PruneSummary>;
     /// Compares what lies at `target` with a snapshot.
     fn compare(&self, snapshot: &str, target: &str, rules: &RestoreRules) -> Result<Comparison>;
     fn check_share(&self, share: Share) -> Result<Verdict>;

@@ -39,7 +39,9 @@ use crate::probe::{Ask, Found, Probe, TlsFacts};
 use crate::processes::{Outcome, Process};
 use crate::progress::State as Progress;
 use crate::remote::Remote;
-use crate::repository::{FileVerdict, Repository, Source};
+use crate::repository::{
+    BackupOptions, BackupPlan, BackupRules, FileVerdict, Power, Repository, Source,
+};
 use crate::state::State;
 use crate::tasks::Tasks;
 use crate::trees::Trees;
@@ -63,6 +65,7 @@ pub struct NativeHost {
     remotes: BTreeMap<String, FakeRemote>,
     secrets: BTreeMap<String, String>,
     commands: BTreeMap<String, Outcome>,
+    lacking: Vec<(String, String)>,
     answer: Answer,
     probe: Option<Box<dyn Probe>>,
     finds: Finds,
@@ -109,6 +112,7 @@ impl NativeHost {
             remotes: BTreeMap::new(),
             secrets: BTreeMap::new(),
             commands: BTreeMap::new(),
+            lacking: Vec::new(),
             answer: Box::new(|request| {
                 Err(Error::NotFound(format!("no fake for {}", request.url)))
             }),
@@ -159,6 +163,17 @@ impl NativeHost {
     pub fn with_secret(mut self, name: &str, value: &str) -> Self {
         self.secrets.insert(name.to_owned(), value.to_owned());
         self
+    }
+
+    /// Grants everything on a database or a repository but this verb.
+    pub fn without_verb(mut self, name: &str, verb: &str) -> Self {
+        self.lacking.push((name.to_owned(), verb.to_owned()));
+        self
+    }
+
+    fn lacks(&self, power: &Power) -> bool {
+        let (Power::Repository(wanted) | Power::Database(wanted)) = power;
+        self.lacking.contains(wanted)
     }
 
     /// Grants a command that ends so; a signal of the same name is granted too, and its process
@@ -378,6 +393,29 @@ impl Host for NativeHost {
             Source::Path(path) => path.clone(),
             Source::Database(name) => format!("/{name}.db"),
         })
+    }
+
+    fn require(&self, powers: &[Power]) -> Result<()> {
+        let (kind, name, verb) = match powers.iter().find(|power| self.lacks(power)) {
+            None => return Ok(()),
+            Some(Power::Repository((name, verb))) => ("repository", name, verb),
+            Some(Power::Database((name, verb))) => ("database", name, verb),
+        };
+        Err(Error::Denied(crate::Denial {
+            capability: kind.to_owned(),
+            target: name.clone(),
+            verb: verb.clone(),
+            remedy: format!("grant `{verb}`"),
+        }))
+    }
+
+    fn plan_backup(
+        &self,
+        sources: &[Source],
+        _options: &BackupOptions,
+        _rules: &BackupRules,
+    ) -> Result<BackupPlan> {
+        repository::plan_backup(self, sources)
     }
 
     fn create_repository(&self, name: &str) -> Result<Box<dyn Repository + '_>> {

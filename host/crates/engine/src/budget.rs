@@ -91,8 +91,12 @@ impl WriteBudget {
             .map_err(|error| Fault::Failed(format!("cannot ask for the free space: {error}")))?;
         let free = stat.f_bavail.saturating_mul(stat.f_frsize);
         if free.saturating_sub(bytes) < self.floor {
+            let what = match bytes {
+                0 => String::new(),
+                bytes => format!("writing {bytes} bytes would leave too little: "),
+            };
             return Err(self.refuse(format!(
-                "limits.free_space: writing {bytes} bytes would leave less than {} free ({} are); make room, or lower the limit",
+                "limits.free_space: {what}{} must stay free, and {} are; make room, or lower the limit",
                 ByteSize(self.floor),
                 ByteSize(free)
             )));

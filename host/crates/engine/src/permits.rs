@@ -206,8 +206,16 @@ impl Granter {
         ))
     }
 
-    /// One verb on a database.
-    pub fn database(&self, name: &str, verb: DatabaseVerb) -> FaultResult<Permit<DatabaseUse>> {
+    /// Whether a verb on a database is granted; nothing is recorded but a denial.
+    pub fn database_granted(&self, name: &str, verb: DatabaseVerb) -> FaultResult<()> {
+        self.database_grant(name, verb).map(|_| ())
+    }
+
+    fn database_grant(
+        &self,
+        name: &str,
+        verb: DatabaseVerb,
+    ) -> FaultResult<(&Name, &DatabaseGrant)> {
         let word = database_verb(verb);
         let Some((name, grant)) = self.grants.databases.get_key_value(name) else {
             let verbs = vec![word];
@@ -219,6 +227,13 @@ impl Granter {
             let name = name.as_str();
             return Err(self.denied("database", name, word, &Missing::Database { name, verbs }));
         }
+        Ok((name, grant))
+    }
+
+    /// One verb on a database.
+    pub fn database(&self, name: &str, verb: DatabaseVerb) -> FaultResult<Permit<DatabaseUse>> {
+        let word = database_verb(verb);
+        let (name, grant) = self.database_grant(name, verb)?;
         let changes = matches!(
             verb,
             DatabaseVerb::Write | DatabaseVerb::Pack | DatabaseVerb::Restore

@@ -186,7 +186,7 @@ fn refused(doing: &str, path: &str, server: &str, status: StatusCode, body: &[u8
         StatusCode::RANGE_NOT_SATISFIABLE => Trouble::lasting(Fault::Invalid(text.to_owned())),
         StatusCode::NOT_FOUND => Trouble::lasting(Fault::NotFound(text.to_owned())),
         StatusCode::UNAUTHORIZED => Trouble::lasting(Fault::Failed(format!(
-            "{text}: give the server's `user` and `secret`"
+            "{text}: the server's `user` and `secret` are missing or were not accepted"
         ))),
         StatusCode::FORBIDDEN => Trouble::lasting(Fault::Failed(format!(
             "{text}: the server does not allow it, perhaps because it only lets files be added"

@@ -17,7 +17,7 @@ pub mod walk;
 
 use std::sync::Arc;
 
-use mhost_model::ports::repository::{BackupOptions, BackupSummary, Source, Watch};
+use mhost_model::ports::repository::{BackupOptions, BackupPlan, BackupSummary, Source, Watch};
 use mhost_model::{Clock, Fault, FaultResult, Instant, SystemClock};
 use rustic_core::repofile::{SnapshotFile, SnapshotSummary, StringList};
 use rustic_core::{FileType, SnapshotOptions};
@@ -32,7 +32,7 @@ use crate::fault;
 use crate::lock::Lock;
 use crate::pace::Pace;
 use crate::session::Session;
-use crate::snapshots;
+use crate::snapshots::{self, Snapshots};
 
 /// What to back up, checked before anything is locked: the sources are open.
 pub struct Request {
@@ -62,11 +62,33 @@ impl Request {
     }
 }
 
+/// What would be stored, and what could not be read, by the rules of a backup: folders
+/// are read, files are not.
+pub fn foresee(sources: &[Source], options: &BackupOptions) -> FaultResult<BackupPlan> {
+    let plan = Plan {
+        mounts: Arc::new(Mount::open(sources)?),
+        rules: Rules::new(options)?,
+        one_file_system: options.one_file_system,
+    };
+    let journal = Arc::new(Journal::default());
+    let mut found = BackupPlan::default();
+    for entry in Walk::scout(Arc::new(plan), Arc::clone(&journal)) {
+        if entry.node.is_file() {
+            found.files += 1;
+            found.bytes += entry.node.meta.size;
+        }
+    }
+    found.unread = journal.unread();
+    Ok(found)
+}
+
 /// A repository that takes part.
 struct Begun {
     repo: Arc<Repo>,
     depot: Arc<Depot>,
     parent: Option<SnapshotFile>,
+    /// Snapshots that could not be read, and do not count as a parent.
+    remarks: Vec<String>,
     /// Held to the end.
     _lock: Option<Lock>,
 }
@@ -106,8 +128,14 @@ pub fn run(
 }
 
 fn begin(session: Session, request: &Request) -> FaultResult<Begun> {
-    let parent = find_parent(&session, request)?;
-    let Session { repo, store, lock } = session;
+    let (parent, mut remarks) = find_parent(&session, request)?;
+    let Session {
+        repo,
+        store,
+        lock,
+        remarks: noticed,
+    } = session;
+    remarks.extend(noticed);
     let repo = repo
         .to_indexed()
         .map_err(|error| fault::rustic("reading the index", &error))?;
@@ -116,25 +144,31 @@ fn begin(session: Session, request: &Request) -> FaultResult<Begun> {
         depot: Arc::new(Depot::new(Arc::clone(&repo), store)?),
         repo,
         parent,
+        remarks,
         _lock: lock,
     })
 }
 
 /// The newest snapshot of the same host and paths that is not of later, unless one
 /// was named or none is wanted.
-fn find_parent(session: &Session, request: &Request) -> FaultResult<Option<SnapshotFile>> {
+fn find_parent(
+    session: &Session,
+    request: &Request,
+) -> FaultResult<(Option<SnapshotFile>, Vec<String>)> {
     if request.options.force {
-        return Ok(None);
+        return Ok((None, Vec::new()));
     }
     if let Some(wanted) = &request.options.parent {
-        return snapshots::find(&session.repo, wanted).map(Some);
+        let parent = snapshots::find(&session.repo, wanted)?;
+        return Ok((Some(parent), Vec::new()));
     }
     let new = &request.snapshot;
     let fits = |old: &SnapshotFile| {
         old.hostname == new.hostname && old.paths == new.paths && old.time <= new.time
     };
-    let all = snapshots::all(&session.repo)?;
-    Ok(all.into_iter().rfind(fits))
+    let all = Snapshots::read(&session.repo)?;
+    let remarks = all.remarks();
+    Ok((all.found.into_iter().rfind(fits), remarks))
 }
 
 impl Begun {
@@ -185,7 +219,7 @@ impl Begun {
             bytes_processed: totals.total_bytes_processed,
             bytes_added: totals.data_added_packed,
             unread: journal.unread(),
-            remarks: journal.remarks(),
+            remarks: self.remarks.into_iter().chain(journal.remarks()).collect(),
         })
     }
 }

@@ -48,7 +48,7 @@ fn sensible(share: Share) -> FaultResult<()> {
 fn structure(session: &Session) -> FaultResult<Verdict> {
     match session.repo.check(CheckOptions::default()) {
         Ok(results) => Ok(verdict(&results)),
-        Err(error) => match fault::rustic("the structure cannot be followed", &error) {
+        Err(error) => match fault::of("the structure cannot be followed", &error) {
             Fault::Damaged(finding) => Ok(Verdict {
                 sound: false,
                 findings: vec![finding],

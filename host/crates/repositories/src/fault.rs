@@ -24,12 +24,24 @@ const DAMAGE: [&str; 8] = [
 
 /// A fault of an operation that reads or writes a repository.
 pub fn rustic(doing: impl Display, error: &RusticError) -> Fault {
+    match of(doing, error) {
+        Fault::Damaged(text) => Fault::Damaged(format!("{text}; `check` shows what is affected")),
+        fault => fault,
+    }
+}
+
+/// As [`rustic`], where `check` would stand at the same point.
+pub fn of(doing: impl Display, error: &RusticError) -> Fault {
+    if error.is_code("C001") {
+        return Fault::Damaged(format!(
+            "{doing}: what is stored there is damaged (its seal does not fit)"
+        ));
+    }
     let text = one_line(&error.display_log());
     let message = format!("{doing}: {text}");
-    if error.is_code("C001") || DAMAGE.iter().any(|sign| text.contains(sign)) {
-        Fault::Damaged(format!("{message}; `check` shows what is affected"))
-    } else {
-        Fault::Failed(message)
+    match DAMAGE.iter().any(|sign| text.contains(sign)) {
+        true => Fault::Damaged(message),
+        false => Fault::Failed(message),
     }
 }
 
@@ -96,7 +108,15 @@ mod tests {
     fn damage_is_told_from_failure() {
         let error = RusticError::new(ErrorKind::Cryptography, "Data decryption failed")
             .attach_error_code("C001");
-        assert!(matches!(rustic("reading", &error), Fault::Damaged(_)));
+        let Fault::Damaged(text) = rustic("reading x", &error) else {
+            panic!("no damage")
+        };
+        assert!(
+            text.contains("reading x") && text.contains("seal"),
+            "{text}"
+        );
+        assert!(text.ends_with("`check` shows what is affected"), "{text}");
+        assert!(!of("checking", &error).to_string().contains("`check`"));
     }
 
     #[test]

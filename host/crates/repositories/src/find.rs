@@ -12,27 +12,33 @@ use crate::backup::exclude::Excludes;
 use crate::fault;
 use crate::listing::listed;
 use crate::session::Session;
-use crate::snapshots;
+use crate::snapshots::{self, Snapshots};
 use crate::trees::read_tree;
 
 type Repo = Repository<IndexedIdsStatus>;
 
 /// What the patterns (as for excludes) match, newest snapshots first, at most
 /// `limit`. A folder that several snapshots share is searched once for each path.
+/// Snapshots that cannot be read are remarks.
 pub fn run(
     session: Session,
     patterns: &[String],
     wanted: &[String],
     limit: u32,
+    remarks: &mut Vec<String>,
 ) -> FaultResult<Vec<Found>> {
     if patterns.is_empty() {
         return Err(Fault::Invalid(
             "there is nothing to find: give a pattern".to_owned(),
         ));
     }
-    let patterns = Excludes::new(patterns, false)?;
+    let patterns = Excludes::named("the pattern to find", patterns, false)?;
     let mut snapshots = match wanted {
-        [] => snapshots::all(&session.repo)?,
+        [] => {
+            let all = Snapshots::read(&session.repo)?;
+            remarks.extend(all.remarks());
+            all.found
+        }
         some => some
             .iter()
             .map(|wanted| snapshots::find(&session.repo, wanted))

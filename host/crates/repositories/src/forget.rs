@@ -8,7 +8,7 @@ use rustic_core::{ForgetSnapshot, Grouped, KeepOptions, SnapshotGroupCriterion};
 
 use crate::fault;
 use crate::session::Session;
-use crate::snapshots;
+use crate::snapshots::{self, Snapshots};
 
 /// Judges each group of one host and the same paths by itself, as restic does.
 pub fn judge(session: &Session, policy: &Keep, now: Instant) -> FaultResult<Vec<Judged>> {
@@ -33,7 +33,7 @@ pub fn apply(session: &Session, policy: &Keep, now: Instant) -> FaultResult<Vec<
 
 fn decide(session: &Session, policy: &Keep, now: Instant) -> FaultResult<Vec<ForgetSnapshot>> {
     let (options, now) = (options(policy)?, snapshots::zoned(now)?);
-    let all = snapshots::all(&session.repo)?;
+    let all = Snapshots::complete(&session.repo, "forgetting snapshots")?;
     let groups = Grouped::from_items(all, SnapshotGroupCriterion::default()).groups;
     let mut judged = Vec::new();
     for group in groups {

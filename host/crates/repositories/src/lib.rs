@@ -40,7 +40,7 @@ use std::sync::Arc;
 
 use mhost_model::ports::remote::Remotes;
 use mhost_model::ports::repository::{
-    BackupOptions, BackupSummary, Repositories, Repository, Source, StorageState, Watch,
+    BackupOptions, BackupPlan, BackupSummary, Repositories, Repository, Source, StorageState, Watch,
 };
 use mhost_model::resource::RepositoryDef;
 use mhost_model::{Fault, FaultResult, Instant, Name};
@@ -108,6 +108,10 @@ impl Repositories for ManagedRepositories {
         let ours =
             ours.ok_or_else(|| Fault::Invalid("not a repository of this host".to_owned()))?;
         repository::back_up(&ours, sources, options, now, watch)
+    }
+
+    fn plan_backup(&self, sources: &[Source], options: &BackupOptions) -> FaultResult<BackupPlan> {
+        fault::guarded("planning a backup", || backup::foresee(sources, options))
     }
 
     fn look_at_storage(&self, file: &Path) -> FaultResult<StorageState> {

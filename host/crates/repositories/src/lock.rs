@@ -10,6 +10,7 @@
 mod folder;
 mod record;
 
+use std::io;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -19,6 +20,7 @@ use mhost_model::ports::repository::LockInfo;
 use mhost_model::{Clock, Fault, FaultResult, Instant, SystemClock};
 
 pub use self::folder::LockFolder;
+pub use self::record::process_lives;
 use self::record::{Owner, Record};
 
 const REFRESH: Duration = Duration::from_secs(5 * 60);
@@ -28,8 +30,8 @@ const REFRESH: Duration = Duration::from_secs(5 * 60);
 pub enum Need {
     /// Others may read and add.
     Shared,
-    /// As `Shared`, but on a medium that cannot be written there is nobody to
-    /// fear, and no lock is made.
+    /// As `Shared`, but where no lock can be written there is none: a medium that is
+    /// read-only has nobody to fear, and from one that is full things must come back.
     Reading,
     /// Nobody else may do anything.
     Exclusive,
@@ -64,12 +66,23 @@ fn now() -> Instant {
     SystemClock.now()
 }
 
-/// Takes the lock or says who stands in the way. `Ok(None)` where none is needed.
-pub fn acquire(folder: LockFolder, need: Need) -> FaultResult<Option<Lock>> {
+/// Takes the lock or says who stands in the way. `Ok(None)` where none is needed; where
+/// one is wanting, that is a remark.
+pub fn acquire(
+    folder: LockFolder,
+    need: Need,
+    remarks: &mut Vec<String>,
+) -> FaultResult<Option<Lock>> {
     let lease = match (Lease::take(folder, need == Need::Exclusive, now()), need) {
         (Ok(lease), _) => Arc::new(lease),
-        (Err(Refused::Unwritable(_)), Need::Reading) => return Ok(None),
-        (Err(Refused::Unwritable(fault) | Refused::Other(fault)), _) => return Err(fault),
+        (Err(Refused::ReadOnly(_)), Need::Reading) => return Ok(None),
+        (Err(Refused::Full(fault)), Need::Reading) => {
+            remarks.push(format!(
+                "{fault}: it is read without a lock; let nothing prune it meanwhile"
+            ));
+            return Ok(None);
+        }
+        (Err(refused), _) => return Err(refused.into_fault()),
     };
     let (stop, stopped) = mpsc::channel::<()>();
     let held = Arc::clone(&lease);
@@ -107,8 +120,30 @@ impl Drop for Lock {
 
 enum Refused {
     /// The folder cannot be written: a read-only medium, or no right to.
-    Unwritable(Fault),
+    ReadOnly(Fault),
+    /// There is no room for a lock.
+    Full(Fault),
     Other(Fault),
+}
+
+impl Refused {
+    /// A lock could not be written.
+    fn unwritten(folder: &LockFolder, error: &io::Error) -> Self {
+        let fault = folder.unwritten(error);
+        match error.kind() {
+            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+                Self::ReadOnly(fault)
+            }
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full(fault),
+            _ => Self::Other(fault),
+        }
+    }
+
+    fn into_fault(self) -> Fault {
+        match self {
+            Self::ReadOnly(fault) | Self::Full(fault) | Self::Other(fault) => fault,
+        }
+    }
 }
 
 impl Lease {
@@ -119,11 +154,7 @@ impl Lease {
         stand_in_the_way(&folder, &owner, None, now)?;
         let id = folder
             .write(&owner.record(now))
-            .map_err(|error| folder.unwritten(&error))
-            .map_err(|(fault, readonly)| match readonly {
-                true => Refused::Unwritable(fault),
-                false => Refused::Other(fault),
-            })?;
+            .map_err(|error| Refused::unwritten(&folder, &error))?;
         if let Err(refused) = stand_in_the_way(&folder, &owner, Some(&id), now) {
             folder.remove(&id);
             return Err(refused);
@@ -262,9 +293,9 @@ fn busy(folder: &LockFolder, ours: &Owner, record: &Record) -> Fault {
     };
     Fault::Busy(format!(
         "{} is locked {how} by {record}{why}: try again later; if that process is gone, remove its \
-         lock with `restic -r {} unlock`",
+         lock with `mhost exec backup unlock --repo {}:append`",
         folder.label(),
-        folder.repository()
+        folder.named()
     ))
 }
 

@@ -1,23 +1,46 @@
 //! Removing what no snapshot refers to.
 
-use std::fs;
+use std::fs::{self, DirEntry};
 use std::io;
 use std::path::Path;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use mhost_model::ports::repository::PruneSummary;
 use mhost_model::{Clock, FaultResult, Instant, SystemClock};
-use rustic_core::{LimitOption, PruneOptions};
+use rustic_core::{LimitOption, PruneOptions, PrunePlan};
 
 use crate::fault;
 use crate::session::Session;
+use crate::snapshots::Snapshots;
 
 /// What is unused goes at once, and at most a twentieth of the rest may stay
 /// unused, as with restic. The exclusive lock is what makes that safe.
 pub fn run(session: Session, root: Option<&Path>) -> FaultResult<PruneSummary> {
-    let failed = |error: Box<_>| fault::rustic("pruning", &error);
-    let options = options();
-    let plan = session.repo.prune_plan(&options).map_err(failed)?;
+    let (plan, summary) = plan(&session)?;
+    session
+        .repo
+        .prune(&options(), plan)
+        .map_err(|error| fault::rustic("pruning", &error))?;
+    let now = SystemClock.now();
+    let removed = root.map_or(0, |root| remove_leftovers(root, now));
+    Ok(PruneSummary {
+        bytes_removed: summary.bytes_removed + removed,
+        ..summary
+    })
+}
+
+/// What [`run`] would do now, without the leftovers of writers that were killed.
+pub fn foresee(session: &Session) -> FaultResult<PruneSummary> {
+    plan(session).map(|(_, summary)| summary)
+}
+
+fn plan(session: &Session) -> FaultResult<(PrunePlan, PruneSummary)> {
+    // The library's own reading of them only logs what it cannot read.
+    Snapshots::complete(&session.repo, "pruning")?;
+    let plan = session
+        .repo
+        .prune_plan(&options())
+        .map_err(|error| fault::rustic("pruning", &error))?;
     let stats = &plan.stats;
     let sizes = stats.size_sum();
     let summary = PruneSummary {
@@ -29,13 +52,7 @@ pub fn run(session: Session, root: Option<&Path>) -> FaultResult<PruneSummary> {
         bytes_repacked: sizes.repack,
         bytes_unused_left: sizes.unused_after_prune(),
     };
-    session.repo.prune(&options, plan).map_err(failed)?;
-    let now = SystemClock.now();
-    let removed = root.map_or(0, |root| remove_leftovers(root, now));
-    Ok(PruneSummary {
-        bytes_removed: summary.bytes_removed + removed,
-        ..summary
-    })
+    Ok((plan, summary))
 }
 
 fn options() -> PruneOptions {
@@ -55,24 +72,21 @@ fn remove_leftovers(root: &Path, now: Instant) -> u64 {
         .flatten()
         .flatten();
     let folders = folders.into_iter().chain(packs.map(|entry| entry.path()));
-    folders
-        .map(|folder| remove_leftovers_of(&folder, now).unwrap_or(0))
+    let entries = folders.flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten());
+    entries
+        .map(|entry| remove_leftover(&entry, now).unwrap_or(0))
         .sum()
 }
 
-fn remove_leftovers_of(folder: &Path, now: Instant) -> io::Result<u64> {
-    let mut removed = 0;
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let meta = entry.metadata()?;
-        let age = now.signed_duration_since(DateTime::<Utc>::from(meta.modified()?));
-        let unnamed = entry.file_name().to_string_lossy().contains("-tmp-");
-        if meta.is_file() && unnamed && age > TimeDelta::days(1) {
-            fs::remove_file(entry.path())?;
-            removed += meta.len();
-        }
+fn remove_leftover(entry: &DirEntry, now: Instant) -> io::Result<u64> {
+    let meta = entry.metadata()?;
+    let age = now.signed_duration_since(DateTime::<Utc>::from(meta.modified()?));
+    let unnamed = entry.file_name().to_string_lossy().contains("-tmp-");
+    if !meta.is_file() || !unnamed || age <= TimeDelta::days(1) {
+        return Ok(0);
     }
-    Ok(removed)
+    fs::remove_file(entry.path())?;
+    Ok(meta.len())
 }
 
 #[cfg(test)]

@@ -1,12 +1,14 @@
 //! An open repository: each call of the port under the lock that it needs.
 
 use std::any::Any;
+use std::mem;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use mhost_model::ports::repository::{
     BackupOptions, BackupSummary, Comparison, Difference, Found, Judged, Keep, KeyInfo, LockInfo,
-    Node, PruneSummary, Repository, RestoreOptions, RestoreSummary, Share, Snapshot, Source,
-    Unwatched, Verdict, Watch,
+    Node, PruneSummary, Repository, RestoreOptions, RestorePlan, RestoreSummary, Share, Snapshot,
+    Source, Unwatched, Verdict, Watch,
 };
 use mhost_model::{Clock, Fault, FaultResult, Instant, SystemClock};
 use rustic_core::repofile::MasterKey;
@@ -15,7 +17,8 @@ use rustic_core::{ConfigOptions, Credentials, KeyOptions, OpenStatus, RusticErro
 use crate::fault::{self, guarded};
 use crate::lock::{self, Need};
 use crate::place::Place;
-use crate::session::{Access, connect};
+use crate::session::{Access, Session, connect};
+use crate::snapshots::Snapshots;
 use crate::store::Store;
 use crate::{backup, check, difference, find, forget, keys, listing, prune, restore, snapshots};
 
@@ -25,6 +28,8 @@ pub struct ManagedRepository {
     id: String,
     /// The key that the password opened.
     key_id: Option<String>,
+    /// What nobody has asked for yet.
+    remarks: Mutex<Vec<String>>,
 }
 
 impl ManagedRepository {
@@ -83,7 +88,29 @@ impl ManagedRepository {
         let key = repo.key();
         let key_id = repo.key_id().map(|id| id.to_hex().as_str().to_owned());
         let access = Access { place, cache, key };
-        Self { access, id, key_id }
+        Self {
+            access,
+            id,
+            key_id,
+            remarks: Mutex::default(),
+        }
+    }
+
+    /// Under a lock; what is noticed on the way is kept for [`Repository::remarks`].
+    fn locked(&self, need: Need) -> FaultResult<Session> {
+        let mut session = self.access.locked(need)?;
+        self.remark(mem::take(&mut session.remarks));
+        Ok(session)
+    }
+
+    /// The same thing is told once.
+    fn remark(&self, all: Vec<String>) {
+        let mut kept = self.remarks.lock().unwrap_or_else(PoisonError::into_inner);
+        for one in all {
+            if !kept.contains(&one) {
+                kept.push(one);
+            }
+        }
     }
 }
 
@@ -94,8 +121,9 @@ impl Repository for ManagedRepository {
 
     fn snapshots(&self) -> FaultResult<Vec<Snapshot>> {
         let session = self.access.glance()?;
-        let found = snapshots::all(&session.repo)?;
-        Ok(found.iter().map(snapshots::describe).collect())
+        let all = Snapshots::read(&session.repo)?;
+        self.remark(all.remarks());
+        Ok(all.found.iter().map(snapshots::describe).collect())
     }
 
     fn backup(
@@ -140,9 +168,34 @@ impl Repository for ManagedRepository {
         watch: &dyn Watch,
     ) -> FaultResult<RestoreSummary> {
         guarded("restoring", || {
-            let session = self.access.locked(Need::Reading)?;
-            restore::run(session, snapshot, target, options, watch)
+            let session = self.locked(Need::Reading)?;
+            let medium = self.access.place.medium.as_ref();
+            restore::run(session, medium, snapshot, target, options, watch)
         })
+    }
+
+    fn plan_restore(
+        &self,
+        snapshot: &str,
+        target: Option<&Path>,
+        options: &RestoreOptions,
+    ) -> FaultResult<RestorePlan> {
+        guarded("planning a restore", || {
+            let session = self.locked(Need::Reading)?;
+            let medium = self.access.place.medium.as_ref();
+            restore::foresee(session, medium, snapshot, target, options)
+        })
+    }
+
+    fn plan_prune(&self) -> FaultResult<PruneSummary> {
+        guarded("planning a prune", || {
+            prune::foresee(&self.locked(Need::Reading)?)
+        })
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        let mut kept = self.remarks.lock().unwrap_or_else(PoisonError::into_inner);
+        mem::take(&mut *kept)
     }
 
     fn compare(
@@ -153,14 +206,14 @@ impl Repository for ManagedRepository {
         watch: &dyn Watch,
     ) -> FaultResult<Comparison> {
         guarded("comparing", || {
-            let session = self.access.locked(Need::Reading)?;
+            let session = self.locked(Need::Reading)?;
             restore::compare(session, snapshot, target, options, watch)
         })
     }
 
     fn diff(&self, before: &str, after: &str, limit: u32) -> FaultResult<Difference> {
         guarded("comparing two snapshots", || {
-            difference::run(self.access.locked(Need::Reading)?, before, after, limit)
+            difference::run(self.locked(Need::Reading)?, before, after, limit)
         })
     }
 
@@ -171,12 +224,11 @@ impl Repository for ManagedRepository {
         limit: u32,
     ) -> FaultResult<Vec<Found>> {
         guarded("searching", || {
-            find::run(
-                self.access.locked(Need::Reading)?,
-                patterns,
-                snapshots,
-                limit,
-            )
+            let session = self.locked(Need::Reading)?;
+            let mut remarks = Vec::new();
+            let found = find::run(session, patterns, snapshots, limit, &mut remarks);
+            self.remark(remarks);
+            found
         })
     }
 
@@ -185,13 +237,13 @@ impl Repository for ManagedRepository {
     }
 
     fn add_key(&self, password: &str, now: Instant) -> FaultResult<String> {
-        let session = self.access.locked(Need::Shared)?;
+        let session = self.locked(Need::Shared)?;
         let id = keys::add(&session.store, &self.access.key, password, now)?;
         Ok(id.to_hex().as_str().to_owned())
     }
 
     fn remove_key(&self, key: &str) -> FaultResult<String> {
-        let session = self.access.locked(Need::Exclusive)?;
+        let session = self.locked(Need::Exclusive)?;
         keys::remove(&session.store, key, self.key_id.as_deref())
     }
 
@@ -205,14 +257,14 @@ impl Repository for ManagedRepository {
 
     fn listing(&self, snapshot: &str, path: &str, limit: u32) -> FaultResult<Vec<Node>> {
         guarded("listing a snapshot", || {
-            listing::run(self.access.locked(Need::Reading)?, snapshot, path, limit)
+            listing::run(self.locked(Need::Reading)?, snapshot, path, limit)
         })
     }
 
     fn forget(&self, policy: &Keep, apply: bool, now: Instant) -> FaultResult<Vec<Judged>> {
         guarded("forgetting snapshots", || {
             if apply {
-                forget::apply(&self.access.locked(Need::Exclusive)?, policy, now)
+                forget::apply(&self.locked(Need::Exclusive)?, policy, now)
             } else {
                 forget::judge(&self.access.glance()?, policy, now)
             }
@@ -222,7 +274,7 @@ impl Repository for ManagedRepository {
     fn prune(&self) -> FaultResult<PruneSummary> {
         guarded("pruning", || {
             let folder = self.access.place.medium.folder();
-            prune::run(self.access.locked(Need::Exclusive)?, folder)
+            prune::run(self.locked(Need::Exclusive)?, folder)
         })
     }
 
@@ -232,7 +284,7 @@ impl Repository for ManagedRepository {
 
     fn check_share(&self, share: Share, watch: &dyn Watch) -> FaultResult<Verdict> {
         guarded("checking", || {
-            let session = self.access.locked(Need::Reading)?;
+            let session = self.locked(Need::Reading)?;
             check::run(&session, &self.access.place, share, watch)
         })
     }
@@ -270,7 +322,7 @@ fn unopened(place: &Place, error: &RusticError) -> Fault {
              grant names as the repository's `password`"
         ));
     }
-    fault::rustic(format!("opening {place}"), error)
+    fault::of(format!("opening {place}"), error)
 }
 
 /// Never another's files, and never a repository that lost its `config`.

@@ -1,34 +1,42 @@
 //! Restoring a snapshot into a folder, in three walks over it: [`survey`] checks
 //! everything and changes nothing, [`write`] brings the contents, [`finish`] the
-//! hard links, the folders' metadata and the deletions.
+//! hard links, the folders' metadata and the deletions. A plan is the first alone.
 //!
 //! This is not left to `rustic_core`, which would write through a symbolic link
 //! that stands in a file's place, deletes before it knows whether it can go on, and
 //! only logs what went wrong. Each file is made whole under another name and then
 //! takes its place at once.
 
+mod apart;
+mod clear;
 mod compare;
 mod content;
 mod finish;
 mod metadata;
+mod packs;
+mod problems;
 mod survey;
 mod write;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
-use mhost_model::ports::repository::{Comparison, RestoreOptions, RestoreSummary, Watch};
+use mhost_model::ports::repository::{
+    Comparison, RestoreOptions, RestorePlan, RestoreSummary, Watch,
+};
 use mhost_model::{Fault, FaultResult};
-use rustic_core::repofile::Node;
+use rustic_core::repofile::{Node, SnapshotFile};
 use rustic_core::{IndexedFullStatus, Repository, TreeId};
 
+use self::problems::Problems;
 use self::survey::Survey;
 use crate::backup::exclude::Excludes;
 use crate::fault;
 use crate::folder::Folder;
+use crate::lock::process_lives;
+use crate::medium::Medium;
 use crate::pace::Pace;
 use crate::session::Session;
 use crate::snapshots::{self, Reference};
@@ -45,6 +53,9 @@ pub struct Job {
     /// The folder at `base`, unless that is the snapshot's root.
     base_node: Option<Node>,
     wanted: Wanted,
+    /// What the snapshot was made of. Folders that merely lead there were never backed
+    /// up, so that what is missing in them says nothing.
+    own: Vec<PathBuf>,
     options: RestoreOptions,
 }
 
@@ -58,6 +69,11 @@ impl Job {
         self.wanted.is_everything()
     }
 
+    /// Whether a folder of the snapshot holds everything that its original held.
+    fn owns(&self, folder: &Path) -> bool {
+        self.own.iter().any(|own| folder.starts_with(own))
+    }
+
     /// Where something of the snapshot comes to lie below the target.
     fn below<'p>(&self, path: &'p Path) -> &'p Path {
         path.strip_prefix(&self.base).unwrap_or(path)
@@ -67,20 +83,17 @@ impl Job {
 /// See the module.
 pub fn run(
     session: Session,
+    medium: &dyn Medium,
     snapshot: &str,
     target: &Path,
     options: &RestoreOptions,
     watch: &dyn Watch,
 ) -> FaultResult<RestoreSummary> {
     let job = plan(session.repo, snapshot, options)?;
-    if options.delete && job.wanted.is_everything() && target == Path::new("/") {
-        return Err(Fault::Invalid(
-            "restoring to `/` with `delete` would remove the whole system: name the paths to restore"
-                .to_owned(),
-        ));
-    }
     let existing = open_target(target)?;
-    let survey = survey::run(&job, existing.as_ref())?;
+    let survey = look(&job, medium, target, existing.as_ref())?;
+    survey.may_begin()?;
+    survey.packs.are_there(&job, &survey, medium)?;
     enough_space(target, &survey)?;
     let pace = Pace::new(
         watch,
@@ -100,6 +113,45 @@ pub fn run(
     problems.into_result(survey.summary)
 }
 
+/// What [`run`] would do, into an empty folder where there is no target; changes nothing. What would make it refuse is an answer
+/// where it lies in the target, and an error where the repository lacks something.
+pub fn foresee(
+    session: Session,
+    medium: &dyn Medium,
+    snapshot: &str,
+    target: Option<&Path>,
+    options: &RestoreOptions,
+) -> FaultResult<RestorePlan> {
+    let job = plan(session.repo, snapshot, options)?;
+    let survey = match target {
+        Some(target) => {
+            let existing = open_target(target)?;
+            let survey = look(&job, medium, target, existing.as_ref())?;
+            enough_space(target, &survey)?;
+            survey
+        }
+        None => survey::run(&job, None, None)?,
+    };
+    survey.packs.are_there(&job, &survey, medium)?;
+    Ok(survey.into_plan())
+}
+
+fn look(
+    job: &Job,
+    medium: &dyn Medium,
+    target: &Path,
+    existing: Option<&Folder>,
+) -> FaultResult<Survey> {
+    if job.options.delete && job.wanted.is_everything() && target == Path::new("/") {
+        return Err(Fault::Invalid(
+            "restoring to `/` with `delete` would remove the whole system: name the paths to restore"
+                .to_owned(),
+        ));
+    }
+    let repository = apart::check(medium.folder(), target, job.options.delete)?;
+    survey::run(job, existing, repository.as_deref())
+}
+
 /// How what lies at the target compares with the snapshot; changes nothing.
 pub fn compare(
     session: Session,
@@ -112,7 +164,7 @@ pub fn compare(
     let folder = open_target(target)?.ok_or_else(|| {
         Fault::NotFound(format!(
             "there is no folder {} to compare with",
-            target.display()
+            apart::real(target).display()
         ))
     })?;
     compare::run(&job, &folder, watch)
@@ -156,6 +208,19 @@ fn plan(
         }
         wanted.push(path);
     }
+    let own = own(
+        &repo,
+        &snapshot,
+        base_node.is_some().then_some(&base),
+        &wanted,
+    );
+    if options.delete && own.is_empty() {
+        return Err(Fault::Invalid(
+            "the snapshot does not say which of its folders were backed up as a whole: with `delete`, \
+             name the folder in `folder`, or what to restore in `paths`"
+                .to_owned(),
+        ));
+    }
     let mut wanted = match wanted[..] {
         [] => Wanted::everything(),
         _ => Wanted::only(wanted),
@@ -172,8 +237,31 @@ fn plan(
         base,
         base_node,
         wanted,
+        own,
         options: options.clone(),
     })
+}
+
+/// The snapshot's own paths as far as it holds them. restic's snapshots of relative paths
+/// hold them elsewhere: there it is what the request names.
+fn own(
+    repo: &Repo,
+    snapshot: &SnapshotFile,
+    folder: Option<&PathBuf>,
+    paths: &[PathBuf],
+) -> Vec<PathBuf> {
+    let recorded = snapshot.paths.iter().filter_map(|path| {
+        let path = trees::absolute(path).ok()?;
+        trees::find(repo, snapshot.tree, &path)
+            .is_ok()
+            .then_some(path)
+    });
+    let recorded: Vec<_> = recorded.collect();
+    match (recorded.is_empty(), paths) {
+        (false, _) => recorded,
+        (true, []) => folder.into_iter().cloned().collect(),
+        (true, paths) => paths.to_vec(),
+    }
 }
 
 /// What the patterns match, as paths: a folder that only leads to something that does
@@ -185,7 +273,7 @@ fn included(
     among: &Wanted,
     patterns: &[String],
 ) -> FaultResult<Wanted> {
-    let patterns = Excludes::new(patterns, false)?;
+    let patterns = Excludes::named("the include pattern", patterns, false)?;
     let mut paths = Vec::new();
     let mut below: Option<PathBuf> = None;
     for step in Walk::new(repo, tree, base, among)? {
@@ -215,14 +303,14 @@ fn open_target(target: &Path) -> FaultResult<Option<Folder>> {
     match Folder::open(target) {
         Ok(folder) => Ok(Some(folder)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(fault::system("restoring to", target, &error)),
+        Err(error) => Err(fault::system("restoring to", &apart::real(target), &error)),
     }
 }
 
 fn make_target(target: &Path) -> FaultResult<Folder> {
     fs::create_dir_all(target)
         .and_then(|()| Folder::open(target))
-        .map_err(|error| fault::system("restoring to", target, &error))
+        .map_err(|error| fault::system("restoring to", &apart::real(target), &error))
 }
 
 /// Looks at the next folder above the target that is there.
@@ -234,7 +322,7 @@ fn enough_space(target: &Path, survey: &Survey) -> FaultResult<()> {
     match free {
         Some(free) if free < survey.bytes_needed => Err(Fault::Failed(format!(
             "restoring to {}: {} bytes are needed and {free} are free there; nothing was changed",
-            target.display(),
+            apart::real(target).display(),
             survey.bytes_needed
         ))),
         _ => Ok(()),
@@ -244,43 +332,26 @@ fn enough_space(target: &Path, survey: &Survey) -> FaultResult<()> {
 /// A restore that is reported must survive a power cut.
 fn make_durable(folder: &Folder, target: &Path) -> FaultResult<()> {
     rustix::fs::syncfs(folder.as_file())
-        .map_err(|error| fault::system("making durable", target, &error.into()))
+        .map_err(|error| fault::system("making durable", &apart::real(target), &error.into()))
 }
 
-/// What could not be set although the contents are there; told at the end.
-#[derive(Debug, Default)]
-pub struct Problems(Mutex<Vec<String>>);
-
-impl Problems {
-    pub fn note(&self, path: &Path, what: &str, error: &io::Error) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.push(format!("{}: {what}: {error}", path.display()));
-    }
-
-    fn into_result(self, summary: RestoreSummary) -> FaultResult<RestoreSummary> {
-        let all = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if all.is_empty() {
-            return Ok(summary);
-        }
-        let first: Vec<_> = all.iter().take(10).map(String::as_str).collect();
-        let more = all.len() - first.len();
-        let more = if more > 0 {
-            format!("; and {more} more")
-        } else {
-            String::new()
-        };
-        Err(Fault::Failed(format!(
-            "{} files were restored, but not all about them: {}{more}",
-            summary.files,
-            first.join("; ")
-        )))
-    }
-}
+/// How files begin that are not yet whole: `.mhost-restore-PID-NUMBER`.
+const TEMPORARY: &str = ".mhost-restore-";
 
 /// A name of this run for a file that is not yet whole.
 fn temporary_name() -> OsString {
     use std::sync::atomic::{AtomicU64, Ordering};
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    OsString::from(format!(".mhost-restore-{}-{number}", std::process::id()))
+    OsString::from(format!("{TEMPORARY}{}-{number}", std::process::id()))
+}
+
+/// Whether a restore that was cut off left this: its process is gone.
+fn is_abandoned(name: &OsStr) -> bool {
+    let parts = name.to_str().and_then(|name| name.strip_prefix(TEMPORARY));
+    let parts = parts.and_then(|rest| rest.split_once('-'));
+    parts.is_some_and(|(pid, number)| {
+        let pid = pid.parse::<i32>();
+        number.parse::<u64>().is_ok() && pid.is_ok_and(|pid| !process_lives(pid))
+    })
 }

@@ -31,16 +31,20 @@ pub struct Session {
     pub store: Arc<Store>,
     /// Held to the operation's end.
     pub lock: Option<Lock>,
+    /// What was noticed on the way, for people.
+    pub remarks: Vec<String>,
 }
 
 impl Access {
     /// Without a lock: for what reads single files that are there or not.
     pub fn glance(&self) -> FaultResult<Session> {
-        self.session(None)
+        self.session(None, Vec::new())
     }
 
     pub fn locked(&self, need: Need) -> FaultResult<Session> {
-        self.session(lock::acquire(self.lock_folder(), need)?)
+        let mut remarks = Vec::new();
+        let lock = lock::acquire(self.lock_folder(), need, &mut remarks)?;
+        self.session(lock, remarks)
     }
 
     pub fn lock_folder(&self) -> LockFolder {
@@ -52,13 +56,18 @@ impl Access {
         Store::new(&self.place, None)
     }
 
-    fn session(&self, lock: Option<Lock>) -> FaultResult<Session> {
+    fn session(&self, lock: Option<Lock>, remarks: Vec<String>) -> FaultResult<Session> {
         let lease = lock.as_ref().map(Lock::lease);
         let store = Arc::new(Store::new(&self.place, lease));
         let repo = connect_to(&store, self.cache.as_ref())
             .and_then(|repo| repo.open(&Credentials::Masterkey(self.key.clone())))
-            .map_err(|error| fault::rustic(format!("opening {}", self.place), &error))?;
-        Ok(Session { repo, store, lock })
+            .map_err(|error| fault::of(format!("opening {}", self.place), &error))?;
+        Ok(Session {
+            repo,
+            store,
+            lock,
+            remarks,
+        })
     }
 }
 

@@ -1,10 +1,13 @@
 //! Snapshots: listing them, finding the one that is meant, and their times.
 
+use std::collections::HashSet;
+use std::fmt;
+
 use chrono::DateTime;
 use mhost_model::ports::repository::Snapshot;
 use mhost_model::{Fault, FaultResult, Instant};
 use rustic_core::jiff::{Timestamp, Zoned, tz::TimeZone};
-use rustic_core::repofile::SnapshotFile;
+use rustic_core::repofile::{SnapshotFile, SnapshotId};
 use rustic_core::{Open, Repository};
 
 use crate::fault;
@@ -31,22 +34,98 @@ impl<'a> Reference<'a> {
     }
 }
 
-/// All, oldest first.
-pub fn all<S: Open>(repo: &Repository<S>) -> FaultResult<Vec<SnapshotFile>> {
-    let mut found = repo
-        .get_all_snapshots()
-        .map_err(|error| fault::rustic("reading the snapshots", &error))?;
-    found.sort_by(|a, b| a.time.cmp(&b.time).then(a.id.cmp(&b.id)));
-    Ok(found)
+/// The snapshots of a repository. One whose file is damaged does not hide the others.
+#[derive(Debug, Default)]
+pub struct Snapshots {
+    /// Oldest first.
+    pub found: Vec<SnapshotFile>,
+    /// Those that cannot be read.
+    pub unread: Vec<Unread>,
+}
+
+/// A snapshot's file that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    pub id: String,
+    pub why: String,
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the snapshot {} cannot be read: {}", &self.id, self.why)
+    }
+}
+
+impl Snapshots {
+    /// Reads all; fails only where they cannot be listed.
+    pub fn read<S: Open>(repo: &Repository<S>) -> FaultResult<Self> {
+        let failed = |error: Box<_>| fault::rustic("listing the snapshots", &error);
+        let ids: Vec<SnapshotId> = repo.list().map_err(failed)?.collect();
+        let files = repo.stream_files_list(ids.clone()).map_err(failed)?;
+        let mut all = Self::default();
+        // A fault does not say which file it is about.
+        for (id, file) in files.flatten() {
+            all.found.push(named(id, file));
+        }
+        let known: HashSet<SnapshotId> = all.found.iter().map(|one| one.id).collect();
+        for id in ids.into_iter().filter(|id| !known.contains(id)) {
+            match read(repo, id) {
+                Ok(file) => all.found.push(file),
+                Err(why) => all.unread.push(Unread {
+                    id: hex(id),
+                    why: why.to_string(),
+                }),
+            }
+        }
+        all.found
+            .sort_by(|a, b| a.time.cmp(&b.time).then(a.id.cmp(&b.id)));
+        all.unread.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(all)
+    }
+
+    /// All, or a fault: for what must not overlook one.
+    pub fn complete<S: Open>(repo: &Repository<S>, doing: &str) -> FaultResult<Vec<SnapshotFile>> {
+        let all = Self::read(repo)?;
+        match all.unread.first() {
+            None => Ok(all.found),
+            Some(first) => Err(Fault::Damaged(format!(
+                "{doing}: {first} ({} in all), so nobody knows what it keeps; nothing was changed: \
+                 bring its file back from a copy of the repository, or remove `snapshots/{}`",
+                all.unread.len(),
+                first.id
+            ))),
+        }
+    }
+
+    /// For people.
+    pub fn remarks(&self) -> Vec<String> {
+        self.unread.iter().map(ToString::to_string).collect()
+    }
+}
+
+fn read<S: Open>(repo: &Repository<S>, id: SnapshotId) -> FaultResult<SnapshotFile> {
+    let doing = || format!("reading `snapshots/{}`", hex(id));
+    let mut files = repo
+        .stream_files_list(vec![id])
+        .map_err(|error| fault::rustic(doing(), &error))?;
+    let file = files
+        .next()
+        .ok_or_else(|| Fault::Damaged(format!("{}: it is damaged", doing())))?;
+    let (id, file) = file.map_err(|error| fault::rustic(doing(), &error))?;
+    Ok(named(id, file))
+}
+
+/// What the library does with a file that it reads by itself.
+fn named(id: SnapshotId, mut file: SnapshotFile) -> SnapshotFile {
+    file.id = id;
+    file.original.get_or_insert(id);
+    file
 }
 
 /// The one snapshot that an id, the start of one, or `latest` means.
 pub fn find<S: Open>(repo: &Repository<S>, wanted: &str) -> FaultResult<SnapshotFile> {
-    let mut found = all(repo)?;
     if wanted == "latest" {
-        return found
-            .pop()
-            .ok_or_else(|| Fault::NotFound("the repository has no snapshot yet".to_owned()));
+        return latest(Snapshots::read(repo)?);
     }
     if wanted.is_empty() || !wanted.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(Fault::Invalid(format!(
@@ -54,9 +133,12 @@ pub fn find<S: Open>(repo: &Repository<S>, wanted: &str) -> FaultResult<Snapshot
         )));
     }
     let wanted = wanted.to_ascii_lowercase();
-    found.retain(|snapshot| id_of(snapshot).starts_with(&wanted));
-    match (found.pop(), found.len()) {
-        (Some(only), 0) => Ok(only),
+    let ids = repo
+        .list::<SnapshotId>()
+        .map_err(|error| fault::rustic("listing the snapshots", &error))?;
+    let mut meant = ids.filter(|id| hex(*id).starts_with(&wanted));
+    match (meant.next(), meant.count()) {
+        (Some(only), 0) => read(repo, only),
         (Some(_), others) => Err(Fault::Invalid(format!(
             "{} snapshots begin with `{wanted}`: give more digits",
             others + 1
@@ -65,8 +147,20 @@ pub fn find<S: Open>(repo: &Repository<S>, wanted: &str) -> FaultResult<Snapshot
     }
 }
 
+fn latest(mut all: Snapshots) -> FaultResult<SnapshotFile> {
+    let newest = all.found.pop();
+    newest.ok_or_else(|| match all.unread.first() {
+        None => Fault::NotFound("the repository has no snapshot yet".to_owned()),
+        Some(unread) => Fault::Damaged(unread.to_string()),
+    })
+}
+
+fn hex(id: SnapshotId) -> String {
+    id.to_hex().as_str().to_owned()
+}
+
 fn id_of(snapshot: &SnapshotFile) -> String {
-    snapshot.id.to_hex().as_str().to_owned()
+    hex(snapshot.id)
 }
 
 /// In the words of the port.

@@ -146,7 +146,9 @@ mod tests {
         let dir = scratch("store");
         let sealer = Sealer::new(&MasterKey::new());
         let folder = LockFolder::new(place(dir.path()), sealer);
-        let lock = lock::acquire(folder, Need::Shared).unwrap().unwrap();
+        let lock = lock::acquire(folder, Need::Shared, &mut Vec::new())
+            .unwrap()
+            .unwrap();
         let store = Store::new(&place(dir.path()), Some(lock.lease()));
         let (id, kind) = (Id::random(), FileType::Snapshot);
         let write = |id| store.write_bytes(kind, id, false, vec![1].into());

@@ -79,13 +79,20 @@ impl Wanted {
         self.all
     }
 
+    /// Whether anything is left out.
+    pub fn has_excludes(&self) -> bool {
+        self.exclude.is_some()
+    }
+
+    /// Whether a pattern leaves this path out; its parents have been asked before.
+    pub fn excludes(&self, path: &Path) -> bool {
+        let exclude = self.exclude.as_ref();
+        exclude.is_some_and(|exclude| exclude.matches(path))
+    }
+
     /// `Some(true)` for what is wanted, `Some(false)` for what leads there.
     fn judge(&self, path: &Path) -> Option<bool> {
-        if self
-            .exclude
-            .as_ref()
-            .is_some_and(|exclude| exclude.matches(path))
-        {
+        if self.excludes(path) {
             return None;
         }
         if self.all || path.ancestors().any(|path| self.paths.contains(path)) {
@@ -129,6 +136,13 @@ impl<'a, S: IndexedTree> Walk<'a, S> {
         let inside = wanted.judge(path).unwrap_or(false);
         walk.open(tree, path.to_path_buf(), None, inside)?;
         Ok(walk)
+    }
+
+    /// The names of all entries of the root, those that are not wanted among them; to
+    /// be asked before the first step.
+    pub fn names(&self) -> HashSet<OsString> {
+        let root = self.levels.first();
+        root.map(|root| root.names.clone()).unwrap_or_default()
     }
 
     fn open(

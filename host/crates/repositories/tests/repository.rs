@@ -301,3 +301,25 @@ fn a_backup_that_cannot_be_stored_fails() {
     assert!(bench.open().snapshots().unwrap().is_empty());
     assert_eq!(bench.locks(), 0);
 }
+
+/// By the rules of the backup itself.
+#[test]
+fn a_plan_of_a_backup() {
+    let bench = Bench::new();
+    for file in ["a", "b.log", "sub/c", "sub/d.log"] {
+        bench.write(file, "12345");
+    }
+    let plan = |pattern: &str| {
+        let options = BackupOptions {
+            exclude: vec![pattern.to_owned()],
+            ..BackupOptions::default()
+        };
+        let sources = [common::same(&bench.source())];
+        bench.repositories().plan_backup(&sources, &options)
+    };
+    let found = plan("*.log").unwrap();
+    assert_eq!((found.files, found.bytes), (2, 10));
+    assert_eq!(plan("sub/**").unwrap().files, 2);
+    assert!(matches!(plan("["), Err(Fault::Invalid(_))));
+    assert!(!bench.repo_path().exists());
+}

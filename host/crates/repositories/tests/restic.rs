@@ -361,7 +361,7 @@ fn we_honour_restics_lock() {
         let Err(Fault::Busy(text)) = result else {
             panic!("{result:?}")
         };
-        for word in [child.id().to_string().as_str(), "restic", "unlock"] {
+        for word in [child.id().to_string().as_str(), "mhost exec backup unlock"] {
             assert!(text.contains(word), "{word}: {text}");
         }
     }

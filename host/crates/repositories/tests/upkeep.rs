@@ -190,6 +190,109 @@ fn pruning_stops_at_what_it_cannot_read() {
     }
 }
 
+/// One damaged file hides no other snapshot, and nothing is removed meanwhile.
+#[test]
+fn a_damaged_snapshot_does_not_hide_the_others() {
+    let bench = days(3);
+    let all = bench.open().snapshots().unwrap();
+    let file = bench.repo_path().join("snapshots").join(&all[2].id);
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[20] ^= 1;
+    fs::write(&file, bytes).unwrap();
+    let repo = bench.open();
+    let left = repo.snapshots().unwrap();
+    assert_eq!(left[..], all[..2]);
+    let remarks = repo.remarks();
+    assert!(
+        remarks.len() == 1 && remarks[0].contains(&all[2].id),
+        "{remarks:?}"
+    );
+    assert!(repo.remarks().is_empty(), "told once");
+    for (snapshot, fine) in [
+        (&all[0].id, true),
+        (&"latest".to_owned(), true),
+        (&all[2].id, false),
+    ] {
+        let named = format!("{snapshot}:{}", bench.source().display());
+        let done = repo.restore(&named, &bench.path(snapshot), &Default::default());
+        assert_eq!(done.is_ok(), fine, "{snapshot}: {done:?}");
+    }
+    assert_eq!(repo.find(&["large".to_owned()], &[], 10).unwrap().len(), 2);
+    assert!(!repo.remarks().is_empty());
+    let keep = Keep {
+        last: 1,
+        ..Keep::default()
+    };
+    let before = size(&bench);
+    for refused in [
+        repo.forget(&keep, false, noon(9)).err(),
+        repo.forget(&keep, true, noon(9)).err(),
+        repo.prune().err(),
+        repo.plan_prune().err(),
+    ] {
+        let Some(Fault::Damaged(text)) = refused else {
+            panic!("{refused:?}")
+        };
+        assert!(
+            text.contains(&all[2].id) && text.contains("nothing was changed"),
+            "{text}"
+        );
+    }
+    assert_eq!(size(&bench), before);
+    // The newest that can be read is the parent.
+    let done = bench.backup_at(noon(4)).unwrap();
+    assert_eq!(done.parent, Some(all[1].id.clone()));
+    assert!(
+        done.remarks.iter().any(|one| one.contains(&all[2].id)),
+        "{done:?}"
+    );
+}
+
+#[test]
+fn a_plan_of_pruning_is_what_pruning_does() {
+    let bench = days(4);
+    kept(
+        &bench,
+        &Keep {
+            last: 1,
+            ..Keep::default()
+        },
+        true,
+    );
+    let before = size(&bench);
+    let plan = bench.open().plan_prune().unwrap();
+    assert!(plan.bytes_removed > 800_000, "{plan:?}");
+    assert_eq!(size(&bench), before);
+    assert_eq!(bench.open().prune().unwrap(), plan);
+}
+
+/// An index that cannot be read is a finding, and the other packs are read.
+#[test]
+fn a_damaged_index_is_a_finding() {
+    let bench = days(2);
+    let index = bench.repo_path().join("index");
+    let file = fs::read_dir(index).unwrap().next().unwrap().unwrap().path();
+    let good = fs::read(&file).unwrap();
+    let mut bad = good.clone();
+    bad[30] ^= 1;
+    for bytes in [&bad[..], &good[..good.len() / 2]] {
+        fs::write(&file, bytes).unwrap();
+        for percent in [0, 100] {
+            let verdict = verdict(&bench, percent);
+            assert!(
+                !verdict.sound && !verdict.findings.is_empty(),
+                "{verdict:?}"
+            );
+            let told = verdict.findings.join("; ");
+            assert!(!told.contains("`check`"), "{told}");
+        }
+        assert!(
+            verdict(&bench, 100).bytes_read > 0,
+            "the other index's packs"
+        );
+    }
+}
+
 fn verdict(bench: &Bench, percent: u32) -> Verdict {
     bench.open().check(percent).unwrap()
 }

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
 use mhost_engine::real_path;
-use mhost_model::grant::Grants;
+use mhost_model::grant::{Access, Grants};
 use mhost_model::resource::{DatabaseDef, RemoteDef, RepositoryDef};
 use mhost_model::{Fault, Name};
 use percent_encoding::percent_decode_str;
@@ -87,6 +87,45 @@ pub(in crate::config) fn definitions(places: Places, protected: &[PathBuf]) -> V
             Some(Finding::error(path, Show::Value, refusal))
         })
         .collect()
+}
+
+/// Who may write where a repository lies can remove its snapshots and data, whatever verbs
+/// are granted: no directory of a task that may be written covers or lies in a repository
+/// of that task. Paths are below the task.
+pub(in crate::config) fn covers_repository(
+    grants: &Grants,
+    repositories: &BTreeMap<Name, RepositoryDef>,
+) -> Vec<Finding> {
+    let writable = grants.dirs.iter();
+    let writable = writable.filter(|(_, grant)| grant.access == Access::ReadWrite);
+    let folders = grants.repositories.keys().filter_map(|name| {
+        let place = folder(&repositories.get(name)?.endpoint.url)?;
+        Some((name, real_path(&place), place))
+    });
+    let folders: Vec<_> = folders.collect();
+    let mut findings = Vec::new();
+    for (name, grant) in writable {
+        let dir = real_path(&grant.path);
+        let hit = folders
+            .iter()
+            .find(|(_, folder, _)| folder.starts_with(&dir) || dir.starts_with(folder));
+        if let Some((repository, _, place)) = hit {
+            let message = format!(
+                "{} covers or lies in the repository `{repository}` ({}), whose snapshots the task could \
+                 remove without being granted that",
+                grant.path.display(),
+                place.display()
+            );
+            let help = "grant a directory apart from it, or grant it read-only";
+            let path = KeyPath::keys(&["grants", "dirs", name.as_str(), "path"]);
+            findings.push(Finding::error(
+                path,
+                Show::Value,
+                Refusal::new(message, help),
+            ));
+        }
+    }
+    findings
 }
 
 /// The folder that a URL names, where it is one of this machine.

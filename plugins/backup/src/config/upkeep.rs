@@ -75,7 +75,16 @@ pub struct Forget {
     pub prune: bool,
 }
 
-/// Nothing to choose but the repository.
+/// Which repository's locks to list.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Locks {
+    /// The granted repository.
+    #[serde(default = "main_repository")]
+    pub repository: String,
+}
+
+/// Which repository to prune.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Prune {

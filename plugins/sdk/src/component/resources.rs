@@ -9,8 +9,8 @@ use crate::database::{
 use crate::remote::{Entry, Metadata, Remote, Writer};
 use crate::repository::{
     BackupOptions, BackupResult, BackupRules, BackupSummary, Comparison, Difference, Found, Judged,
-    Keep, Key, Lock, Node, PruneSummary, Repository, RestoreOptions, RestoreResult, RestoreRules,
-    RestoreSummary, Share, Snapshot, Source, Verdict as CheckVerdict,
+    Keep, Key, Lock, Node, PruneSummary, Repository, RestoreOptions, RestorePlan, RestoreResult,
+    RestoreRules, RestoreSummary, Share, Snapshot, Source, Verdict as CheckVerdict,
 };
 
 impl Transaction for database::Transaction {
@@ -134,6 +134,19 @@ impl Repository for repository::Handle {
         rules: &RestoreRules,
     ) -> Result<RestoreResult> {
         repository::restore_with(self, snapshot, target, rules)
+    }
+
+    fn plan_restore(
+        &self,
+        snapshot: &str,
+        target: Option<&str>,
+        rules: &RestoreRules,
+    ) -> Result<RestorePlan> {
+        repository::plan_restore(self, snapshot, target, rules)
+    }
+
+    fn plan_prune(&self) -> Result<PruneSummary> {
+        repository::plan_prune(self)
     }
 
     fn compare(&self, snapshot: &str, target: &str, rules: &RestoreRules) -> Result<Comparison> {

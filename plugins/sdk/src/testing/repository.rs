@@ -13,8 +13,8 @@ use crate::repository::{
     RestoreSummary, Snapshot, Source, Verdict,
 };
 use crate::repository::{
-    BackupResult, BackupRules, Change, Comparison, Difference, Existing, FileVerdict, Found, Key,
-    Lock, RestoreResult, RestoreRules, Share,
+    BackupPlan, BackupResult, BackupRules, Change, Comparison, Difference, Existing, FileVerdict,
+    Found, Key, Lock, RestorePlan, RestoreResult, RestoreRules, Share,
 };
 use crate::{Error, Result};
 
@@ -346,6 +346,54 @@ impl Repository for Open<'_> {
         Ok(RestoreResult { summary, kept: 0 })
     }
 
+    /// Knows `paths` and `existing` alone.
+    fn plan_restore(
+        &self,
+        snapshot: &str,
+        target: Option<&str>,
+        rules: &RestoreRules,
+    ) -> Result<RestorePlan> {
+        let kept = self.fake.find(snapshot)?;
+        let mut plan = RestorePlan {
+            summary: RestoreSummary {
+                files: 0,
+                bytes: 0,
+                unchanged: 0,
+            },
+            kept: 0,
+            removals: Vec::new(),
+            removed: 0,
+            conflicts: Vec::new(),
+            conflicting: 0,
+        };
+        let wanted = kept.files.iter().filter(|(path, _)| {
+            rules.paths.is_empty() || rules.paths.iter().any(|below| path.starts_with(below))
+        });
+        for (path, content) in wanted {
+            let there = target.map(|target| fs::read(self.host.path(&format!("{target}{path}"))));
+            match there {
+                Some(Ok(found)) if found == *content => plan.summary.unchanged += 1,
+                Some(Ok(_)) if rules.existing == Existing::Refuse => {
+                    plan.conflicts.push(format!("{path} exists and differs"));
+                    plan.conflicting += 1;
+                }
+                _ => {
+                    plan.summary.files += 1;
+                    plan.summary.bytes += content.len() as u64;
+                }
+            }
+        }
+        Ok(plan)
+    }
+
+    fn plan_prune(&self) -> Result<PruneSummary> {
+        Ok(PruneSummary {
+            bytes_removed: 10,
+            bytes_repacked: 0,
+            bytes_unused_left: 0,
+        })
+    }
+
     fn compare(&self, snapshot: &str, target: &str, _rules: &RestoreRules) -> Result<Comparison> {
         let (snapshot, folder) = snapshot.split_once(':').unwrap_or((snapshot, ""));
         let kept = self.fake.find(snapshot)?;
@@ -482,6 +530,20 @@ impl Repository for Open<'_> {
             },
         )
     }
+}
+
+/// Knows no rules.
+pub(super) fn plan_backup(host: &NativeHost, sources: &[Source]) -> Result<BackupPlan> {
+    let fake = FakeRepository::default();
+    let paths = sources.iter();
+    let paths = paths.filter(|source| matches!(source, Source::Path(_)));
+    let paths: Vec<Source> = paths.cloned().collect();
+    let files = Open { fake: &fake, host }.collect(&paths)?;
+    Ok(BackupPlan {
+        files: files.len() as u64,
+        bytes: files.values().map(|content| content.len() as u64).sum(),
+        unread: Vec::new(),
+    })
 }
 
 /// A file is sound unless the word `broken` stands in it.

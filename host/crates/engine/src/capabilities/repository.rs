@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use mhost_model::grant::{Access, DatabaseVerb, RepositoryVerb};
 use mhost_model::ports::repository as port;
+use mhost_model::run::LogLevel;
 use mhost_model::{Fault, FaultResult};
 use tempfile::TempDir;
 use wasmtime::component::{Linker, Resource};
@@ -13,9 +14,10 @@ use wasmtime::component::{Linker, Resource};
 use crate::beneath::{self, GuestPath, Pinned};
 use crate::bindings::mhost::plugin::faults;
 use crate::bindings::mhost::plugin::repository::{
-    self, BackupOptions, BackupResult, BackupRules, BackupSummary, Comparison, Difference,
-    FileVerdict, Found, Host, HostHandle, Judged, Keep, Key, Lock, Node, PruneSummary,
-    RestoreOptions, RestoreResult, RestoreRules, RestoreSummary, Share, Snapshot, Source, Verdict,
+    self, BackupOptions, BackupPlan, BackupResult, BackupRules, BackupSummary, Comparison,
+    Difference, FileVerdict, Found, Host, HostHandle, Judged, Keep, Key, Lock, Node, Power,
+    PruneSummary, RestoreOptions, RestorePlan, RestoreResult, RestoreRules, RestoreSummary, Share,
+    Snapshot, Source, Verdict,
 };
 use crate::capabilities::{database, secrets};
 use crate::permits::{Permit, RepositoryUse};
@@ -23,6 +25,7 @@ use crate::refusal::Answer;
 use crate::state::{Call, Calls, RunState, Shared, enter};
 
 mod extended;
+mod plans;
 mod shapes;
 
 use extended::Watcher;
@@ -138,6 +141,33 @@ impl Host for Call<'_> {
     async fn stands_at(&mut self, source: Source) -> Answer<String> {
         self.place_of(&source)
     }
+
+    async fn require(&mut self, powers: Vec<Power>) -> Answer<()> {
+        powers.iter().try_for_each(|power| self.is_granted(power))
+    }
+
+    async fn plan_backup(
+        &mut self,
+        sources: Vec<Source>,
+        options: BackupOptions,
+        rules: BackupRules,
+    ) -> Answer<BackupPlan> {
+        self.foresee_backup(&sources, options, rules)
+    }
+
+    async fn plan_restore(
+        &mut self,
+        repository: Resource<Handle>,
+        snapshot: String,
+        target: Option<String>,
+        rules: RestoreRules,
+    ) -> Answer<RestorePlan> {
+        self.foresee_restore(&repository, &snapshot, target.as_deref(), rules)
+    }
+
+    async fn plan_prune(&mut self, repository: Resource<Handle>) -> Answer<PruneSummary> {
+        self.foresee_prune(&repository)
+    }
 }
 
 impl Call<'_> {
@@ -155,6 +185,18 @@ impl Call<'_> {
             .repository(&handle.name, verb, changes)?;
         Ok((handle.repository.as_ref(), permit))
     }
+
+    /// An answer, after what the driver noticed on the way went to the run's log.
+    fn noted<T>(
+        &self,
+        repository: &dyn port::Repository,
+        answer: FaultResult<T>,
+    ) -> FaultResult<T> {
+        for remark in repository.remarks() {
+            self.shared.log.message(LogLevel::Warn, "host", &remark);
+        }
+        answer
+    }
 }
 
 impl HostHandle for Call<'_> {
@@ -164,7 +206,7 @@ impl HostHandle for Call<'_> {
 
     async fn snapshots(&mut self, handle: Resource<Handle>) -> Answer<Vec<Snapshot>> {
         let (repository, permit) = self.repository(&handle, RepositoryVerb::Read, false)?;
-        let snapshots = repository.snapshots()?;
+        let snapshots = self.noted(repository, repository.snapshots())?;
         permit.used();
         Ok(snapshots.into_iter().map(shapes::snapshot).collect())
     }
@@ -212,7 +254,8 @@ impl HostHandle for Call<'_> {
             shapes::restore_options(options),
             Watcher(Arc::clone(&shared)),
         );
-        let summary = repository.restore_watched(&snapshot, &pinned.path, &options, &watcher)?;
+        let done = repository.restore_watched(&snapshot, &pinned.path, &options, &watcher);
+        let summary = self.noted(repository, done)?;
         shared.meter.wrote(summary.bytes);
         shared.meter.changed(summary.files);
         permit.used();
@@ -228,7 +271,8 @@ impl HostHandle for Call<'_> {
         limit: u32,
     ) -> Answer<Vec<Node>> {
         let (repository, permit) = self.repository(&handle, RepositoryVerb::Read, false)?;
-        let nodes = repository.listing(&snapshot, &path, limit.min(NODES))?;
+        let nodes = repository.listing(&snapshot, &path, limit.min(NODES));
+        let nodes = self.noted(repository, nodes)?;
         permit.used();
         Ok(nodes.into_iter().map(shapes::node).collect())
     }
@@ -266,7 +310,7 @@ impl HostHandle for Call<'_> {
         if percent > 100 {
             return Err(Fault::Invalid(format!("{percent} percent are more than all")).into());
         }
-        let verdict = repository.check(percent)?;
+        let verdict = self.noted(repository, repository.check(percent))?;
         self.shared.meter.read(verdict.bytes_read);
         permit.used();
         Ok(shapes::verdict(verdict))

@@ -213,6 +213,31 @@ pub struct RestoreSummary {
     pub kept: u64,
 }
 
+/// What a restore would do.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestorePlan {
+    pub summary: RestoreSummary,
+    /// What `delete` would remove, as paths of the snapshot, at most 1,000.
+    pub removals: Vec<String>,
+    /// How many there are.
+    pub removed: u64,
+    /// What exists, differs and may not be replaced, with the reason, at most 1,000:
+    /// the restore would refuse.
+    pub conflicts: Vec<String>,
+    /// How many there are.
+    pub conflicting: u64,
+}
+
+/// What a backup would put into a snapshot.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupPlan {
+    /// Regular files, and their bytes.
+    pub files: u64,
+    pub bytes: u64,
+    /// What cannot be listed or looked at, each with the reason.
+    pub unread: Vec<String>,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
     pub path: String,
@@ -272,6 +297,15 @@ pub trait Repositories: Send + Sync {
             .iter()
             .map(|repository| repository.backup_watched(sources, options, now, watch));
         Ok(each.collect())
+    }
+    /// What [`backup_all`](Self::backup_all) would store, by the same rules; reads
+    /// folders alone.
+    fn plan_backup(
+        &self,
+        _sources: &[Source],
+        _options: &BackupOptions,
+    ) -> FaultResult<BackupPlan> {
+        unsupported()
     }
     /// Follows the transactions of a file.
     fn look_at_storage(&self, _file: &Path) -> FaultResult<StorageState> {
@@ -340,6 +374,25 @@ pub trait Repository: Send + Sync {
         _watch: &dyn Watch,
     ) -> FaultResult<RestoreSummary> {
         self.restore(snapshot, target, options)
+    }
+    /// What [`restore`](Self::restore) would do, to an empty folder where there is no
+    /// target; changes nothing.
+    fn plan_restore(
+        &self,
+        _snapshot: &str,
+        _target: Option<&Path>,
+        _options: &RestoreOptions,
+    ) -> FaultResult<RestorePlan> {
+        unsupported()
+    }
+    /// What [`prune`](Self::prune) would do; changes nothing.
+    fn plan_prune(&self) -> FaultResult<PruneSummary> {
+        unsupported()
+    }
+    /// What was noticed since the last question and does not keep anything from being
+    /// done, for people.
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
     }
     /// Reads everything below `target` that the snapshot holds; changes nothing.
     fn compare(

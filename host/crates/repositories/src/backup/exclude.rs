@@ -23,11 +23,16 @@ pub struct Excludes {
 impl Excludes {
     /// `blind` takes small and capital letters for the same.
     pub fn new(patterns: &[String], blind: bool) -> FaultResult<Self> {
+        Self::named("the exclude pattern", patterns, blind)
+    }
+
+    /// As [`new`](Self::new); `what` is what messages call a pattern.
+    pub fn named(what: &str, patterns: &[String], blind: bool) -> FaultResult<Self> {
         let mut set = GlobSetBuilder::new();
         let mut excludes = Vec::new();
         for pattern in patterns {
             let invalid = |why: &dyn std::fmt::Display| {
-                Fault::Invalid(format!("the exclude pattern `{pattern}` is wrong: {why}"))
+                Fault::Invalid(format!("{what} `{pattern}` is wrong: {why}"))
             };
             let pattern = if blind {
                 pattern.to_lowercase()
@@ -39,17 +44,23 @@ impl Excludes {
                 None => (pattern.as_str(), true),
             };
             let glob = translate(text).map_err(|why| invalid(&why))?;
-            let glob = GlobBuilder::new(&glob)
-                .literal_separator(true)
-                .backslash_escape(true)
-                .build()
-                .map_err(|error| invalid(error.kind()))?;
-            set.add(glob);
-            excludes.push(excluding);
+            // With restic, `a/**` matches `a` as well: no folder is any number of folders.
+            let itself = glob
+                .strip_suffix("/**")
+                .filter(|rest| !matches!(*rest, "" | "**"));
+            for glob in [Some(glob.as_str()), itself].into_iter().flatten() {
+                let glob = GlobBuilder::new(glob)
+                    .literal_separator(true)
+                    .backslash_escape(true)
+                    .build()
+                    .map_err(|error| invalid(error.kind()))?;
+                set.add(glob);
+                excludes.push(excluding);
+            }
         }
-        let set = set.build().map_err(|error| {
-            Fault::Invalid(format!("the exclude patterns are too large: {error}"))
-        })?;
+        let set = set
+            .build()
+            .map_err(|error| Fault::Invalid(format!("{what}s are too large together: {error}")))?;
         Ok(Self {
             set,
             blind,
@@ -116,7 +127,7 @@ fn translate_name(name: &str) -> Result<String, &'static str> {
 fn translate_class(rest: &mut std::str::Chars<'_>) -> Result<String, &'static str> {
     let (class, after) = rest.as_str().split_once(']').ok_or("a `[` has no `]`")?;
     *rest = after.chars();
-    if class.contains('\\') || class.starts_with('!') {
+    if class.contains('\\') {
         return Err(
             "between `[` and `]` only characters, ranges, and `^` at the beginning can stand",
         );
@@ -124,8 +135,14 @@ fn translate_class(rest: &mut std::str::Chars<'_>) -> Result<String, &'static st
     if matches!(class, "" | "^") {
         return Err("a `[]` is empty");
     }
-    Ok(match class.strip_prefix('^') {
-        Some(class) => format!("[!{class}]"),
+    if let Some(class) = class.strip_prefix('^') {
+        return Ok(format!("[!{class}]"));
+    }
+    // To restic, `!` is a character like any other; to `globset` it is not, if it is first.
+    Ok(match class.strip_prefix('!') {
+        Some("") => "\\!".to_owned(),
+        Some(rest) if rest.starts_with('-') && rest.len() > 1 => format!("[\"{rest}!]"),
+        Some(rest) => format!("[{rest}!]"),
         None => format!("[{class}]"),
     })
 }
@@ -169,6 +186,20 @@ mod tests {
         check(&["a\\**"], "/a*b", true);
         check(&["a**b"], "/axyb", true);
         check(&["a**b"], "/ax/yb", false);
+        check(&["/a/**"], "/a", true);
+        check(&["/a/**"], "/a/b/c", true);
+        check(&["/a/**"], "/ab", false);
+        check(&["a/b/**"], "/x/a/b", true);
+        check(&["**"], "/a", true);
+        check(&["/**"], "/a", true);
+        check(&["*", "!a/**"], "/a", false);
+        check(&["[!a]x"], "/ax", true);
+        check(&["[!a]x"], "/!x", true);
+        check(&["[!a]x"], "/bx", false);
+        check(&["[!]x"], "/!x", true);
+        check(&["[!-#]x"], "/\"x", true);
+        check(&["[!-#]x"], "/!x", true);
+        check(&["[!-#]x"], "/$x", false);
         check(&["*", "!keep"], "/x/keep", false);
         check(&["!keep", "*"], "/x/keep", true);
     }
@@ -185,7 +216,7 @@ mod tests {
     #[test]
     fn wrong_patterns_are_named() {
         for wrong in [
-            "", "/", "!", "a[", "a[]", "a[^]", "[!a]", "[\\]]", "a\\", "a/../b", "[z-a]",
+            "", "/", "!", "a[", "a[]", "a[^]", "[\\]]", "a\\", "a/../b", "[z-a]",
         ] {
             let Err(Fault::Invalid(text)) = Excludes::new(&[wrong.to_owned()], false) else {
                 panic!("{wrong}")

@@ -77,16 +77,23 @@ impl Spot {
     /// file system has them, and some are for root alone.
     pub fn attributes(&self) -> Vec<(OsString, Vec<u8>)> {
         let path = self.path();
+        let names = self.attribute_names();
+        let values = names.iter().map(|name| self.attribute(&path, name));
+        values.flatten().collect()
+    }
+
+    /// Their names alone.
+    pub fn attribute_names(&self) -> Vec<OsString> {
+        let path = self.path();
         let names = match self {
             Self::Entry { .. } => whole(|buffer| rustix::fs::llistxattr(&path, buffer)),
             Self::Open(_) => whole(|buffer| rustix::fs::listxattr(&path, buffer)),
         };
         let names = names.unwrap_or_default();
-        let names = names
-            .split(|byte| *byte == 0)
-            .filter(|name| !name.is_empty());
+        let names = names.split(|byte| *byte == 0);
+        let names = names.filter(|name| !name.is_empty());
         names
-            .filter_map(|name| self.attribute(&path, OsStr::from_bytes(name)))
+            .map(|name| OsStr::from_bytes(name).to_owned())
             .collect()
     }
 

@@ -47,7 +47,7 @@ impl Storages {
     pub fn find(plan: &Arc<Plan>, options: &BackupOptions) -> FaultResult<Self> {
         let mut storages = Self::default();
         let mut layouts = Vec::new();
-        for entry in Walk::scout(Arc::clone(plan)) {
+        for entry in Walk::scout(Arc::clone(plan), Arc::default()) {
             storages.files += u64::from(!entry.node.is_dir());
             storages.bytes += entry.node.meta.size;
             let name = entry.path.file_name().unwrap_or_default();

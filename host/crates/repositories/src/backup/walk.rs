@@ -85,8 +85,8 @@ impl Walk {
     }
 
     /// A first look.
-    pub fn scout(plan: Arc<Plan>) -> Self {
-        Self::over(plan, Arc::default(), None)
+    pub fn scout(plan: Arc<Plan>, journal: Arc<Journal>) -> Self {
+        Self::over(plan, journal, None)
     }
 
     fn over(plan: Arc<Plan>, journal: Arc<Journal>, storages: Option<Arc<Storages>>) -> Self {

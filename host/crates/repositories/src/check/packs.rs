@@ -35,9 +35,15 @@ pub fn check<S: Open>(
     watch: &dyn Watch,
 ) -> FaultResult<PackReport> {
     let mut packs = Vec::new();
-    let indexes = repo.stream_files::<IndexFile>().map_err(unread)?;
+    let mut unread = PackReport::default();
+    let indexes = repo.stream_files::<IndexFile>().map_err(index_fault)?;
     for index in indexes {
-        packs.extend(index.map_err(unread)?.1.packs);
+        // Damage is what a check is there to find, and the other packs are read all the same.
+        match index.map_err(index_fault) {
+            Ok((_, index)) => packs.extend(index.packs),
+            Err(Fault::Damaged(finding)) => unread.findings.push(finding),
+            Err(fault) => return Err(fault),
+        }
     }
     let chosen = match share {
         Share::Percent(percent) => choose(packs, percent, Id::random()),
@@ -57,7 +63,8 @@ pub fn check<S: Open>(
         Ok(report)
     };
     let reports = chosen.par_iter().map(read);
-    reports.try_reduce(PackReport::default, |left, right| Ok(merge(left, right)))
+    let read = reports.try_reduce(PackReport::default, |left, right| Ok(merge(left, right)))?;
+    Ok(merge(unread, read))
 }
 
 /// The packs of one of so many parts, the same each time: by the first byte of their
@@ -70,8 +77,8 @@ fn part_of(mut packs: Vec<IndexPack>, part: u32, of: u32) -> Vec<IndexPack> {
     packs
 }
 
-fn unread(error: Box<rustic_core::RusticError>) -> Fault {
-    fault::rustic("reading the index", &error)
+fn index_fault(error: Box<rustic_core::RusticError>) -> Fault {
+    fault::of("reading the index", &error)
 }
 
 fn merge(mut left: PackReport, right: PackReport) -> PackReport {

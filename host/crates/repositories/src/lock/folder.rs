@@ -34,9 +34,9 @@ impl LockFolder {
         self.place.to_string()
     }
 
-    /// As restic takes it after `-r`.
-    pub fn repository(&self) -> &str {
-        self.place.shown()
+    /// As `--repo` takes it, before the verbs.
+    pub fn named(&self) -> String {
+        format!("{}={}", self.place.name, self.place.shown())
     }
 
     /// All locks. Files that are empty, have another name, or vanish meanwhile are
@@ -92,14 +92,8 @@ impl LockFolder {
         let _ = self.place.medium.remove(&file(id));
     }
 
-    /// The fault, and whether the reason is that nothing can be written there.
-    pub fn unwritten(&self, error: &io::Error) -> (Fault, bool) {
-        let readonly = matches!(
-            error.kind(),
-            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied
-        );
-        let text = format!("locking {}: writing a lock: {error}", self.place);
-        (Fault::Failed(text), readonly)
+    pub fn unwritten(&self, error: &io::Error) -> Fault {
+        Fault::Failed(format!("locking {}: writing a lock: {error}", self.place))
     }
 
     fn unlisted(&self, error: &io::Error) -> Fault {
@@ -112,9 +106,9 @@ impl LockFolder {
     fn unreadable(&self, id: &str) -> Fault {
         Fault::Busy(format!(
             "{} has a lock that cannot be read (locks/{id}): if no other program uses the \
-             repository, remove it with `restic -r {} unlock --remove-all`",
+             repository, remove it with `mhost exec backup unlock --repo {}:append,prune --set all=true`",
             self.place,
-            self.place.shown()
+            self.named()
         ))
     }
 }

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::crypto::Sealer;
+use crate::medium::{Local, Medium};
 use crate::place::Place;
+use bytes::Bytes;
 use chrono::TimeDelta;
 use mhost_test_support::scratch;
 use rustic_core::repofile::MasterKey;
@@ -41,7 +43,7 @@ fn who_may_stand_beside_whom() {
         let dir = scratch("lock");
         let folder = folder(dir.path(), &MasterKey::new());
         foreign(&folder, theirs, 1);
-        let lock = acquire(folder, ours);
+        let lock = acquire(folder, ours, &mut Vec::new());
         assert_eq!(lock.is_ok(), granted, "{theirs} {ours:?}");
         assert_eq!(files(dir.path()), if granted { 2 } else { 1 });
     }
@@ -52,7 +54,7 @@ fn a_refusal_says_who_and_what_to_do() {
     let dir = scratch("lock");
     let folder = folder(dir.path(), &MasterKey::new());
     foreign(&folder, true, 1);
-    let Err(Fault::Busy(text)) = acquire(folder, Need::Shared) else {
+    let Err(Fault::Busy(text)) = acquire(folder, Need::Shared, &mut Vec::new()) else {
         panic!("locked")
     };
     for word in ["`site`", "`ann`", "`elsewhere`", "exclusively", "unlock"] {
@@ -68,7 +70,7 @@ fn dead_locks_are_cleared_away() {
     let mut gone = Owner::this_process(true).record(now());
     gone.pid = i32::MAX;
     folder.write(&gone).unwrap();
-    let lock = acquire(folder, Need::Exclusive).unwrap();
+    let lock = acquire(folder, Need::Exclusive, &mut Vec::new()).unwrap();
     assert_eq!(files(dir.path()), 1);
     drop(lock);
     assert_eq!(files(dir.path()), 0);
@@ -81,12 +83,12 @@ fn what_cannot_be_read_is_respected_and_what_is_empty_is_not() {
     fs::create_dir(dir.path().join("locks")).unwrap();
     fs::write(dir.path().join("locks").join("0".repeat(64)), "").unwrap();
     fs::write(dir.path().join("locks/notes.txt"), "not a lock").unwrap();
-    assert!(acquire(mine.clone(), Need::Exclusive).is_ok());
+    assert!(acquire(mine.clone(), Need::Exclusive, &mut Vec::new()).is_ok());
     foreign(&folder(dir.path(), &MasterKey::new()), false, 0);
-    let Err(Fault::Busy(text)) = acquire(mine, Need::Shared) else {
+    let Err(Fault::Busy(text)) = acquire(mine, Need::Shared, &mut Vec::new()) else {
         panic!("somebody's lock was passed over")
     };
-    assert!(text.contains("--remove-all"), "{text}");
+    assert!(text.contains("all=true"), "{text}");
 }
 
 #[test]
@@ -129,8 +131,73 @@ fn where_nothing_can_be_written_a_reader_needs_no_lock() {
     let dir = scratch("lock");
     // A file in the folder's place: no lock can be written, whoever runs this.
     let folder = folder(&dir.path().join("repo"), &MasterKey::new());
-    let error = std::io::Error::from(std::io::ErrorKind::ReadOnlyFilesystem);
-    assert!(folder.unwritten(&error).1);
-    let error = std::io::Error::from(std::io::ErrorKind::StorageFull);
-    assert!(!folder.unwritten(&error).1);
+    let kinds = [
+        (io::ErrorKind::ReadOnlyFilesystem, "read-only"),
+        (io::ErrorKind::PermissionDenied, "read-only"),
+        (io::ErrorKind::StorageFull, "full"),
+        (io::ErrorKind::QuotaExceeded, "full"),
+        (io::ErrorKind::TimedOut, "other"),
+    ];
+    for (kind, expected) in kinds {
+        let refused = match Refused::unwritten(&folder, &kind.into()) {
+            Refused::ReadOnly(_) => "read-only",
+            Refused::Full(_) => "full",
+            Refused::Other(_) => "other",
+        };
+        assert_eq!(refused, expected, "{kind}");
+    }
+}
+
+/// A disk without room, of which reading goes on.
+#[derive(Debug)]
+struct Full(Local);
+
+impl Medium for Full {
+    fn list(&self, folder: &str) -> io::Result<Vec<(String, u64)>> {
+        self.0.list(folder)
+    }
+
+    fn read(&self, file: &str) -> io::Result<Bytes> {
+        self.0.read(file)
+    }
+
+    fn read_range(&self, file: &str, offset: u64, length: u64) -> io::Result<Bytes> {
+        self.0.read_range(file, offset, length)
+    }
+
+    fn write(&self, _file: &str, _content: &[Bytes]) -> io::Result<()> {
+        Err(io::ErrorKind::StorageFull.into())
+    }
+
+    fn remove(&self, file: &str) -> io::Result<()> {
+        self.0.remove(file)
+    }
+
+    fn exists(&self, file: &str) -> io::Result<bool> {
+        self.0.exists(file)
+    }
+
+    fn prepare(&self) -> io::Result<Option<String>> {
+        self.0.prepare()
+    }
+}
+
+#[test]
+fn from_a_full_disk_things_come_back() {
+    let dir = scratch("lock");
+    let key = MasterKey::new();
+    let mut place = Place::at("site".parse().unwrap(), dir.path().to_path_buf());
+    place.medium = Arc::new(Full(Local::new(dir.path().to_path_buf())));
+    let full = LockFolder::new(place, Sealer::new(&key));
+    let mut remarks = Vec::new();
+    assert!(matches!(
+        acquire(full.clone(), Need::Reading, &mut remarks),
+        Ok(None)
+    ));
+    assert!(remarks[0].contains("without a lock"), "{remarks:?}");
+    assert!(acquire(full.clone(), Need::Shared, &mut remarks).is_err());
+    // Somebody else's lock counts all the same.
+    foreign(&folder(dir.path(), &key), true, 1);
+    let refused = acquire(full, Need::Reading, &mut remarks);
+    assert!(matches!(refused, Err(Fault::Busy(_))));
 }

@@ -12,10 +12,10 @@ use mhost_model::ports::repository::{Comparison, Watch};
 use mhost_model::{Fault, FaultResult};
 use rustic_core::repofile::Node;
 
-use super::Job;
 use super::content::{self, length};
-use super::metadata::unix_mode;
+use super::metadata::{is_label, unix_mode};
 use super::survey::is_same;
+use super::{Job, clear};
 use crate::backup::spot::Spot;
 use crate::fault;
 use crate::folder::Folder;
@@ -36,16 +36,14 @@ pub fn run(job: &Job, target: &Folder, watch: &dyn Watch) -> FaultResult<Compari
     let pace = Pace::new(watch, "comparing", 0, 0);
     let mut comparison = Comparison::default();
     let mut folders = vec![Some(target.clone())];
-    let mut top = HashSet::new();
-    for step in job.walk()? {
+    let walk = job.walk()?;
+    let top = walk.names();
+    for step in walk {
         let step = step?;
         if !pace.may_go_on() {
             return Err(Fault::Failed(
                 "comparing: the run was asked to end".to_owned(),
             ));
-        }
-        if folders.len() == 1 {
-            top.insert(step.node.name().into_owned());
         }
         let folder = folders.last().cloned().flatten();
         match &step.kind {
@@ -53,13 +51,13 @@ pub fn run(job: &Job, target: &Folder, watch: &dyn Watch) -> FaultResult<Compari
             StepKind::Leaf => leaf(job, &mut comparison, &step, folder.as_ref(), &pace)?,
             StepKind::Leave(names) => {
                 if let (Some(Some(left)), true) = (folders.pop(), step.wanted) {
-                    spare(&mut comparison, &left, names, &step.path)?;
+                    spare(job, &mut comparison, &left, names, &step.path)?;
                 }
             }
         }
     }
     if job.takes_target() {
-        spare(&mut comparison, target, &top, &job.base)?;
+        spare(job, &mut comparison, target, &top, &job.base)?;
     }
     Ok(comparison)
 }
@@ -153,7 +151,7 @@ fn metadata(
     if time.is_some_and(|time| time != now) {
         comparison.tell(&step.path, "its time of change differs");
     }
-    if attributes(&step.node) != found_attributes(parent, name) {
+    if attributes(&step.node) != found_attributes(parent, name, &step.node) {
         comparison.tell(&step.path, "its extended attributes differ");
     }
 }
@@ -174,8 +172,13 @@ fn attributes(node: &Node) -> Attributes {
     all
 }
 
-fn found_attributes(parent: &Folder, name: &OsStr) -> Attributes {
+/// Without labels that the snapshot does not know: a restore leaves them.
+fn found_attributes(parent: &Folder, name: &OsStr, node: &Node) -> Attributes {
+    let known = &node.meta.extended_attributes;
     let mut all = Spot::entry(parent, name).attributes();
+    all.retain(|(name, _)| {
+        !is_label(name) || known.iter().any(|one| OsStr::new(&one.name) == name)
+    });
     all.sort_unstable();
     all
 }
@@ -188,17 +191,21 @@ fn is_database(parent: &Folder, name: &OsStr) -> bool {
     read.is_ok() && DATABASES.iter().any(|magic| start.starts_with(magic))
 }
 
-/// What is there, but not in the snapshot.
+/// What is there, but not in the snapshot. Where the snapshot does not hold a folder as
+/// a whole, that says nothing.
 fn spare(
+    job: &Job,
     comparison: &mut Comparison,
     folder: &Folder,
     names: &HashSet<OsString>,
     path: &Path,
 ) -> FaultResult<()> {
-    let there = folder
-        .names()
+    if !job.owns(path) {
+        return Ok(());
+    }
+    let there = clear::spare(job, folder, names, path)
         .map_err(|error| fault::system("looking into", path, &error))?;
-    for name in there.iter().filter(|name| !names.contains(*name)) {
+    for name in &there {
         comparison.tell(&path.join(name), "the snapshot does not hold it");
     }
     Ok(())

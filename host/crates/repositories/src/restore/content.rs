@@ -7,7 +7,7 @@ use std::path::Path;
 
 use mhost_model::{Fault, FaultResult};
 use rayon::prelude::*;
-use rustic_core::repofile::{BlobType, Node};
+use rustic_core::repofile::{BlobType, Node, PackId};
 use rustic_core::{BlobId, DataId, Id};
 
 use super::Repo;
@@ -19,6 +19,44 @@ pub struct Piece {
     pub id: DataId,
     pub offset: u64,
     pub length: u32,
+    /// The pack that it lies in, and where it ends there.
+    pub pack: PackId,
+    pub end: u64,
+}
+
+/// What a file's failure means for the others.
+#[derive(Debug)]
+pub enum Trouble {
+    /// Nothing: they go on.
+    File(Fault),
+    /// They would fail in the same way.
+    All(Fault),
+}
+
+impl Trouble {
+    /// Damage is the one file's; what cannot be read otherwise is the repository's.
+    pub fn of(fault: Fault) -> Self {
+        match fault {
+            Fault::Damaged(_) => Self::File(fault),
+            fault => Self::All(fault),
+        }
+    }
+
+    /// A full or broken target is everybody's, a file that is not permitted its own.
+    pub fn system(doing: &str, path: &Path, error: &io::Error) -> Self {
+        let fault = fault::system(doing, path, error);
+        let disk = matches!(
+            error.kind(),
+            io::ErrorKind::StorageFull
+                | io::ErrorKind::QuotaExceeded
+                | io::ErrorKind::ReadOnlyFilesystem
+        );
+        let broken = error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error());
+        match disk || broken {
+            true => Self::All(fault),
+            false => Self::File(fault),
+        }
+    }
 }
 
 /// The pieces of a file, in order; an error where one is not in the repository.
@@ -34,6 +72,8 @@ pub fn pieces(repo: &Repo, node: &Node, path: &Path) -> FaultResult<Vec<Piece>> 
             id: *id,
             offset,
             length,
+            pack: entry.pack,
+            end: u64::from(entry.location.offset) + u64::from(entry.location.length),
         };
         offset += u64::from(length);
         Ok(piece)
@@ -62,20 +102,20 @@ pub fn holds(file: &File, pieces: &[Piece]) -> bool {
 }
 
 /// Fills an empty file. Pieces of zeroes stay holes.
-pub fn fill(repo: &Repo, file: &File, pieces: &[Piece], path: &Path) -> FaultResult<()> {
-    let unwritten = |error: io::Error| fault::system("writing", path, &error);
+pub fn fill(repo: &Repo, file: &File, pieces: &[Piece], path: &Path) -> Result<(), Trouble> {
+    let unwritten = |error: io::Error| Trouble::system("writing", path, &error);
     file.set_len(length(pieces)).map_err(unwritten)?;
     let write = |piece: &Piece| {
         let data = repo
             .get_blob_cached(&BlobId::from(piece.id), BlobType::Data)
-            .map_err(|error| fault::rustic(path.display(), &error))?;
+            .map_err(|error| Trouble::of(fault::rustic(path.display(), &error)))?;
         if data.len() != piece.length as usize {
-            return Err(Fault::Damaged(format!(
+            return Err(Trouble::File(Fault::Damaged(format!(
                 "{}: a piece has {} bytes instead of {}",
                 path.display(),
                 data.len(),
                 piece.length
-            )));
+            ))));
         }
         if data.iter().all(|byte| *byte == 0) {
             return Ok(());

@@ -2,17 +2,17 @@
 //! the folders' metadata, which the work in them would change again.
 
 use std::collections::HashSet;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::Path;
 
-use mhost_model::FaultResult;
-use rustic_core::repofile::Node;
+use mhost_model::{Fault, FaultResult};
 
+use super::content::Trouble;
 use super::survey::{Leaf, LinkKey, Survey};
 use super::write::{put, whole_file};
-use super::{Job, Problems, metadata, temporary_name};
+use super::{Job, Problems, clear, metadata, temporary_name};
 use crate::fault;
 use crate::folder::Folder;
 use crate::trees::{Step, StepKind};
@@ -20,13 +20,11 @@ use crate::trees::{Step, StepKind};
 pub fn run(job: &Job, target: &Folder, survey: &Survey, problems: &Problems) -> FaultResult<()> {
     let mut folders = vec![target.clone()];
     let mut leaves = survey.leaves.iter();
-    let mut top = HashSet::new();
-    for step in job.walk()? {
+    let walk = job.walk()?;
+    let top = walk.names();
+    for step in walk {
         let step = step?;
         let Some(folder) = folders.last() else { break };
-        if folders.len() == 1 {
-            top.insert(step.node.name().into_owned());
-        }
         match &step.kind {
             StepKind::Enter => {
                 let opened = folder.child(&step.node.name());
@@ -40,7 +38,7 @@ pub fn run(job: &Job, target: &Folder, survey: &Survey, problems: &Problems) -> 
             StepKind::Leaf => {}
             StepKind::Leave(names) => {
                 if let (Some(left), true) = (folders.pop(), step.wanted) {
-                    tidy(job, &left, names, &step.path)?;
+                    tidy(job, &left, names, &step.path, problems)?;
                     metadata::of_open(left.as_file(), &step.node, &step.path, problems);
                 }
             }
@@ -59,35 +57,32 @@ fn finish_target(
     if !job.takes_target() {
         return Ok(());
     }
-    tidy(job, target, names, &job.base)?;
+    tidy(job, target, names, &job.base, problems)?;
     if let Some(node) = &job.base_node {
         metadata::of_open(target.as_file(), node, &job.base, problems);
     }
     Ok(())
 }
 
-/// Removes what the snapshot does not hold, if that was asked for.
-fn tidy(job: &Job, folder: &Folder, names: &HashSet<OsString>, path: &Path) -> FaultResult<()> {
-    if !job.options.delete {
+/// Removes what the snapshot does not hold, if that was asked for and everything that
+/// it holds is there.
+fn tidy(
+    job: &Job,
+    folder: &Folder,
+    names: &HashSet<OsString>,
+    path: &Path,
+    problems: &Problems,
+) -> FaultResult<()> {
+    clear::abandoned(folder, names);
+    if !job.options.delete || !job.owns(path) || problems.has_losses() {
         return Ok(());
     }
     let failed =
         |error: io::Error| fault::system("removing what is not in the snapshot from", path, &error);
-    for name in folder.names().map_err(failed)? {
-        if !names.contains(&name) {
-            remove(folder, &name).map_err(failed)?;
-        }
+    for name in clear::spare(job, folder, names, path).map_err(failed)? {
+        clear::remove(job, folder, &name, &path.join(&name)).map_err(failed)?;
     }
     Ok(())
-}
-
-fn remove(folder: &Folder, name: &OsStr) -> io::Result<()> {
-    let at = folder.at(name);
-    if folder.metadata(name)?.is_dir() {
-        fs::remove_dir_all(at)
-    } else {
-        fs::remove_file(at)
-    }
 }
 
 /// Links to the first name. Where the file system cannot, the file comes twice.
@@ -100,23 +95,31 @@ fn second_name(
     problems: &Problems,
 ) -> FaultResult<()> {
     let name = step.node.name();
-    if link(job, target, survey, folder, &step.node, &name).is_ok() {
+    let first = LinkKey::of(&step.node).and_then(|key| survey.first_names.get(&key));
+    if let Some(first) = first.filter(|first| problems.is_lost(first)) {
+        let text = format!(
+            "{}: it is the same file as {}",
+            step.path.display(),
+            first.display()
+        );
+        problems.lost(&step.path, &Fault::Damaged(text));
         return Ok(());
     }
-    whole_file(job, folder, &name, &step.node, &step.path, problems)
+    if first.is_some_and(|first| link(job, target, first, folder, step).is_ok()) {
+        return Ok(());
+    }
+    match whole_file(job, folder, &name, &step.node, &step.path, problems) {
+        Err(Trouble::All(fault)) => Err(fault),
+        Err(Trouble::File(fault)) => {
+            problems.lost(&step.path, &fault);
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
 }
 
-fn link(
-    job: &Job,
-    target: &Folder,
-    survey: &Survey,
-    folder: &Folder,
-    node: &Node,
-    name: &OsStr,
-) -> io::Result<()> {
+fn link(job: &Job, target: &Folder, first: &Path, folder: &Folder, step: &Step) -> io::Result<()> {
     let missing = || io::Error::from(io::ErrorKind::NotFound);
-    let key = LinkKey::of(node).ok_or_else(missing)?;
-    let first = survey.first_names.get(&key).ok_or_else(missing)?;
     let relative = first.strip_prefix(&job.base).map_err(|_| missing())?;
     let mut at = target.clone();
     for part in relative.parent().into_iter().flat_map(Path::iter) {
@@ -125,7 +128,7 @@ fn link(
     let first = at.at(relative.file_name().ok_or_else(missing)?);
     let temporary = temporary_name();
     fs::hard_link(first, folder.at(&temporary))?;
-    let put = put(folder, &temporary, name);
+    let put = put(job, folder, &temporary, &step.node.name(), &step.path);
     // Renaming one name of a file over another of the same leaves both.
     let _ = fs::remove_file(folder.at(&temporary));
     put

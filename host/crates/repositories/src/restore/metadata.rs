@@ -1,20 +1,24 @@
 //! Mode, owner, times and extended attributes of what was restored.
 //!
 //! As with restic, owners are numbers, and who is not root keeps what he may not
-//! give away; what a file system cannot hold is left out.
+//! give away; what a file system cannot hold is left out. Attributes that the snapshot
+//! does not hold go, access control lists among them, which a new file may have
+//! inherited: but for the labels that the system itself gives.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, lchown};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustic_core::jiff;
 use rustic_core::repofile::Node;
 use rustix::fs::{AtFlags, CWD, OFlags, Timespec, Timestamps, XattrFlags};
 
 use super::Problems;
+use crate::backup::spot::Spot;
 use crate::folder::Folder;
 
 /// Sets everything on an open file or folder.
@@ -23,14 +27,23 @@ pub fn of_open(file: &File, node: &Node, path: &Path, problems: &Problems) {
     let note = Note { path, problems };
     let (uid, gid) = (node.meta.uid, node.meta.gid);
     note.unless_forbidden("owner", std::os::unix::fs::fchown(file, uid, gid));
-    // The owner first: a change of owner takes set-user-id away.
-    if let Some(mode) = node.meta.mode {
-        let permissions = Permissions::from_mode(unix_mode(mode));
-        note.unless_forbidden("mode", file.set_permissions(permissions));
-    }
     for (name, value) in attributes(node) {
         let set = rustix::fs::setxattr(&through, name, value, XattrFlags::empty());
         note.unless_unsupported(name, set.map_err(io::Error::from));
+    }
+    let there = Spot::Open(Arc::new(match file.try_clone() {
+        Ok(file) => file,
+        Err(error) => return note.unless_forbidden("attributes", Err(error)),
+    }));
+    for name in foreign(&there, node) {
+        let removed = rustix::fs::removexattr(&through, &name).map_err(io::Error::from);
+        note.unless_unsupported(&name.to_string_lossy(), removed);
+    }
+    // Last: a change of owner takes set-user-id away, and a list of access control that
+    // comes or goes sets the group's bits.
+    if let Some(mode) = node.meta.mode {
+        let permissions = Permissions::from_mode(unix_mode(mode));
+        note.unless_forbidden("mode", file.set_permissions(permissions));
     }
     if let Some(times) = times(node) {
         note.unless_forbidden(
@@ -45,12 +58,16 @@ pub fn of_entry(folder: &Folder, name: &OsStr, node: &Node, path: &Path, problem
     let at = folder.at(name);
     let note = Note { path, problems };
     note.unless_forbidden("owner", lchown(&at, node.meta.uid, node.meta.gid));
-    if let (Some(mode), false) = (node.meta.mode, node.is_symlink()) {
-        note.unless_forbidden("mode", set_mode_itself(&at, unix_mode(mode)));
-    }
     for (name, value) in attributes(node) {
         let set = rustix::fs::lsetxattr(&at, name, value, XattrFlags::empty());
         note.unless_unsupported(name, set.map_err(io::Error::from));
+    }
+    for name in foreign(&Spot::entry(folder, name), node) {
+        let removed = rustix::fs::lremovexattr(&at, &name).map_err(io::Error::from);
+        note.unless_unsupported(&name.to_string_lossy(), removed);
+    }
+    if let (Some(mode), false) = (node.meta.mode, node.is_symlink()) {
+        note.unless_forbidden("mode", set_mode_itself(&at, unix_mode(mode)));
     }
     if let Some(times) = times(node) {
         let set = rustix::fs::utimensat(CWD, &at, &times, AtFlags::SYMLINK_NOFOLLOW);
@@ -100,6 +117,24 @@ fn attributes(node: &Node) -> impl Iterator<Item = (&str, &[u8])> {
     all.map(|one| (one.name.as_str(), one.value.as_deref().unwrap_or_default()))
 }
 
+/// What is there and is not the node's, without the system's own labels.
+fn foreign(there: &Spot, node: &Node) -> Vec<OsString> {
+    let known = |name: &OsString| {
+        let mut known = node.meta.extended_attributes.iter();
+        known.any(|one| name.as_os_str() == OsStr::new(&one.name))
+    };
+    let mut names = there.attribute_names();
+    names.retain(|name| !known(name) && !is_label(name));
+    names
+}
+
+/// What the system gives each file by its place: SELinux's label and its like, and
+/// what a file system inherits to new files. It does not belong to what is restored.
+pub fn is_label(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    name.starts_with(b"security.") && name != b"security.capability" || name.starts_with(b"btrfs.")
+}
+
 fn times(node: &Node) -> Option<Timestamps> {
     let modified = node.meta.mtime?;
     Some(Timestamps {
@@ -132,6 +167,20 @@ mod tests {
     fn modes() {
         for (go, unix) in [(0o644, 0o644), (0x8010_01ff, 0o1777), (0x00c0_01ed, 0o6755)] {
             assert_eq!(unix_mode(go), unix, "{go:x}");
+        }
+    }
+
+    #[test]
+    fn labels_stay() {
+        for (name, stays) in [
+            ("security.selinux", true),
+            ("security.SMACK64", true),
+            ("btrfs.compression", true),
+            ("security.capability", false),
+            ("user.x", false),
+            ("system.posix_acl_access", false),
+        ] {
+            assert_eq!(is_label(OsStr::new(name)), stays, "{name}");
         }
     }
 

@@ -14,8 +14,9 @@ use mhost_model::{Fault, FaultResult};
 use rustic_core::repofile::{Node, NodeType};
 use rustix::fs::{CWD, FileType, Mode};
 
+use super::content::Trouble;
 use super::survey::{Leaf, Survey};
-use super::{Job, Problems, content, metadata, temporary_name};
+use super::{Job, Problems, clear, content, metadata, temporary_name};
 use crate::fault;
 use crate::folder::Folder;
 use crate::pace::Pace;
@@ -31,7 +32,8 @@ struct Task {
 }
 
 /// The walk makes folders and hands the files to as many threads as there are
-/// processors. The first fault ends it.
+/// processors. A file that cannot be restored is noted, and what stands in its place
+/// stays; what would stop every other file too ends it.
 pub fn run(
     job: &Job,
     target: &Folder,
@@ -59,8 +61,8 @@ fn panicked() -> Fault {
     Fault::Damaged("restoring: stopped at something unexpected in the repository".to_owned())
 }
 
-/// Takes files until there are none, or until one fails: then all stop, since the
-/// channel closes.
+/// Takes files until there are none, or until nothing can go on: then all stop, since
+/// the channel closes.
 fn work(
     job: &Job,
     receiver: &Mutex<Option<Receiver<Task>>>,
@@ -74,7 +76,11 @@ fn work(
         };
         let Some(task) = next else { return Ok(()) };
         let done = fault::guarded("restoring", || {
-            file(job, &task, problems, pace)?;
+            match file(job, &task, problems, pace) {
+                Err(Trouble::File(fault)) => problems.lost(&task.path, &fault),
+                Err(Trouble::All(fault)) => return Err(fault),
+                Ok(()) => {}
+            }
             match pace.may_go_on() {
                 true => Ok(()),
                 false => Err(Fault::Failed(
@@ -111,7 +117,7 @@ fn walk(
             StepKind::Leaf => {
                 let leaf = *leaves.next().ok_or_else(panicked)?;
                 if !step.node.is_file() {
-                    special(folder, &step, leaf, problems)?;
+                    special(job, folder, &step, leaf, problems)?;
                 } else if !matches!(leaf, Leaf::SecondName | Leaf::Kept) {
                     let sent = files.send(task(folder, step, leaf));
                     sent.map_err(|_| Fault::Failed("restoring: stopped".to_owned()))?;
@@ -149,10 +155,10 @@ fn make_folder(parent: &Folder, step: &Step) -> FaultResult<Folder> {
     parent.child(&name).map_err(failed)
 }
 
-fn file(job: &Job, task: &Task, problems: &Problems, pace: &Pace<'_>) -> FaultResult<()> {
+fn file(job: &Job, task: &Task, problems: &Problems, pace: &Pace<'_>) -> Result<(), Trouble> {
     if task.leaf == Leaf::Right {
         let opened = task.folder.file(&task.name);
-        let file = opened.map_err(|error| fault::system("opening", &task.path, &error))?;
+        let file = opened.map_err(|error| Trouble::system("opening", &task.path, &error))?;
         metadata::of_open(&file, &task.node, &task.path, problems);
         return Ok(());
     }
@@ -177,18 +183,19 @@ pub fn whole_file(
     node: &Node,
     path: &Path,
     problems: &Problems,
-) -> FaultResult<()> {
+) -> Result<(), Trouble> {
     let temporary = temporary_name();
-    let pieces = content::pieces(&job.repo, node, path)?;
+    let pieces = content::pieces(&job.repo, node, path).map_err(Trouble::of)?;
     let made = create(folder, &temporary)
-        .map_err(|error| fault::system("making", path, &error))
+        .map_err(|error| Trouble::system("making", path, &error))
         .and_then(|file| {
             content::fill(&job.repo, &file, &pieces, path)?;
             metadata::of_open(&file, node, path, problems);
-            put(folder, &temporary, name).map_err(|error| fault::system("replacing", path, &error))
+            put(job, folder, &temporary, name, path)
+                .map_err(|error| Trouble::system("replacing", path, &error))
         });
     if made.is_err() {
-        // It has no file's name; the next restore with `delete` clears it away.
+        // It has no file's name; the next restore clears it away.
         let _ = fs::remove_file(folder.at(&temporary));
     }
     made
@@ -203,17 +210,24 @@ fn create(folder: &Folder, name: &OsStr) -> io::Result<File> {
         .open(folder.at(name))
 }
 
-/// Renames over what stands there. The survey has seen that even a folder may go.
-pub fn put(folder: &Folder, from: &OsStr, to: &OsStr) -> io::Result<()> {
+/// Renames over what stands there. The survey has seen that even a folder may go; what
+/// is protected and has come into it since stays, and is in the way.
+pub fn put(job: &Job, folder: &Folder, from: &OsStr, to: &OsStr, path: &Path) -> io::Result<()> {
     let is_folder = folder.metadata(to).is_ok_and(|there| there.is_dir());
-    if is_folder {
-        fs::remove_dir_all(folder.at(to))?;
+    if is_folder && !clear::remove(job, folder, to, path)? {
+        return Err(io::ErrorKind::DirectoryNotEmpty.into());
     }
     fs::rename(folder.at(from), folder.at(to))
 }
 
 /// Symbolic links, pipes, devices. Sockets are made by those who listen.
-fn special(folder: &Folder, step: &Step, leaf: Leaf, problems: &Problems) -> FaultResult<()> {
+fn special(
+    job: &Job,
+    folder: &Folder,
+    step: &Step,
+    leaf: Leaf,
+    problems: &Problems,
+) -> FaultResult<()> {
     let (node, path) = (&step.node, &step.path);
     if matches!(node.node_type, NodeType::Socket) || leaf == Leaf::Kept {
         return Ok(());
@@ -228,7 +242,7 @@ fn special(folder: &Folder, step: &Step, leaf: Leaf, problems: &Problems) -> Fau
             problems.note(path, "device", error);
             return Ok(());
         }
-        made.and_then(|()| put(folder, &temporary, &name))
+        made.and_then(|()| put(job, folder, &temporary, &name, path))
             .map_err(|error| fault::system("making", path, &error))?;
     }
     metadata::of_entry(folder, &name, node, path, problems);

@@ -256,7 +256,7 @@ fn foreign(root: &Path) {
 
 /// An access control list with a user of its own, as the system keeps it: version 2, then
 /// entries of a tag, permissions and an id. Not every file system has them.
-fn control(path: &Path, name: &str) {
+pub fn control(path: &Path, name: &str) {
     let none = u32::MAX;
     let entries = [
         (1, 6, none),

@@ -111,7 +111,8 @@ impl Call<'_> {
         let pinned = place.pinned("restore")?;
         shared.budget.room(0, place.directory("restore")?)?;
         let (options, watcher) = (shapes::restore_rules(rules), Watcher(Arc::clone(&shared)));
-        let summary = repository.restore_watched(snapshot, &pinned.path, &options, &watcher)?;
+        let done = repository.restore_watched(snapshot, &pinned.path, &options, &watcher);
+        let summary = self.noted(repository, done)?;
         shared.meter.wrote(summary.bytes);
         shared.meter.changed(summary.files);
         permit.used();
@@ -131,7 +132,8 @@ impl Call<'_> {
         let place = beneath::locate(&shared, target, Access::ReadOnly, "compare")?;
         let pinned = place.pinned("compare")?;
         let (options, watcher) = (shapes::restore_rules(rules), Watcher(Arc::clone(&shared)));
-        let found = repository.compare(snapshot, &pinned.path, &options, &watcher)?;
+        let found = repository.compare(snapshot, &pinned.path, &options, &watcher);
+        let found = self.noted(repository, found)?;
         shared.meter.read(found.bytes);
         permit.used();
         place.used();
@@ -146,7 +148,8 @@ impl Call<'_> {
         let shared = Arc::clone(&self.shared);
         let (repository, permit) = self.repository(handle, RepositoryVerb::Check, false)?;
         let watcher = Watcher(Arc::clone(&shared));
-        let verdict = repository.check_share(shapes::share(share), &watcher)?;
+        let verdict = repository.check_share(shapes::share(share), &watcher);
+        let verdict = self.noted(repository, verdict)?;
         shared.meter.read(verdict.bytes_read);
         permit.used();
         Ok(shapes::verdict(verdict))
@@ -160,7 +163,8 @@ impl Call<'_> {
         limit: u32,
     ) -> Answer<Difference> {
         let (repository, permit) = self.repository(handle, RepositoryVerb::Read, false)?;
-        let found = repository.diff(before, after, limit.min(MOST))?;
+        let found = repository.diff(before, after, limit.min(MOST));
+        let found = self.noted(repository, found)?;
         permit.used();
         Ok(shapes::difference(found))
     }
@@ -173,7 +177,8 @@ impl Call<'_> {
         limit: u32,
     ) -> Answer<Vec<Found>> {
         let (repository, permit) = self.repository(handle, RepositoryVerb::Read, false)?;
-        let found = repository.find(patterns, snapshots, limit.min(MOST))?;
+        let found = repository.find(patterns, snapshots, limit.min(MOST));
+        let found = self.noted(repository, found)?;
         permit.used();
         Ok(found.into_iter().map(shapes::found).collect())
     }
@@ -248,7 +253,7 @@ impl Call<'_> {
 }
 
 /// Guest paths of a storage as they stand in the snapshot.
-fn storage(shared: &Shared, pair: &StoragePair) -> FaultResult<port::StoragePair> {
+pub(super) fn storage(shared: &Shared, pair: &StoragePair) -> FaultResult<port::StoragePair> {
     let place = |path: &str| {
         let place = beneath::locate(shared, path, Access::ReadOnly, "backup")?;
         stand(shared, path, &place.pinned("backup")?)

@@ -3,9 +3,9 @@
 use mhost_model::ports::repository as port;
 
 use crate::bindings::mhost::plugin::repository::{
-    BackupOptions, BackupResult, BackupRules, BackupSummary, Change, Comparison, Difference,
-    Existing, Found, Judged, Keep, Key, Lock, Node, PruneSummary, RestoreOptions, RestoreResult,
-    RestoreRules, RestoreSummary, Share, Snapshot, Verdict,
+    BackupOptions, BackupPlan, BackupResult, BackupRules, BackupSummary, Change, Comparison,
+    Difference, Existing, Found, Judged, Keep, Key, Lock, Node, PruneSummary, RestoreOptions,
+    RestorePlan, RestoreResult, RestoreRules, RestoreSummary, Share, Snapshot, Verdict,
 };
 use crate::capabilities::millis;
 
@@ -221,5 +221,24 @@ pub(super) fn lock(lock: port::LockInfo) -> Lock {
         time: millis(lock.time),
         stale: lock.stale,
         explanation: lock.explanation,
+    }
+}
+
+pub(super) fn backup_plan(plan: port::BackupPlan) -> BackupPlan {
+    BackupPlan {
+        files: plan.files,
+        bytes: plan.bytes,
+        unread: plan.unread,
+    }
+}
+
+pub(super) fn restore_plan(plan: port::RestorePlan) -> RestorePlan {
+    RestorePlan {
+        kept: plan.summary.kept,
+        summary: restore_summary(plan.summary),
+        removals: plan.removals,
+        removed: plan.removed,
+        conflicts: plan.conflicts,
+        conflicting: plan.conflicting,
     }
 }
