@@ -66,9 +66,14 @@ pub fn plugin() -> Plugin {
             "writes items to a remote",
         )
         .may_use(
-            Capability::Processes,
+            Capability::Network,
             Access::Changes,
-            "runs the granted sftp command",
+            "sends items to another mhost's service",
+        )
+        .may_use(
+            Capability::Secrets,
+            Access::Looks,
+            "reads the token of the queue there",
         ),
     )
     .action(

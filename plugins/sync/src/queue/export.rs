@@ -14,13 +14,13 @@ use serde::Serialize;
 
 use super::config::{self, Destination};
 use super::filter::{Facts, Filter};
-use super::item::{self, Header, Kind};
+use super::item::{self, Header, Kind, Noun};
 use super::store::{self, Folder, STATES, State, Way};
 use known::Known;
 
 /// Something that this end has.
 pub struct Thing {
-    pub kind: Kind,
+    pub noun: Noun,
     pub key: String,
     pub size: u64,
     /// Milliseconds; 0 where it has no time.
@@ -49,11 +49,19 @@ struct Sent {
     filtered: u64,
 }
 
+/// Something that is not exported, and why.
+#[derive(Debug, Serialize)]
+pub struct Skipped {
+    pub path: String,
+    pub why: &'static str,
+}
+
 /// See the module.
 pub fn export(context: &Context<'_>, config: config::Export) -> Result<Report, Failure> {
     let targets = targets(context, &config)?;
     let mut things = Vec::new();
     let mut skipped = Capped::default();
+    let nouns = nouns(&config)?;
     for files in &config.files {
         tree::collect(context, files, &mut things, &mut skipped)?;
     }
@@ -63,33 +71,53 @@ pub fn export(context: &Context<'_>, config: config::Export) -> Result<Report, F
     for one in &config.objects {
         objects::collect(context, one, &mut things)?;
     }
-    things.sort_by(|a, b| (a.kind, &a.key).cmp(&(b.kind, &b.key)));
+    things.sort_by(|a, b| (&a.noun, &a.key).cmp(&(&b.noun, &b.key)));
     let mut sent = Vec::new();
     for (destination, filter, queue) in &targets {
         context.check_cancelled()?;
         let mut one = Target::new(context, &config, destination, filter.as_ref(), queue)?;
-        one.run(&things)?;
+        one.run(&things, &nouns)?;
         sent.push(one.sent);
     }
     Ok(report(&sent, skipped))
 }
 
-fn report(sent: &[Sent], skipped: Capped<String>) -> Report {
+/// What is exported: of these alone something can be gone.
+fn nouns(config: &config::Export) -> Result<Vec<Noun>, Failure> {
+    let mut nouns = Vec::new();
+    for files in &config.files {
+        nouns.push(tree::noun(files)?);
+    }
+    if !config.records.is_empty() {
+        nouns.push(Noun::Record);
+    }
+    if !config.objects.is_empty() {
+        nouns.push(Noun::Object);
+    }
+    Ok(nouns)
+}
+
+fn report(sent: &[Sent], skipped: Capped<Skipped>) -> Report {
     #[derive(Serialize)]
     struct Details<'a> {
         targets: &'a [Sent],
-        skipped: Capped<String>,
+        skipped: Capped<Skipped>,
     }
+    let left = match skipped.len() {
+        0 => String::new(),
+        count => format!("; {count} entries are none that can be exported"),
+    };
     let sum = |figure: fn(&Sent) -> u64| sent.iter().map(figure).sum::<u64>();
     let (put, deleted) = (sum(|one| one.put), sum(|one| one.deleted));
     Report::new(format!(
-        "{put} items and {deleted} deletions for {} targets",
+        "{put} items and {deleted} deletions for {} targets{left}",
         sent.len()
     ))
     .metric("items_put", put)
     .metric("items_deleted", deleted)
     .metric("bytes_exported", sum(|one| one.bytes))
     .metric("items_filtered", sum(|one| one.filtered))
+    .metric("entries_skipped", skipped.len())
     .details(&Details {
         targets: sent,
         skipped,
@@ -156,20 +184,20 @@ impl<'a> Target<'a> {
         })
     }
 
-    fn run(&mut self, things: &[Thing]) -> Result<(), Failure> {
+    fn run(&mut self, things: &[Thing], nouns: &[Noun]) -> Result<(), Failure> {
         let mut wanted = Vec::new();
         for thing in things {
-            match self.wants(thing.kind, thing)? {
+            match self.wants(thing)? {
                 true => wanted.push(thing),
                 false => self.sent.filtered += 1,
             }
         }
         let changed: Vec<_> = wanted
             .iter()
-            .filter(|thing| !self.known.has(thing.kind, &thing.key, &thing.mark))
+            .filter(|thing| !self.known.has(&thing.noun, &thing.key, &thing.mark))
             .collect();
         let gone = match self.config.delete {
-            true => self.known.gone(&wanted, self.config),
+            true => self.known.gone(&wanted, nouns),
             false => Vec::new(),
         };
         self.brake(&gone, wanted.len())?;
@@ -177,8 +205,8 @@ impl<'a> Target<'a> {
             return Ok(());
         }
         self.reserve((changed.len() + gone.len()) as u64)?;
-        for (kind, key) in gone {
-            self.delete(kind, &key)?;
+        for (noun, key) in gone {
+            self.delete(noun, &key)?;
         }
         for thing in changed {
             self.context.check_cancelled()?;
@@ -190,10 +218,10 @@ impl<'a> Target<'a> {
         self.known.write(&self.folder)
     }
 
-    fn wants(&self, kind: Kind, thing: &Thing) -> Result<bool, Failure> {
+    fn wants(&self, thing: &Thing) -> Result<bool, Failure> {
         self.filter.map_or(Ok(true), |filter| {
             filter.lets(&Facts {
-                kind: kind.name(),
+                kind: &Kind::put(thing.noun.clone()).name(),
                 key: &thing.key,
                 size: thing.size,
                 modified: thing.modified,
@@ -204,7 +232,7 @@ impl<'a> Target<'a> {
     }
 
     /// An empty or unmounted source never means "delete all" at the other end.
-    fn brake(&self, gone: &[(Kind, String)], left: usize) -> Result<(), Failure> {
+    fn brake(&self, gone: &[(Noun, String)], left: usize) -> Result<(), Failure> {
         let there = self.known.len();
         let share = (gone.len() as u64).saturating_mul(100) / (there as u64).max(1);
         let most = u64::from(self.config.max_delete_percent);
@@ -219,7 +247,9 @@ impl<'a> Target<'a> {
         )))
     }
 
-    /// Takes sequence numbers, durably, before any item has one.
+    /// Takes sequence numbers, durably, before any item has one. They begin at the time in
+    /// milliseconds: so they go on growing where the queue was lost and made anew, and the
+    /// other end does not take what is new for what it has applied already.
     fn reserve(&mut self, count: u64) -> Result<(), Failure> {
         let path = self.folder.file("sequence");
         let doing = || format!("take numbers for items in {path}");
@@ -235,6 +265,7 @@ impl<'a> Target<'a> {
                 .filter_map(|entry| store::sequence(&entry.name));
             last = last.max(newest.max().unwrap_or(0));
         }
+        last = last.max(self.context.now());
         self.next = last + 1;
         if !self.context.dry_run() {
             let text = (last + count).to_string();
@@ -259,16 +290,16 @@ impl<'a> Target<'a> {
         }
     }
 
-    fn delete(&mut self, kind: Kind, key: &str) -> Result<(), Failure> {
-        let header = self.header(deletion(kind), key);
+    fn delete(&mut self, noun: Noun, key: &str) -> Result<(), Failure> {
+        let header = self.header(Kind::delete(noun.clone()), key);
         self.place(&header, &Payload::Bytes(Vec::new()))?;
-        self.known.remove(kind, key);
+        self.known.remove(noun, key);
         self.sent.deleted += 1;
         Ok(())
     }
 
     fn put(&mut self, thing: &Thing) -> Result<(), Failure> {
-        let mut header = self.header(thing.kind, &thing.key);
+        let mut header = self.header(Kind::put(thing.noun.clone()), &thing.key);
         (header.mode, header.modified) = (thing.mode, thing.time);
         match &thing.payload {
             Payload::Bytes(bytes) => {
@@ -288,7 +319,7 @@ impl<'a> Target<'a> {
             }
         }
         self.place(&header, &thing.payload)?;
-        self.known.add(thing.kind, &thing.key, &thing.mark);
+        self.known.add(thing.noun.clone(), &thing.key, &thing.mark);
         self.sent.put += 1;
         self.sent.bytes += header.size;
         Ok(())
@@ -313,13 +344,5 @@ impl<'a> Target<'a> {
         .and_then(|()| files.sync(&aside))
         .and_then(|()| files.replace(&aside, &path))
         .doing(doing)
-    }
-}
-
-fn deletion(kind: Kind) -> Kind {
-    match kind {
-        Kind::PutFile | Kind::DeleteFile => Kind::DeleteFile,
-        Kind::PutRecord | Kind::DeleteRecord => Kind::DeleteRecord,
-        Kind::PutObject | Kind::DeleteObject => Kind::DeleteObject,
     }
 }

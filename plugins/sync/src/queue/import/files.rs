@@ -4,8 +4,8 @@ use mhost_sdk::files::{Changes, Files, HashAlgorithm, Kind as FileKind, Moment, 
 use mhost_sdk::{Context, Error, Optional as _, Result};
 
 use super::super::config::Containers;
-use super::super::item::{Header, Kind};
-use super::Item;
+use super::super::item::{Header, Noun};
+use super::{Item, Outcome};
 
 /// See the module.
 pub struct Importer<'a> {
@@ -15,15 +15,16 @@ pub struct Importer<'a> {
 
 impl super::Importer for Importer<'_> {
     fn takes(&self, header: &Header) -> bool {
-        matches!(header.kind, Kind::PutFile | Kind::DeleteFile)
+        header.kind.noun == Noun::File
     }
 
-    fn apply(&self, item: &Item<'_>) -> Result<bool> {
+    fn apply(&self, item: &Item<'_>) -> Result<Outcome> {
         let path = self.place(item.key)?;
-        match item.opened.header.kind {
-            Kind::DeleteFile => self.delete(&path),
-            _ => self.put(item, &path),
-        }
+        let changed = match item.opened.header.kind.deletes {
+            true => self.delete(&path)?,
+            false => self.put(item, &path)?,
+        };
+        Ok(Outcome::changed(changed))
     }
 }
 
