@@ -25,7 +25,7 @@ pub use config::Mirror;
 use apply::{Apply, Tally};
 use brake::Ends;
 use config::Verify;
-use ends::Pair;
+use ends::{Pair, Roots};
 use filter::Filter;
 use plan::{Plan, Rules, Survey, Trees};
 use report::Seen;
@@ -121,12 +121,13 @@ fn survey(
         },
         copies,
     };
+    let roots = pair.roots;
     let mut same = |path: &[u8]| {
         let pairs = [(path.to_vec(), path.to_vec())];
         let answers = context.trees().same(&pair.from, &pair.to, &pairs)?;
         answers.into_iter().next().unwrap_or(Ok(false))
     };
-    Survey::new(config, rules, filter, (&pair.apart, expected), &mut same)
+    Survey::new(config, rules, filter, (&pair.apart, expected), roots, &mut same)
         .run(trees)
         .doing(|| format!("compare {} with {}", pair.from, pair.to))
 }
@@ -191,6 +192,11 @@ fn verify(
             filter,
             &Pair {
                 there: true,
+                // It was made since they were looked at, and lies where that was looked at.
+                roots: Roots {
+                    there: true,
+                    ..pair.roots
+                },
                 ..pair.clone()
             },
             rules,

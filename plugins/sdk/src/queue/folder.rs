@@ -188,6 +188,27 @@ impl<'f> Folder<'f> {
         self.files.replace(&aside, path)
     }
 
+    /// Removes what is not whole and that nobody writes any more: only for whoever alone
+    /// writes into `TO_PROCESS`.
+    pub fn sweep(&self) -> Result<()> {
+        for entry in self.entries(State::ToProcess, is_aside)? {
+            let path = self.path(State::ToProcess, &entry.name);
+            self.files.remove_file(&path).optional().unless_dry_run()?;
+        }
+        Ok(())
+    }
+
+    /// An error that says what to do where the queue's folders are not there.
+    pub fn demand(&self) -> Result<()> {
+        match self.files.stat_optional(&self.folder(State::ToProcess))? {
+            Some(_) => Ok(()),
+            None => Err(Error::NotFound(format!(
+                "there is no queue {}: is it mounted? make it with `create-queue`",
+                self.root
+            ))),
+        }
+    }
+
     /// Removes what was done before a time, and what was not whole by then; returns how many
     /// items that were done went.
     pub fn prune(&self, before: u64) -> Result<u64> {

@@ -168,7 +168,7 @@ pub fn write(files: &dyn Files, path: &str, header: &Header, payload: &[u8]) -> 
 pub fn write_file(files: &dyn Files, path: &str, header: &Header, payload: &str) -> Result<()> {
     let lines = header.lines()?;
     files.create(path, &lines)?;
-    files.copy_range(payload, 0, None, path, lines.len() as u64)?;
+    files.copy_range(payload, 0, Some(header.size), path, lines.len() as u64)?;
     check(files, path, &open(files, path)?)
 }
 
@@ -206,10 +206,10 @@ fn parse(start: &[u8]) -> Option<Opened> {
 /// Checks the payload: its size and its digest.
 pub fn check(files: &dyn Files, path: &str, opened: &Opened) -> Result<()> {
     let size = files.stat(path)?.size;
-    if size != opened.payload + opened.header.size {
+    if size.checked_sub(opened.payload) != Some(opened.header.size) {
         return Err(Error::Damaged(format!(
-            "`{path}` is no whole item: it has {size} bytes and should have {}",
-            opened.payload + opened.header.size
+            "`{path}` is no whole item: it has {size} bytes, and its payload should have {} after the first {}",
+            opened.header.size, opened.payload
         )));
     }
     let found = files.hash(path, HashAlgorithm::Sha256, opened.payload, None)?;

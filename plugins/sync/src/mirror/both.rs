@@ -89,6 +89,16 @@ pub fn run(
     pair: Pair,
 ) -> Result<Report, Failure> {
     check(config)?;
+    if !pair.there {
+        // So that what is missing is not made within the source.
+        let options = ListOptions {
+            one_file_system: config.one_file_system,
+            attributes: false,
+        };
+        let (from, other) = (&pair.from, pair.roots.target);
+        Side::list(context.trees(), from, options, config, filter, &[], other)
+            .doing(|| format!("list {from}"))?;
+    }
     ends::make(context, &pair)?;
     if !pair.there && context.dry_run() {
         let text = "the target is not there yet: make it, or mirror one way first";
@@ -160,8 +170,20 @@ fn sides(
     pair: &Pair,
 ) -> Result<(Side, Side), Failure> {
     Ok((
-        list(context, config, filter, &pair.from, &pair.apart_here)?,
-        list(context, config, filter, &pair.to, &pair.apart)?,
+        list(
+            context,
+            config,
+            filter,
+            (&pair.from, &pair.apart_here),
+            pair.roots.target,
+        )?,
+        list(
+            context,
+            config,
+            filter,
+            (&pair.to, &pair.apart),
+            pair.roots.source,
+        )?,
     ))
 }
 
@@ -187,14 +209,14 @@ fn list(
     context: &Context<'_>,
     config: &Mirror,
     filter: &Filter,
-    root: &str,
-    apart: &[Vec<u8>],
+    (root, apart): (&str, &[Vec<u8>]),
+    other: ends::Id,
 ) -> Result<Side, Failure> {
     let options = ListOptions {
         one_file_system: config.one_file_system,
         attributes: false,
     };
-    Side::list(context.trees(), root, options, config, filter, apart)
+    Side::list(context.trees(), root, options, config, filter, apart, other)
         .doing(|| format!("list {root}"))
 }
 

@@ -129,6 +129,7 @@ pub struct Mirror {
     pub delta: Delta,
     /// Write at most so many bytes a second.
     #[serde(default)]
+    #[schemars(range(min = 1))]
     pub bandwidth: Option<u64>,
     /// Go on with copies that were cut off.
     #[serde(default = "yes")]

@@ -122,6 +122,7 @@ pub struct Transfer {
     pub batch: usize,
     /// Items that are done are kept for so many days.
     #[serde(default = "month")]
+    #[schemars(range(min = 1))]
     pub keep_days: u32,
 }
 
@@ -199,6 +200,7 @@ pub struct Import {
     /// Items that are done are kept for so many days; the sender must look for them
     /// within that time.
     #[serde(default = "month")]
+    #[schemars(range(min = 1))]
     pub keep_days: u32,
 }
 
@@ -247,9 +249,11 @@ pub struct ZopeEnd {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Localise {
-    /// The keys: `*` stands for any one name, `**` for any number.
+    /// The keys: `*` stands for any one name, `**` for any number. Of records it is the
+    /// table.
     pub pattern: String,
-    /// The container that they come to lie in, under their last name.
+    /// The container that takes the place of the folders before the first wildcard: what the
+    /// wildcards stand for stays below it. Of records it is the table there.
     pub container: String,
 }
 

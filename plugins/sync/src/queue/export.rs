@@ -9,7 +9,8 @@ mod objects;
 mod records;
 mod tree;
 
-use mhost_sdk::{Capped, Context, Doing as _, Failure, Optional as _, Report};
+use mhost_sdk::files::Lock;
+use mhost_sdk::{Capped, Context, Doing as _, Error, Failure, Optional as _, Report};
 use serde::Serialize;
 
 use super::config::{self, Destination};
@@ -47,6 +48,10 @@ struct Sent {
     deleted: u64,
     bytes: u64,
     filtered: u64,
+    /// Files that changed while they were read; they come with the next run.
+    restless: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed: Option<String>,
 }
 
 /// Something that is not exported, and why.
@@ -71,15 +76,42 @@ pub fn export(context: &Context<'_>, config: config::Export) -> Result<Report, F
     for one in &config.objects {
         objects::collect(context, one, &mut things)?;
     }
-    things.sort_by(|a, b| (&a.noun, &a.key).cmp(&(&b.noun, &b.key)));
+    distinct(&mut things)?;
     let mut sent = Vec::new();
+    let mut cause: Option<Failure> = None;
     for (destination, filter, queue) in &targets {
         context.check_cancelled()?;
-        let mut one = Target::new(context, &config, destination, filter.as_ref(), queue)?;
-        one.run(&things, &nouns)?;
+        let mut one = Target::new(context, &config, destination, filter.as_ref(), queue);
+        // One that is braked keeps no other from being served.
+        if let Err(failure) = one.run(&things, &nouns) {
+            context.error(format!("{}: {}", destination.name, failure.message));
+            one.sent.failed = Some(failure.message.clone());
+            cause.get_or_insert(failure);
+        }
         sent.push(one.sent);
     }
-    Ok(report(&sent, skipped))
+    let report = report(&sent, skipped);
+    match cause {
+        None => Ok(report),
+        Some(failure) => Err(failure.with_partial(report)),
+    }
+}
+
+/// Puts them in order; two of one key would be changes of each other in every run.
+fn distinct(things: &mut [Thing]) -> Result<(), Failure> {
+    things.sort_by(|a, b| (&a.noun, &a.key).cmp(&(&b.noun, &b.key)));
+    let twice = things.windows(2).find(|pair| match pair {
+        [one, other] => (&one.noun, &one.key) == (&other.noun, &other.key),
+        _ => false,
+    });
+    match twice {
+        Some([one, ..]) => Err(Failure::permanent(format!(
+            "two sources have the {} `{}`: give one of them a `prefix`, or export it by a task and queues of its own",
+            one.noun.name(),
+            one.key
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// What is exported: of these alone something can be gone.
@@ -117,6 +149,7 @@ fn report(sent: &[Sent], skipped: Capped<Skipped>) -> Report {
     .metric("items_deleted", deleted)
     .metric("bytes_exported", sum(|one| one.bytes))
     .metric("items_filtered", sum(|one| one.filtered))
+    .metric("items_restless", sum(|one| one.restless))
     .metric("entries_skipped", skipped.len())
     .details(&Details {
         targets: sent,
@@ -165,26 +198,27 @@ impl<'a> Target<'a> {
         destination: &'a Destination,
         filter: Option<&'a Filter>,
         queue: &str,
-    ) -> Result<Self, Failure> {
+    ) -> Self {
         let folder = Folder::new(context.files(), queue, Way::Export);
-        let known = Known::read(context, &folder)?;
         let sent = Sent {
             target: destination.name.clone(),
             ..Sent::default()
         };
-        Ok(Self {
+        Self {
             context,
             config,
             destination,
             filter,
             folder,
-            known,
+            known: Known::default(),
             next: 0,
             sent,
-        })
+        }
     }
 
     fn run(&mut self, things: &[Thing], nouns: &[Noun]) -> Result<(), Failure> {
+        let _lock = self.lock()?;
+        self.known = Known::read(self.context, &self.folder)?;
         let mut wanted = Vec::new();
         for thing in things {
             match self.wants(thing)? {
@@ -205,6 +239,28 @@ impl<'a> Target<'a> {
             return Ok(());
         }
         self.reserve((changed.len() + gone.len()) as u64)?;
+        let done = self.all(gone, &changed);
+        if self.context.dry_run() {
+            return done;
+        }
+        // What was exported is known, whatever came after it.
+        let written = self.known.write(&self.folder);
+        done.and(written)
+    }
+
+    /// Nobody else puts items into this queue meanwhile.
+    fn lock(&self) -> Result<Option<Box<dyn Lock + 'a>>, Failure> {
+        if self.context.dry_run() {
+            return Ok(None);
+        }
+        let folder = self.folder.folder(State::ToProcess);
+        let doing = || format!("have {folder} for this run alone");
+        let lock = self.context.trees().lock(&folder).doing(doing)?;
+        self.folder.sweep().doing(doing)?;
+        Ok(Some(lock))
+    }
+
+    fn all(&mut self, gone: Vec<(Noun, String)>, changed: &[&&Thing]) -> Result<(), Failure> {
         for (noun, key) in gone {
             self.delete(noun, &key)?;
         }
@@ -212,10 +268,7 @@ impl<'a> Target<'a> {
             self.context.check_cancelled()?;
             self.put(thing)?;
         }
-        if self.context.dry_run() {
-            return Ok(());
-        }
-        self.known.write(&self.folder)
+        Ok(())
     }
 
     fn wants(&self, thing: &Thing) -> Result<bool, Failure> {
@@ -255,9 +308,14 @@ impl<'a> Target<'a> {
         let doing = || format!("take numbers for items in {path}");
         let files = self.context.files();
         let text = files.read(&path, 64).optional().doing(doing)?;
-        let mut last = text
-            .and_then(|text| String::from_utf8(text).ok()?.trim().parse::<u64>().ok())
-            .unwrap_or(0);
+        let mut last = match text {
+            None => 0,
+            Some(text) => number(&text).ok_or_else(|| {
+                Failure::permanent(format!(
+                    "{path} is damaged: remove it, and the numbers go on from the present time"
+                ))
+            })?,
+        };
         for state in STATES {
             let items = self.folder.items(state).doing(doing)?;
             let newest = items
@@ -318,15 +376,19 @@ impl<'a> Target<'a> {
                 header.sha256 = hex::encode(digest);
             }
         }
-        self.place(&header, &thing.payload)?;
+        if !self.place(&header, &thing.payload)? {
+            self.sent.restless += 1;
+            return Ok(());
+        }
         self.known.add(thing.noun.clone(), &thing.key, &thing.mark);
         self.sent.put += 1;
         self.sent.bytes += header.size;
         Ok(())
     }
 
-    /// Writes an item aside and gives it its place.
-    fn place(&self, header: &Header, payload: &Payload) -> Result<(), Failure> {
+    /// Writes an item aside and gives it its place; false where its file changed meanwhile,
+    /// which the next run exports.
+    fn place(&self, header: &Header, payload: &Payload) -> Result<bool, Failure> {
         let name = header.file_name();
         let aside = self.folder.path(State::ToProcess, &format!(".new-{name}"));
         let path = self.folder.path(State::ToProcess, &name);
@@ -334,15 +396,31 @@ impl<'a> Target<'a> {
         let files = self.context.files();
         if self.context.dry_run() {
             files.create(&aside, &[]).unless_dry_run().doing(doing)?;
-            return Ok(());
+            return Ok(true);
         }
         files.remove_file(&aside).optional().doing(doing)?;
-        match payload {
+        let written = match payload {
             Payload::Bytes(bytes) => item::write(files, &aside, header, bytes),
             Payload::File(from) => item::write_file(files, &aside, header, from),
         }
         .and_then(|()| files.sync(&aside))
-        .and_then(|()| files.replace(&aside, &path))
-        .doing(doing)
+        .and_then(|()| files.replace(&aside, &path));
+        if written.is_err() {
+            files.remove_file(&aside).optional().doing(doing)?;
+        }
+        match written {
+            Err(Error::Damaged(_)) => {
+                self.context.warn(format!(
+                    "{}: it changed while it was read; the next run exports it",
+                    header.key
+                ));
+                Ok(false)
+            }
+            written => written.map(|()| true).doing(doing),
+        }
     }
+}
+
+fn number(text: &[u8]) -> Option<u64> {
+    std::str::from_utf8(text).ok()?.trim().parse().ok()
 }

@@ -93,6 +93,8 @@ struct Refused {
 struct Importers<'a>(Vec<(&'a config::Importer, Box<dyn Importer + 'a>)>);
 
 impl<'a> Importers<'a> {
+    /// What is not granted at all is found here, before an item is touched: where one place
+    /// alone is denied, that is the error of the item that wants it.
     fn new(
         context: &'a Context<'a>,
         config: &'a config::Import,
@@ -101,8 +103,17 @@ impl<'a> Importers<'a> {
         for one in &config.importers {
             let ways = (&one.files, &one.database, &one.zope, &one.queue);
             let importer: Box<dyn Importer + 'a> = match ways {
-                (Some(root), None, None, None) => Box::new(files::Importer { context, root }),
-                (None, Some(name), None, None) => Box::new(database::Importer { context, name }),
+                (Some(root), None, None, None) => {
+                    let there = context.files().stat(root);
+                    there.doing(|| format!("import files to {root}"))?;
+                    Box::new(files::Importer { context, root })
+                }
+                (None, Some(name), None, None) => {
+                    if let Err(error @ Error::Denied(_)) = context.database(name) {
+                        return Err(error.into());
+                    }
+                    Box::new(database::Importer { context, name })
+                }
                 (None, None, Some(end), None) => Box::new(zope::Importer::new(context, end)?),
                 (None, None, None, Some(queue)) => {
                     Box::new(handler::Importer::new(context, queue, &one.kinds)?)
@@ -145,6 +156,11 @@ pub fn import(
     for name in &names {
         let queue = store::queue(&config.queues, name)?;
         let folder = Folder::new(context.files(), &queue, Way::Import);
+        if !config.sources.is_empty() {
+            folder
+                .demand()
+                .doing(|| format!("import from {queue}"))?;
+        }
         let mut one = Queue {
             context,
             config: &config,
@@ -155,13 +171,14 @@ pub fn import(
         };
         one.run().doing(|| format!("import from {queue}"))?;
     }
-    conclude(tally)
+    conclude(tally, context.dry_run())
 }
 
-fn conclude(tally: Tally) -> std::result::Result<Report, Failure> {
+fn conclude(tally: Tally, dry_run: bool) -> std::result::Result<Report, Failure> {
     let errors = tally.errors.len();
+    let applied = if dry_run { "would be tried" } else { "applied" };
     let report = Report::new(format!(
-        "{} items applied, {} had nothing to change, {errors} errors",
+        "{} items {applied}, {} had nothing to change, {errors} errors",
         tally.applied,
         tally.unchanged + tally.superseded
     ))
@@ -210,10 +227,14 @@ impl Queue<'_> {
             return Ok(());
         }
         if self.context.dry_run() {
-            self.tally.waiting = 0;
-            self.tally.applied += self.folder.items(State::ToProcess)?.len() as u64;
+            let waiting = self.folder.items(State::ToProcess)?.len();
+            self.tally.applied += waiting.min(self.config.batch) as u64;
             return Ok(());
         }
+        let _lock = self
+            .context
+            .trees()
+            .lock(&self.folder.folder(State::Processing))?;
         // A run that was cut off left these, or another task has them: they come first, as
         // they were first.
         let mut begun = HashSet::new();
@@ -237,7 +258,6 @@ impl Queue<'_> {
                     .folder
                     .shift(&entry.name, State::Processing, State::Done)?,
                 Ok(false) => {}
-                Err(error @ Error::Denied(_)) => return Err(error),
                 Err(error) if queue::waits(&error) => {
                     self.folder
                         .shift(&entry.name, State::Processing, State::ToProcess)?;
@@ -297,7 +317,7 @@ impl Queue<'_> {
                 header.key
             ))
         })?;
-        let key = localise(&self.config.localise, &header.key);
+        let key = localise(&self.config.localise, &header.kind.noun, &header.key);
         let outcome = importer.apply(&Item {
             path,
             opened: &opened,

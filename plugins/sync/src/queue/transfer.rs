@@ -106,18 +106,20 @@ pub fn transfer(
         }
         all.push(moved);
     }
-    conclude(all, errors, cause)
+    conclude(context.dry_run(), all, errors, cause)
 }
 
 fn conclude(
+    dry_run: bool,
     all: Vec<Moved>,
     errors: Capped<String>,
     cause: Option<Error>,
 ) -> std::result::Result<Report, Failure> {
     let sum = |figure: fn(&Moved) -> u64| all.iter().map(figure).sum::<u64>();
     let failed = sum(|one| one.failed);
+    let sent = if dry_run { "would be sent" } else { "sent" };
     let report = Report::new(format!(
-        "{} items sent, {} acknowledged, {failed} refused",
+        "{} items {sent}, {} acknowledged, {failed} refused",
         sum(|one| one.sent),
         sum(|one| one.acknowledged)
     ))
@@ -174,6 +176,14 @@ struct Target<'a> {
 
 impl Target<'_> {
     fn run(&mut self, transport: &dyn Transport) -> Result<()> {
+        self.folder.demand()?;
+        let _lock = match self.context.dry_run() {
+            true => None,
+            false => {
+                let folder = self.folder.folder(State::Processing);
+                Some(self.context.trees().lock(&folder)?)
+            }
+        };
         let flying = self.folder.items(State::Processing)?;
         let waiting = self.folder.items(State::ToProcess)?;
         self.moved.waiting = (flying.len() + waiting.len()) as u64;

@@ -1,6 +1,8 @@
 //! Files below a directory.
 
-use mhost_sdk::files::{Changes, Files, HashAlgorithm, Kind as FileKind, Moment, join, split};
+use mhost_sdk::files::{
+    Changes, Entry, Files, HashAlgorithm, Kind as FileKind, Moment, WalkOptions, join, split,
+};
 use mhost_sdk::{Context, Error, Optional as _, Result};
 
 use super::super::config::Containers;
@@ -73,35 +75,54 @@ impl Importer<'_> {
             return Ok(!right);
         }
         self.container(item, path)?;
-        self.write(item, path, changes)?;
-        Ok(true)
+        if there.is_some_and(|there| there.kind == FileKind::Directory) {
+            self.make_room(path)?;
+        }
+        let aside = aside(path, header.sequence);
+        let written = self.write(item, path, &aside, changes);
+        if written.is_err() {
+            // The next try makes it anew.
+            self.files().remove_file(&aside).optional()?;
+        }
+        written.map(|()| true)
+    }
+
+    /// A folder whose files were all deleted gives way to a file of its name; one with
+    /// something in it does not.
+    fn make_room(&self, path: &str) -> Result<()> {
+        let options = WalkOptions {
+            max_depth: None,
+            one_file_system: false,
+        };
+        let (entries, _) = self.files().walk_all(path, options)?;
+        let full = |entry: &&Entry| entry.metadata.kind != FileKind::Directory;
+        if let Some(entry) = entries.iter().find(full) {
+            return Err(Error::Exists(format!(
+                "the folder `{path}` stands in the way: `{}` is in it",
+                entry.path
+            )));
+        }
+        for entry in entries.iter().rev() {
+            self.files().remove_directory(&join(path, &entry.path))?;
+        }
+        self.files().remove_directory(path)
     }
 
     /// Written aside, checked, and put in its place whole.
-    fn write(&self, item: &Item<'_>, path: &str, changes: Changes) -> Result<()> {
-        let (folder, name) = split(path);
-        let aside = join(folder, &format!(".{name}.mhost-import"));
-        let aside = match name.len() > 230 {
-            true => join(
-                folder,
-                &format!(".{}.mhost-import", item.opened.header.sequence),
-            ),
-            false => aside,
-        };
+    fn write(&self, item: &Item<'_>, path: &str, aside: &str, changes: Changes) -> Result<()> {
         let files = self.files();
-        files.remove_file(&aside).optional()?;
-        files.create(&aside, &[])?;
-        files.copy_range(item.path, item.opened.payload, None, &aside, 0)?;
-        let found = files.hash(&aside, HashAlgorithm::Sha256, 0, None)?;
+        files.remove_file(aside).optional()?;
+        files.create(aside, &[])?;
+        files.copy_range(item.path, item.opened.payload, None, aside, 0)?;
+        let found = files.hash(aside, HashAlgorithm::Sha256, 0, None)?;
         if hex::encode(found) != item.opened.header.sha256 {
-            files.remove_file(&aside)?;
             return Err(Error::Damaged(format!(
                 "`{path}` was not written as it should be"
             )));
         }
-        files.set_metadata(&aside, changes)?;
-        files.sync(&aside)?;
-        files.replace(&aside, path)
+        files.set_metadata(aside, changes)?;
+        files.sync(aside)?;
+        files.replace(aside, path)
     }
 
     fn container(&self, item: &Item<'_>, path: &str) -> Result<()> {
@@ -124,6 +145,15 @@ impl Importer<'_> {
             self.files().create_directory(folder)?;
         }
         Ok(())
+    }
+}
+
+/// Where a file is written before it has its place; a long name leaves no room for more.
+fn aside(path: &str, sequence: u64) -> String {
+    let (folder, name) = split(path);
+    match name.len() > 230 {
+        true => join(folder, &format!(".{sequence}.mhost-import")),
+        false => join(folder, &format!(".{name}.mhost-import")),
     }
 }
 
