@@ -238,7 +238,8 @@ impl Shared {
             return Err(refused());
         };
         let found = self.app.store.task(&task).await.map_err(Problem::from)?;
-        let receiver = found.and_then(|found| Some((found.task.spec.receive.get(&queue)?.clone(), found.task)));
+        let receiver = found
+            .and_then(|found| Some((found.task.spec.receive.get(&queue)?.clone(), found.task)));
         let Some((receiver, found)) = receiver else {
             return Err(refused());
         };

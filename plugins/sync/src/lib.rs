@@ -21,10 +21,15 @@ pub fn plugin() -> Plugin {
             "Copies what is new or changed, and removes what is not in the source if asked",
             mirror::mirror,
         )
-        .requires(
+        .may_use(
             Capability::Directories,
             Access::Changes,
             "reads the source tree and changes the target tree",
+        )
+        .may_use(
+            Capability::Remotes,
+            Access::Changes,
+            "reads or changes an end that is on a remote",
         ),
     )
     .action(queues(Action::new(

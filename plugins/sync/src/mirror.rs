@@ -10,6 +10,7 @@ mod config;
 mod ends;
 mod filter;
 mod plan;
+mod remote;
 mod renames;
 mod report;
 mod stream;
@@ -41,6 +42,9 @@ struct Surveyed {
 /// Makes `to` equal to `from`.
 pub fn mirror(context: &Context<'_>, config: Mirror) -> Result<Report, Failure> {
     let filter = Filter::new(&config)?;
+    if remote::is_remote(&config.from) || remote::is_remote(&config.to) {
+        return remote::run(context, &config, &filter);
+    }
     let mut pairs = ends::pairs(context, &config)?;
     let _locks = ends::lock(context, &pairs, config.both_ways)?;
     if config.both_ways {
@@ -127,9 +131,16 @@ fn survey(
         let answers = context.trees().same(&pair.from, &pair.to, &pairs)?;
         answers.into_iter().next().unwrap_or(Ok(false))
     };
-    Survey::new(config, rules, filter, (&pair.apart, expected), roots, &mut same)
-        .run(trees)
-        .doing(|| format!("compare {} with {}", pair.from, pair.to))
+    Survey::new(
+        config,
+        rules,
+        filter,
+        (&pair.apart, expected),
+        roots,
+        &mut same,
+    )
+    .run(trees)
+    .doing(|| format!("compare {} with {}", pair.from, pair.to))
 }
 
 fn carry_out(

@@ -121,10 +121,14 @@ fn misplaced(spec: &TaskSpec, receiver: &Receiver) -> Option<Refusal> {
     match granted.into_iter().find(|(name, _)| name.as_str() == grant) {
         None => Some(Refusal::new(
             format!("this task is granted no directory `{grant}`"),
-            format!("grant it: `grants.dirs.{grant} = {{ path = \"…\", access = \"read-write\" }}`"),
+            format!(
+                "grant it: `grants.dirs.{grant} = {{ path = \"…\", access = \"read-write\" }}`"
+            ),
         )),
         Some((_, dir)) if dir.access == Access::ReadOnly => Some(Refusal::new(
-            format!("the directory `{grant}` is read-only for this task, and nothing can be received there"),
+            format!(
+                "the directory `{grant}` is read-only for this task, and nothing can be received there"
+            ),
             format!("`grants.dirs.{grant}.access = \"read-write\"`"),
         )),
         Some(_) => None,

@@ -98,7 +98,10 @@ mod tests {
     fn digests() {
         let whole = format!("sha-256=:{}:", STANDARD.encode([7; 32]));
         assert_eq!(parse_digest(&whole), Some([7; 32]));
-        assert_eq!(parse_digest(&format!("sha-512=:x:, {whole}")), Some([7; 32]));
+        assert_eq!(
+            parse_digest(&format!("sha-512=:x:, {whole}")),
+            Some([7; 32])
+        );
         let short = format!("sha-256=:{}:", STANDARD.encode([7; 31]));
         for bad in ["", "sha-256=", "sha-256=:!!:", &short, "md5=:AA==:"] {
             assert_eq!(parse_digest(bad), None, "{bad}");

@@ -22,7 +22,7 @@ use super::filter::Filter;
 use super::plan::{Change, Code, Counts, Extra, Plan, Rules, What};
 use super::report::{self, Seen};
 use super::stream::{Path, below, order, parent};
-use base::Base;
+pub use base::Base;
 use merge::{Decision, Doubt};
 use side::{Print, Side};
 
@@ -109,7 +109,7 @@ pub fn run(
         ..pair
     };
     let rules = ends::rules(context, config, &pair)?;
-    let base = Base::read(context, &pair)?;
+    let base = Base::read(context, &name(&pair))?;
     let (here, there) = sides(context, config, filter, &pair)?;
     complete(&pair, &here, &there)?;
     let mut same = |path: &Path| same(context, &pair, path);
@@ -131,6 +131,11 @@ pub fn run(
     Ok(with_conflicts(report, &conflicts))
 }
 
+/// What a pair's base is kept under.
+fn name(pair: &Pair) -> String {
+    format!("both {} {}", pair.from, pair.to)
+}
+
 /// Remembers what both sides have now.
 fn renew(
     context: &Context<'_>,
@@ -150,7 +155,7 @@ fn renew(
             }
         }
     }
-    new.write(context, pair)?;
+    new.write(context, &name(pair))?;
     // Even where the run fails for something else.
     Ok(context.keep_state()?)
 }

@@ -7,9 +7,11 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Mirror {
-    /// The directory to copy from: a guest path such as `/content`.
+    /// The directory to copy from: a guest path such as `/content`, or a folder of a granted
+    /// remote, `offsite:content`.
     pub from: String,
-    /// The directory to make equal to it; made where it is missing.
+    /// The directory to make equal to it, or a folder of a granted remote; made where it is
+    /// missing.
     pub to: String,
     /// Mirror only these folders, each to a place of its own: paths below `from` and
     /// below `to`.

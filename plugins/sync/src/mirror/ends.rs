@@ -109,7 +109,11 @@ fn pair(context: &Context<'_>, config: &Mirror, from: &str, to: &str) -> Result<
     }
     let same = |a: &Metadata, b: &Metadata| (a.device, a.inode) == (b.device, b.inode);
     let one = target.as_ref().is_some_and(|target| same(&source, target));
-    if let Some(folder) = config.backup_dir.as_ref().filter(|folder| inside(folder, to)) {
+    if let Some(folder) = config
+        .backup_dir
+        .as_ref()
+        .filter(|folder| inside(folder, to))
+    {
         return Err(Failure::permanent(format!(
             "`backup_dir` {folder} is the target {to}, or holds it: what is kept there would be lost again; name another"
         )));
@@ -149,7 +153,9 @@ fn nearest(context: &Context<'_>, path: &str) -> Result<Metadata, Failure> {
     loop {
         let (next, _) = split(above);
         if next.is_empty() || next == "/" {
-            return Err(Failure::permanent(format!("there is no {path}, and no directory above it")));
+            return Err(Failure::permanent(format!(
+                "there is no {path}, and no directory above it"
+            )));
         }
         above = next;
         let found = context.files().stat_optional(above);

@@ -33,7 +33,10 @@ impl Filter {
         })?;
         // One that is only looked at for some keys would stop the run some day.
         let references = program.references();
-        let unknown = references.variables().into_iter().find(|name| !NAMES.contains(name));
+        let unknown = references
+            .variables()
+            .into_iter()
+            .find(|name| !NAMES.contains(name));
         if let Some(name) = unknown {
             return Err(Failure::permanent(format!(
                 "the filter `{text}` speaks of `{name}`, which there is not; there are {}",
@@ -101,7 +104,14 @@ mod tests {
 
     #[test]
     fn broken_ones_stop_the_run() {
-        for text in ["", "key ==", "(", "'unclosed", "nonesuch == 1", "size > 1 || nonesuch"] {
+        for text in [
+            "",
+            "key ==",
+            "(",
+            "'unclosed",
+            "nonesuch == 1",
+            "size > 1 || nonesuch",
+        ] {
             let failure = Filter::new(text).err();
             assert!(failure.is_some_and(|failure| !failure.retryable), "{text}");
         }

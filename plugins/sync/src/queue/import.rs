@@ -12,8 +12,8 @@ pub mod zope;
 
 use std::collections::HashSet;
 
-use mhost_sdk::{Capped, Context, Doing as _, Error, Failure, Optional as _, Report, Result};
 use mhost_sdk::queue;
+use mhost_sdk::{Capped, Context, Doing as _, Error, Failure, Optional as _, Report, Result};
 use serde::{Deserialize, Serialize};
 
 use super::config::{self, Containers};
@@ -157,9 +157,7 @@ pub fn import(
         let queue = store::queue(&config.queues, name)?;
         let folder = Folder::new(context.files(), &queue, Way::Import);
         if !config.sources.is_empty() {
-            folder
-                .demand()
-                .doing(|| format!("import from {queue}"))?;
+            folder.demand().doing(|| format!("import from {queue}"))?;
         }
         let mut one = Queue {
             context,

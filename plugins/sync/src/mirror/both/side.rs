@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use mhost_sdk::{Error, Result};
 use mhost_sdk::files::{Changes, Kind, Moment};
 use mhost_sdk::trees::{ListOptions, Record, Trees, shown};
+use mhost_sdk::{Error, Result};
 
 use super::super::config::Mirror;
 use super::super::ends::Id;

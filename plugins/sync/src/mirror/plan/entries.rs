@@ -92,8 +92,7 @@ impl Rules {
         }
         let changes = Changes {
             // Changing the owner clears bits of the mode.
-            mode: (mode || ((uid || gid) && self.permissions && !link))
-                .then(|| self.mode(source)),
+            mode: (mode || ((uid || gid) && self.permissions && !link)).then(|| self.mode(source)),
             uid: uid.then(|| source.uid()),
             gid: gid.then(|| source.gid()),
             modified: times.then(|| source.modified()),

@@ -431,7 +431,9 @@ impl<'a> Survey<'a> {
         let size = source.size();
         self.plan.counts.bytes += size;
         let mode = (!self.rules.permissions).then(|| {
-            let mode = there.as_ref().map_or_else(|| new_mode(source), Record::mode);
+            let mode = there
+                .as_ref()
+                .map_or_else(|| new_mode(source), Record::mode);
             // No bits of a mode but these.
             u16::try_from(mode & 0o7777).unwrap_or(0o600)
         });

@@ -37,7 +37,10 @@ impl<'a> Importer<'a> {
         Ok(Self {
             context,
             there: Directory::new(context, queue),
-            nouns: kinds.iter().map(noun).collect::<std::result::Result<_, _>>()?,
+            nouns: kinds
+                .iter()
+                .map(noun)
+                .collect::<std::result::Result<_, _>>()?,
         })
     }
 

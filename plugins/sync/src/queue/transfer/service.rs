@@ -242,7 +242,9 @@ impl<'a> Service<'a> {
 
     fn refused(&self, answer: &Response) -> Error {
         let problem: Problem = serde_json::from_slice(&answer.body).unwrap_or_default();
-        let hint = problem.hint.map_or(String::new(), |hint| format!("; {hint}"));
+        let hint = problem
+            .hint
+            .map_or(String::new(), |hint| format!("; {hint}"));
         let text = format!(
             "{} answered {}: {}{hint}",
             self.url, answer.status, problem.message
