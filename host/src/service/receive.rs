@@ -214,6 +214,8 @@ struct Place {
     /// The granted directory, and what lies between it and the queue.
     root: std::path::PathBuf,
     below: String,
+    /// Bytes that must stay free there, as for the task's own runs.
+    floor: u64,
 }
 
 impl Shared {
@@ -289,6 +291,7 @@ fn place(task: &Task, queue: Name, receiver: Receiver) -> Outcomes<Place> {
         receiver,
         root,
         below,
+        floor: task.spec.limits.free_space.0,
     })
 }
 

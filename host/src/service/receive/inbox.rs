@@ -260,8 +260,21 @@ impl<'p> Inbox<'p> {
         let _ = rustix::fs::unlinkat(&self.to_process, aside, AtFlags::empty());
     }
 
-    /// Refuses what would make the queue larger than it may be.
+    /// Refuses what would make the queue larger than it may be, or fill the disk.
     fn reserve(&self, length: u64, room: &mut Room) -> Result<(), Refusal> {
+        let disk = rustix::fs::fstatvfs(&self.to_process)
+            .map_err(|errno| self.failed("ask for the free space of", "the queue", errno))?;
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if free.saturating_sub(length) < self.place.floor {
+            return Err(Refusal::new(
+                StatusCode::INSUFFICIENT_STORAGE,
+                Problem::busy(format!(
+                    "the disk of the queue `{}` is full: less than `limits.free_space` of the receiving task would be left",
+                    self.place.queue
+                ))
+                .hint("it takes items again once there is room"),
+            ));
+        }
         let most = self.place.receiver.max_waiting.0;
         let mut used = match room.used {
             Some(used) if used.saturating_add(length) <= most => used,

@@ -80,11 +80,24 @@ impl Importer<'_> {
         }
         let aside = aside(path, header.sequence);
         let written = self.write(item, path, &aside, changes);
-        if written.is_err() {
-            // The next try makes it anew.
-            self.files().remove_file(&aside).optional()?;
-        }
-        written.map(|()| true)
+        let Err(error) = written else {
+            return Ok(true);
+        };
+        let full = self.is_full(path, header.size);
+        // The next try makes it anew.
+        self.files().remove_file(&aside).optional()?;
+        Err(match error {
+            Error::Failed(why) if full => Error::Busy(format!(
+                "{why}; the disk is full, and the item waits for room"
+            )),
+            error => error,
+        })
+    }
+
+    /// Whether there is no room for so many bytes more.
+    fn is_full(&self, path: &str, size: u64) -> bool {
+        let space = self.files().free_space(split(path).0);
+        space.is_ok_and(|space| space.available < size)
     }
 
     /// A folder whose files were all deleted gives way to a file of its name; one with
