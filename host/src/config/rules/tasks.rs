@@ -117,8 +117,8 @@ fn misplaced(spec: &TaskSpec, receiver: &Receiver) -> Option<Refusal> {
             "write it as the task sees it, such as `/queues`",
         ));
     };
-    let granted = spec.grants.dirs.iter();
-    match granted.into_iter().find(|(name, _)| name.as_str() == grant) {
+    let mut granted = spec.grants.dirs.iter();
+    match granted.find(|(name, _)| name.as_str() == grant) {
         None => Some(Refusal::new(
             format!("this task is granted no directory `{grant}`"),
             format!(
