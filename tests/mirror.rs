@@ -11,13 +11,17 @@ mod crash;
 mod filters;
 #[path = "mirror/grove.rs"]
 mod grove;
+#[path = "mirror/nested.rs"]
+mod nested;
 #[path = "mirror/options.rs"]
 mod options;
+#[path = "mirror/remote.rs"]
+mod remote;
 #[path = "mirror/run.rs"]
 mod run;
 
 use mhost_test_support::tools::Tool;
-use mhost_test_support::trial;
+use mhost_test_support::{servers, trial};
 
 fn main() {
     let all = cases::all()
@@ -39,6 +43,21 @@ fn main() {
         "killed_at_any_time_the_next_run_goes_on",
         &[],
         crash::killed,
+    ));
+    let alone: [(&str, fn()); 4] = [
+        ("ends_that_lie_in_each_other_are_refused", nested::refused),
+        ("a_dry_run_makes_no_directory", nested::dry),
+        ("nobody_gets_more_rights", nested::rights),
+        ("what_is_left_alone_is_not_removed", nested::left_alone),
+    ];
+    trials.extend(alone.map(|(name, body)| trial(name, &[], body)));
+    trials.push(trial("a_folder_as_a_remote", &[], remote::folder));
+    trials.push(trial("a_remote_by_sftp", &[Tool::Sshd], remote::sftp));
+    trials.push(trial("a_remote_by_s3", &[servers::S3], remote::s3));
+    trials.push(trial(
+        "a_remote_by_webdav",
+        &[servers::WEBDAV],
+        remote::webdav,
     ));
     mhost_test_support::main(trials)
 }

@@ -112,6 +112,7 @@ pub fn spec() -> Outcomes<TaskSpec> {
         renamed_from: None,
         config: serde_json::Map::new(),
         holds: Default::default(),
+        receive: Default::default(),
         notify: None,
         grants: Default::default(),
         policy: Default::default(),

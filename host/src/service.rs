@@ -4,6 +4,7 @@
 //! them. HUP applies the configuration and the plugins anew.
 
 pub mod http;
+mod receive;
 pub mod socket;
 
 use std::path::{Path, PathBuf};

@@ -135,6 +135,7 @@ fn prepare(args: Args) -> Outcomes<Exec> {
             renamed_from: None,
             config: config::exec_config(&args.set, args.config.as_deref()).map_err(wrong)?,
             holds: Default::default(),
+            receive: Default::default(),
             notify: None,
             grants: granted.grants,
             policy: Policy::default(),

@@ -247,6 +247,7 @@ fn exec(
                 ..Limits::default()
             },
             holds: Default::default(),
+            receive: Default::default(),
             notify: None,
         },
         databases: Default::default(),

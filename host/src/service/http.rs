@@ -1,5 +1,5 @@
 //! The calls over TCP, for other programs and machines: only with a bearer token,
-//! and `/healthz` without one.
+//! and `/healthz` without one. The queues that receive items have tokens of their own.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,13 +13,14 @@ use mhost_model::grant::SecretSource;
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 
+use super::receive;
 use super::socket::router;
 use crate::app::App;
 use crate::execute::read_secret;
 use crate::exit::{Outcomes, Problem};
 
 /// A shorter token could be guessed.
-const MIN_TOKEN: usize = 16;
+pub(super) const MIN_TOKEN: usize = 16;
 
 /// Where to listen, and the file that holds the token.
 pub struct Listen {
@@ -43,7 +44,8 @@ pub async fn listen(app: Arc<App>, listen: Listen) -> Outcomes<()> {
     let address = listener.local_addr()?;
     tracing::info!(%address, "listening");
     let expected = Arc::new(fingerprint(&token));
-    let router = router(app).layer(from_fn_with_state(expected, authorise));
+    let calls = router(Arc::clone(&app)).layer(from_fn_with_state(expected, authorise));
+    let router = calls.merge(receive::router(app));
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
             tracing::error!(%error, "the HTTP service has ended");
@@ -53,7 +55,7 @@ pub async fn listen(app: Arc<App>, listen: Listen) -> Outcomes<()> {
 }
 
 /// Compared instead of the token, so that the time says nothing about it.
-fn fingerprint(token: &str) -> [u8; 32] {
+pub(super) fn fingerprint(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
 }
 

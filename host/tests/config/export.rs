@@ -10,6 +10,7 @@ use mhost_model::grant::*;
 use mhost_model::limits::Limits;
 use mhost_model::notify::{EventKind, Notify};
 use mhost_model::policy::*;
+use mhost_model::receive::Receiver;
 use mhost_model::resource::*;
 use mhost_model::schedule::{AfterOn, Fields, Schedule};
 use mhost_model::task::TaskSpec;
@@ -359,10 +360,20 @@ fn task() -> impl Strategy<Value = TaskEntry> {
         grants(),
         policy(),
         limits(),
-        any::<bool>(),
+        any::<(bool, bool)>(),
     )
         .prop_map(
-            |(plugin, schedule, description, config, holds, grants, policy, limits, enabled)| {
+            |(
+                plugin,
+                schedule,
+                description,
+                config,
+                holds,
+                mut grants,
+                policy,
+                limits,
+                (enabled, receives),
+            )| {
                 TaskEntry {
                     spec: TaskSpec {
                         plugin: plugin.parse().unwrap(),
@@ -373,6 +384,10 @@ fn task() -> impl Strategy<Value = TaskEntry> {
                         config,
                         notify: None,
                         holds: holds.into_iter().filter(|held| !held.is_empty()).collect(),
+                        receive: match receives {
+                            true => receive(&mut grants),
+                            false => BTreeMap::new(),
+                        },
                         grants,
                         policy,
                         limits,
@@ -381,6 +396,20 @@ fn task() -> impl Strategy<Value = TaskEntry> {
                 }
             },
         )
+}
+
+/// Two receivers, and the grant that they need.
+fn receive(grants: &mut Grants) -> BTreeMap<Name, Receiver> {
+    let dir = DirGrant {
+        path: "/srv/received".into(),
+        access: Access::ReadWrite,
+    };
+    grants.dirs.insert("received".parse().unwrap(), dir);
+    let all = serde_json::json!({
+        "east": { "queues": "/received", "token": { "file": "/etc/east" } },
+        "north": { "queues": "/received/more", "token": { "env": "NORTH" }, "max_item": "3 MiB", "max_waiting": 77 },
+    });
+    serde_json::from_value(all).unwrap()
 }
 
 /// Channels of every kind.

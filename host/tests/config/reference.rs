@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use mhost::config::reference;
+use mhost_model::Name;
 use mhost_model::grant::Grants;
 use mhost_model::limits::Limits;
 use mhost_model::policy::{Expect, Policy};
@@ -44,6 +45,7 @@ fn every_field_of_the_model_is_in_it() {
     let spec = task(json!({
         "plugin": "p", "action": "a", "schedule": "manual", "description": "d", "renamed_from": "o",
         "config": { "a": 1 }, "holds": ["x"],
+        "receive": { "q": { "queues": "/a", "token": { "env": "A" } } },
         "notify": { "channels": ["a"], "on": ["lost"], "repeat": "1h" },
         "grants": {
             "dirs": { "a": { "path": "/a" } }, "databases": { "a": { "verbs": ["read"], "tables": ["t"] } },
@@ -57,6 +59,8 @@ fn every_field_of_the_model_is_in_it() {
     expected.insert("enabled".into());
     assert_eq!(documented("tasks.NAME"), expected);
     assert_eq!(documented("tasks.NAME.grants"), keys(&spec.grants));
+    let receiver = &spec.receive[&"q".parse::<Name>().unwrap()];
+    assert_eq!(documented("tasks.NAME.receive.NAME"), keys(receiver));
     let notify = spec.notify.as_ref().unwrap();
     assert_eq!(documented("tasks.NAME.notify"), keys(notify));
     assert_eq!(documented("notify"), keys(notify));

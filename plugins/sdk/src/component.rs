@@ -8,6 +8,8 @@ mod resources;
 mod services;
 mod trees;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use crate::alerts::Alerts;
 use crate::bindings::exports::mhost::plugin::plugin as contract;
 use crate::bindings::mhost::plugin::{
@@ -31,6 +33,13 @@ use crate::trees::Trees;
 use crate::watch::Watch;
 use crate::{Context, Failure, Host, Plugin, Report, Result};
 
+/// Whether the run at hand is a dry one. An instance has one run.
+static DRY_RUN: AtomicBool = AtomicBool::new(false);
+
+fn is_dry_run() -> bool {
+    DRY_RUN.load(Ordering::Relaxed)
+}
+
 /// The real host. Everything that it reaches is global to the instance.
 pub struct Imports;
 
@@ -39,6 +48,7 @@ pub fn run(
     plugin: &Plugin,
     told: contract::Context,
 ) -> std::result::Result<contract::Report, contract::Failure> {
+    DRY_RUN.store(told.dry_run, Ordering::Relaxed);
     let context = Context::new(told, &Imports);
     match plugin.run(&context) {
         Ok(report) => Ok(report.into()),

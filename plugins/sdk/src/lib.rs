@@ -24,6 +24,8 @@ pub mod plugin;
 pub mod probe;
 pub mod processes;
 pub mod progress;
+#[cfg(feature = "queue")]
+pub mod queue;
 pub mod remote;
 mod report;
 pub mod repository;

@@ -21,10 +21,15 @@ pub fn plugin() -> Plugin {
             "Copies what is new or changed, and removes what is not in the source if asked",
             mirror::mirror,
         )
-        .requires(
+        .may_use(
             Capability::Directories,
             Access::Changes,
             "reads the source tree and changes the target tree",
+        )
+        .may_use(
+            Capability::Remotes,
+            Access::Changes,
+            "reads or changes an end that is on a remote",
         ),
     )
     .action(queues(Action::new(
@@ -66,9 +71,14 @@ pub fn plugin() -> Plugin {
             "writes items to a remote",
         )
         .may_use(
-            Capability::Processes,
+            Capability::Network,
             Access::Changes,
-            "runs the granted sftp command",
+            "sends items to another mhost's service",
+        )
+        .may_use(
+            Capability::Secrets,
+            Access::Looks,
+            "reads the token of the queue there",
         ),
     )
     .action(

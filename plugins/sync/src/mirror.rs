@@ -10,6 +10,7 @@ mod config;
 mod ends;
 mod filter;
 mod plan;
+mod remote;
 mod renames;
 mod report;
 mod stream;
@@ -25,7 +26,7 @@ pub use config::Mirror;
 use apply::{Apply, Tally};
 use brake::Ends;
 use config::Verify;
-use ends::Pair;
+use ends::{Pair, Roots};
 use filter::Filter;
 use plan::{Plan, Rules, Survey, Trees};
 use report::Seen;
@@ -41,6 +42,9 @@ struct Surveyed {
 /// Makes `to` equal to `from`.
 pub fn mirror(context: &Context<'_>, config: Mirror) -> Result<Report, Failure> {
     let filter = Filter::new(&config)?;
+    if remote::is_remote(&config.from) || remote::is_remote(&config.to) {
+        return remote::run(context, &config, &filter);
+    }
     let mut pairs = ends::pairs(context, &config)?;
     let _locks = ends::lock(context, &pairs, config.both_ways)?;
     if config.both_ways {
@@ -121,14 +125,22 @@ fn survey(
         },
         copies,
     };
+    let roots = pair.roots;
     let mut same = |path: &[u8]| {
         let pairs = [(path.to_vec(), path.to_vec())];
         let answers = context.trees().same(&pair.from, &pair.to, &pairs)?;
         answers.into_iter().next().unwrap_or(Ok(false))
     };
-    Survey::new(config, rules, filter, (&pair.apart, expected), &mut same)
-        .run(trees)
-        .doing(|| format!("compare {} with {}", pair.from, pair.to))
+    Survey::new(
+        config,
+        rules,
+        filter,
+        (&pair.apart, expected),
+        roots,
+        &mut same,
+    )
+    .run(trees)
+    .doing(|| format!("compare {} with {}", pair.from, pair.to))
 }
 
 fn carry_out(
@@ -191,6 +203,11 @@ fn verify(
             filter,
             &Pair {
                 there: true,
+                // It was made since they were looked at, and lies where that was looked at.
+                roots: Roots {
+                    there: true,
+                    ..pair.roots
+                },
                 ..pair.clone()
             },
             rules,

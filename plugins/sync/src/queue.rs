@@ -2,20 +2,21 @@
 //! over by a transport, and are applied at the other end by an importer. The ends need
 //! not be up at the same time, and an operator can look at everything and repair it.
 //!
-//! `item` is the file format, `store` the folders, `export`, `transfer` and `import` the
-//! three steps, `keeper` what an operator asks for.
+//! The file of an item and the folders are the SDK's (`mhost_sdk::queue`), for other plugins
+//! add kinds; `export`, `transfer` and `import` are the three steps, `keeper` what an
+//! operator asks for.
 
 mod config;
 mod export;
 mod filter;
 mod import;
-mod item;
 mod keeper;
 mod localise;
-mod store;
 #[cfg(test)]
 mod tests;
 mod transfer;
+
+use mhost_sdk::queue::{folder as store, item};
 
 pub use export::export;
 pub use import::import;

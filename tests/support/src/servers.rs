@@ -3,6 +3,7 @@
 
 mod relay;
 mod ssh;
+mod zope;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -17,9 +18,12 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::tools::{Tool, Unavailable};
 pub use relay::{Relay, Then};
 pub use ssh::Ssh;
+pub use zope::Zope;
 
 /// An S3 server that keeps everything in memory.
 pub const S3: Tool = Tool::Python(&["moto[server,s3]"]);
+/// A Zope.
+pub const ZOPE: Tool = Tool::Python(&["Zope[wsgi]"]);
 /// A WebDAV server.
 pub const WEBDAV: Tool = Tool::Python(&["wsgidav", "cheroot"]);
 

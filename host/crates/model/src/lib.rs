@@ -19,6 +19,7 @@ pub mod plugin;
 pub mod policy;
 pub mod ports;
 pub mod receipt;
+pub mod receive;
 pub mod resource;
 pub mod run;
 pub mod schedule;

@@ -1,6 +1,6 @@
 //! A task: a stored definition of work.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +9,7 @@ use crate::limits::Limits;
 use crate::notify::Notify;
 use crate::plugin::{Digest, PluginRef};
 use crate::policy::Policy;
+use crate::receive::Receiver;
 use crate::schedule::Schedule;
 use crate::{Instant, Name, TaskId};
 
@@ -34,6 +35,9 @@ pub struct TaskSpec {
     pub holds: BTreeSet<String>,
     #[serde(default)]
     pub grants: Grants,
+    /// Queues that others may put items into over HTTP, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub receive: BTreeMap<Name, Receiver>,
     /// Who is told of what happens; as `[notify]` says where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notify: Option<Notify>,

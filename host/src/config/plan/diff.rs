@@ -69,7 +69,7 @@ pub(super) fn definition(old: &impl Serialize, new: &impl Serialize) -> Vec<Deta
 /// What a new task does, when, and what it may reach.
 pub(super) fn new_task(spec: &TaskSpec) -> Vec<Detail> {
     let fields = fields(spec);
-    let shown = ["plugin", "action", "schedule"];
+    let shown = ["plugin", "action", "schedule", "receive"];
     let mut details: Vec<Detail> = shown
         .iter()
         .filter_map(|key| Some(Detail::added(key, inline(fields.get(*key)?))))

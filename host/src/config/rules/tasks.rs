@@ -3,6 +3,7 @@
 use mhost_model::Name;
 use mhost_model::grant::Access;
 use mhost_model::policy::default_pool;
+use mhost_model::receive::Receiver;
 use mhost_model::schedule::Schedule;
 use mhost_model::task::TaskSpec;
 
@@ -24,6 +25,7 @@ pub(super) fn judge(root: &Node, name: &Name, document: &Document) -> Vec<Findin
     if let Some(former) = &spec.renamed_from {
         findings.extend(renamed(root, name, former, document));
     }
+    findings.extend(receive(spec));
     if let Schedule::OnChange { on_change, .. } = &spec.schedule {
         findings.extend(watched(root, name, on_change));
         findings.extend(echo(spec, on_change));
@@ -95,6 +97,42 @@ fn watched(root: &Node, name: &Name, directory: &Name) -> Option<Finding> {
         Show::Value,
         Refusal::new(message, help),
     ))
+}
+
+/// Others write where the task itself may, and nowhere else.
+fn receive(spec: &TaskSpec) -> Vec<Finding> {
+    let wrong = |(queue, receiver): (&Name, &Receiver)| {
+        let refusal = misplaced(spec, receiver)?;
+        let path = KeyPath::keys(&["receive", queue.as_str(), "queues"]);
+        Some(Finding::error(path, Show::Value, refusal))
+    };
+    spec.receive.iter().filter_map(wrong).collect()
+}
+
+fn misplaced(spec: &TaskSpec, receiver: &Receiver) -> Option<Refusal> {
+    let queues = &receiver.queues;
+    let Some((grant, _)) = receiver.place() else {
+        return Some(Refusal::new(
+            format!("`{queues}` is no directory of the task"),
+            "write it as the task sees it, such as `/queues`",
+        ));
+    };
+    let mut granted = spec.grants.dirs.iter();
+    match granted.find(|(name, _)| name.as_str() == grant) {
+        None => Some(Refusal::new(
+            format!("this task is granted no directory `{grant}`"),
+            format!(
+                "grant it: `grants.dirs.{grant} = {{ path = \"…\", access = \"read-write\" }}`"
+            ),
+        )),
+        Some((_, dir)) if dir.access == Access::ReadOnly => Some(Refusal::new(
+            format!(
+                "the directory `{grant}` is read-only for this task, and nothing can be received there"
+            ),
+            format!("`grants.dirs.{grant}.access = \"read-write\"`"),
+        )),
+        Some(_) => None,
+    }
 }
 
 /// A task that changes what it watches.

@@ -227,6 +227,12 @@ static TASK: Fixed = fixed(&[
         "What the task may reach. Nothing else is reachable.",
     ),
     key(
+        "receive",
+        Named(&Table(&RECEIVER)),
+        Optional,
+        "Queues that another mhost may put items into over HTTP (`mhost serve --listen`), by their names. Needs no run; the token is good for that queue alone.",
+    ),
+    key(
         "notify",
         Table(&NOTIFY),
         Optional,
@@ -243,6 +249,34 @@ static TASK: Fixed = fixed(&[
         Table(&LIMITS),
         Default("{}"),
         "What one run may use at most.",
+    ),
+]);
+
+/// `[tasks.NAME.receive.QUEUE]`
+static RECEIVER: Fixed = fixed(&[
+    key(
+        "queues",
+        one(Text(4096, Empty::Refused)),
+        Required,
+        "The directory that the queue lies in, as the task sees it: `/queues` for the grant `dirs.queues`, which must be read-write.",
+    ),
+    key(
+        "token",
+        Table(&SECRET),
+        Required,
+        "The token that the sender must show; of at least 16 characters.",
+    ),
+    key(
+        "max_item",
+        one(Scalar::Size(1, 1 << 40)),
+        Default("\"1 GiB\""),
+        "No item may be larger.",
+    ),
+    key(
+        "max_waiting",
+        one(Scalar::Size(1, 1 << 50)),
+        Default("\"10 GiB\""),
+        "What waits to be imported may never be more in all; the sender waits meanwhile.",
     ),
 ]);
 

@@ -208,6 +208,17 @@ impl Files for Imports {
     }
 }
 
+/// WASI's word for a file system that is read-only, which std has no kind for there.
+const READ_ONLY: i32 = 69;
+
+/// In a dry run the directories are read-only, and that is why nothing changes.
 fn done<T>(result: io::Result<T>, operation: impl FnOnce() -> String) -> Result<T> {
-    result.map_err(|error| Error::from_io(&operation(), &error))
+    result.map_err(|error| {
+        let read_only = error.kind() == io::ErrorKind::ReadOnlyFilesystem
+            || error.raw_os_error() == Some(READ_ONLY);
+        match read_only && super::is_dry_run() {
+            true => Error::DryRun(operation()),
+            false => Error::from_io(&operation(), &error),
+        }
+    })
 }

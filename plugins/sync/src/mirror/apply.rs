@@ -212,7 +212,7 @@ impl<'a> Apply<'a> {
                 changed_meanwhile: false,
             });
             for answer in answers.by_ref().take(count) {
-                outcome = outcome.and(answer);
+                outcome = outcome.and_then(|done| answer.map(|more| sum(done, more)));
             }
             self.note(change, outcome)?;
         }
@@ -313,16 +313,17 @@ impl<'a> Apply<'a> {
     /// A copy brings mode and times along; where they are not wanted, they are set
     /// as for a new file.
     fn corrections(&self, change: &Change, steps: &mut Vec<Step>) {
-        if !matches!(change.what, What::Copy { .. })
-            || (self.config.permissions && self.config.times)
-        {
+        let What::Copy { mode, .. } = change.what else {
+            return;
+        };
+        if self.config.permissions && self.config.times {
             return;
         }
         let now = mhost_sdk::files::Moment::from_millis(self.context.now());
         steps.push(Step::Metadata(MetadataStep {
             path: change.path.clone(),
             changes: mhost_sdk::files::Changes {
-                mode: (!self.config.permissions).then_some(0o644),
+                mode: mode.map(u32::from),
                 uid: None,
                 gid: None,
                 modified: (!self.config.times).then_some(now),
@@ -442,6 +443,15 @@ impl<'a> Apply<'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// What two steps of one change did.
+fn sum(one: Done, other: Done) -> Done {
+    Done {
+        bytes: one.bytes + other.bytes,
+        written: one.written + other.written,
+        changed_meanwhile: one.changed_meanwhile || other.changed_meanwhile,
     }
 }
 

@@ -22,7 +22,7 @@ use super::filter::Filter;
 use super::plan::{Change, Code, Counts, Extra, Plan, Rules, What};
 use super::report::{self, Seen};
 use super::stream::{Path, below, order, parent};
-use base::Base;
+pub use base::Base;
 use merge::{Decision, Doubt};
 use side::{Print, Side};
 
@@ -89,6 +89,16 @@ pub fn run(
     pair: Pair,
 ) -> Result<Report, Failure> {
     check(config)?;
+    if !pair.there {
+        // So that what is missing is not made within the source.
+        let options = ListOptions {
+            one_file_system: config.one_file_system,
+            attributes: false,
+        };
+        let (from, other) = (&pair.from, pair.roots.target);
+        Side::list(context.trees(), from, options, config, filter, &[], other)
+            .doing(|| format!("list {from}"))?;
+    }
     ends::make(context, &pair)?;
     if !pair.there && context.dry_run() {
         let text = "the target is not there yet: make it, or mirror one way first";
@@ -99,7 +109,7 @@ pub fn run(
         ..pair
     };
     let rules = ends::rules(context, config, &pair)?;
-    let base = Base::read(context, &pair)?;
+    let base = Base::read(context, &name(&pair))?;
     let (here, there) = sides(context, config, filter, &pair)?;
     complete(&pair, &here, &there)?;
     let mut same = |path: &Path| same(context, &pair, path);
@@ -121,6 +131,11 @@ pub fn run(
     Ok(with_conflicts(report, &conflicts))
 }
 
+/// What a pair's base is kept under.
+fn name(pair: &Pair) -> String {
+    format!("both {} {}", pair.from, pair.to)
+}
+
 /// Remembers what both sides have now.
 fn renew(
     context: &Context<'_>,
@@ -140,7 +155,7 @@ fn renew(
             }
         }
     }
-    new.write(context, pair)?;
+    new.write(context, &name(pair))?;
     // Even where the run fails for something else.
     Ok(context.keep_state()?)
 }
@@ -160,8 +175,20 @@ fn sides(
     pair: &Pair,
 ) -> Result<(Side, Side), Failure> {
     Ok((
-        list(context, config, filter, &pair.from, &pair.apart_here)?,
-        list(context, config, filter, &pair.to, &pair.apart)?,
+        list(
+            context,
+            config,
+            filter,
+            (&pair.from, &pair.apart_here),
+            pair.roots.target,
+        )?,
+        list(
+            context,
+            config,
+            filter,
+            (&pair.to, &pair.apart),
+            pair.roots.source,
+        )?,
     ))
 }
 
@@ -187,14 +214,14 @@ fn list(
     context: &Context<'_>,
     config: &Mirror,
     filter: &Filter,
-    root: &str,
-    apart: &[Vec<u8>],
+    (root, apart): (&str, &[Vec<u8>]),
+    other: ends::Id,
 ) -> Result<Side, Failure> {
     let options = ListOptions {
         one_file_system: config.one_file_system,
         attributes: false,
     };
-    Side::list(context.trees(), root, options, config, filter, apart)
+    Side::list(context.trees(), root, options, config, filter, apart, other)
         .doing(|| format!("list {root}"))
 }
 

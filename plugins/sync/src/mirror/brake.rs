@@ -39,7 +39,16 @@ pub fn check_counts(
     plan: &Plan,
     counts: Counts,
 ) -> Result<(), Failure> {
-    let removals = plan.removals();
+    check_numbers(config, ends, plan.removals(), counts)
+}
+
+/// The same of anything that removes so many entries.
+pub fn check_numbers(
+    config: &Mirror,
+    ends: &Ends<'_>,
+    removals: u64,
+    counts: Counts,
+) -> Result<(), Failure> {
     if removals == 0 {
         return Ok(());
     }

@@ -7,9 +7,11 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Mirror {
-    /// The directory to copy from: a guest path such as `/content`.
+    /// The directory to copy from: a guest path such as `/content`, or a folder of a granted
+    /// remote, `offsite:content`.
     pub from: String,
-    /// The directory to make equal to it; made where it is missing.
+    /// The directory to make equal to it, or a folder of a granted remote; made where it is
+    /// missing.
     pub to: String,
     /// Mirror only these folders, each to a place of its own: paths below `from` and
     /// below `to`.
@@ -129,6 +131,7 @@ pub struct Mirror {
     pub delta: Delta,
     /// Write at most so many bytes a second.
     #[serde(default)]
+    #[schemars(range(min = 1))]
     pub bandwidth: Option<u64>,
     /// Go on with copies that were cut off.
     #[serde(default = "yes")]

@@ -2,6 +2,7 @@
 //! of them from run to run.
 
 use mhost_sdk::files::{Kind, Lock, Metadata, join, split};
+use mhost_sdk::trees::shown;
 use mhost_sdk::{Context, Doing as _, Error, Failure, Optional as _};
 
 use super::config::Mirror;
@@ -20,6 +21,45 @@ pub struct Pair {
     pub apart: Vec<Vec<u8>>,
     /// The same in the source, which both ways make a target, too.
     pub apart_here: Vec<Vec<u8>>,
+    pub roots: Roots,
+}
+
+/// Which directory something is, whatever paths lead there.
+pub type Id = (u64, u64);
+
+/// The directories of a pair: two grants may lie in one another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Roots {
+    pub source: Id,
+    /// Of the target; where it is not there yet, of what it will lie in.
+    pub target: Id,
+    /// Whether the target is there.
+    pub there: bool,
+}
+
+impl Roots {
+    /// A directory of the source's tree that is the target, or holds it.
+    pub fn holds_target(&self, path: &[u8], id: Id) -> Option<Error> {
+        // The source itself may be what holds the target only where that is not there yet.
+        let meets = id == self.target && !(path.is_empty() && self.there);
+        meets.then(|| nested("the target", "source", path))
+    }
+
+    /// A directory of the target's tree that is the source.
+    pub fn holds_source(&self, path: &[u8], id: Id) -> Option<Error> {
+        let meets = self.there && id == self.source && !path.is_empty();
+        meets.then(|| nested("the source", "target", path))
+    }
+}
+
+fn nested(inner: &str, outer: &str, path: &[u8]) -> Error {
+    let place = match path.is_empty() {
+        true => String::new(),
+        false => format!(" at `{}`", shown(path)),
+    };
+    Error::Invalid(format!(
+        "{inner} lies in the {outer}{place}: nothing was changed; name places apart, or leave that folder out by a filter"
+    ))
 }
 
 impl Pair {
@@ -69,6 +109,24 @@ fn pair(context: &Context<'_>, config: &Mirror, from: &str, to: &str) -> Result<
     }
     let same = |a: &Metadata, b: &Metadata| (a.device, a.inode) == (b.device, b.inode);
     let one = target.as_ref().is_some_and(|target| same(&source, target));
+    if let Some(folder) = config
+        .backup_dir
+        .as_ref()
+        .filter(|folder| inside(folder, to))
+    {
+        return Err(Failure::permanent(format!(
+            "`backup_dir` {folder} is the target {to}, or holds it: what is kept there would be lost again; name another"
+        )));
+    }
+    let id = |found: &Metadata| (found.device, found.inode);
+    let roots = Roots {
+        source: id(&source),
+        target: match &target {
+            Some(target) => id(target),
+            None => id(&nearest(context, to)?),
+        },
+        there: target.is_some(),
+    };
     if one || inside(from, to) || inside(to, from) {
         return Err(Failure::permanent(format!(
             "{from} and {to} are the same directory, or one lies in the other"
@@ -85,7 +143,26 @@ fn pair(context: &Context<'_>, config: &Mirror, from: &str, to: &str) -> Result<
         copies: copies(context, config)?,
         apart: apart(to),
         apart_here: apart(from),
+        roots,
     })
+}
+
+/// The directory that a target which is not there yet will lie in, as far as it is there.
+fn nearest(context: &Context<'_>, path: &str) -> Result<Metadata, Failure> {
+    let mut above = path.trim_end_matches('/');
+    loop {
+        let (next, _) = split(above);
+        if next.is_empty() || next == "/" {
+            return Err(Failure::permanent(format!(
+                "there is no {path}, and no directory above it"
+            )));
+        }
+        above = next;
+        let found = context.files().stat_optional(above);
+        if let Some(found) = found.doing(|| format!("look at {above}"))? {
+            return Ok(found);
+        }
+    }
 }
 
 fn directory(found: &Metadata, end: &str, path: &str) -> Result<(), Failure> {

@@ -165,20 +165,21 @@ fn rule(line: &str) -> Result<Option<Rule>, Failure> {
         }
     };
     let mut inverted = false;
-    let mut anchored = false;
     for modifier in modifiers.chars() {
         match modifier {
             '!' => inverted = true,
-            '/' => anchored = true,
+            '/' => {
+                return Err(wrong(
+                    "the modifier `/` means paths from the machine's root, which a task does not see; begin the pattern with `/` for the tree's top",
+                ));
+            }
             's' => on_target = false,
             'r' => on_source = false,
             other => return Err(wrong(&format!("the modifier `{other}` is not known here"))),
         }
     }
-    let mut pattern = pattern(rest, "filter")?;
-    pattern.anchored |= anchored;
     Ok(Some(Rule {
-        pattern,
+        pattern: pattern(rest, "filter")?,
         takes_in,
         inverted,
         on_source,
@@ -227,8 +228,12 @@ impl Pattern {
             return self.whole(path);
         }
         if self.deep {
-            let begins = self.text.starts_with(b"**");
-            return self.whole(path) || (!begins && tails(path).any(|tail| self.whole(tail)));
+            if !self.text.starts_with(b"**") {
+                return self.whole(path) || tails(path).any(|tail| self.whole(tail));
+            }
+            // As rsync has it, `**/x` matches `x` at the top, too.
+            let rooted = [b"/", path].concat();
+            return self.whole(path) || self.whole(&rooted);
         }
         self.whole(last_names(path, self.slashes + 1))
     }
@@ -332,6 +337,9 @@ mod tests {
             ("bar", "foobar", false),
             ("a\\b", "a\\b", true),
             ("[ab]\\*", "a*", true),
+            ("**/b", "b", true),
+            ("**/b", "x/y/b", true),
+            ("**/b", "xb", false),
             ("dir/***", "dir/", true),
             ("dir/***", "dir/x/y", true),
             ("dir/***", "dir", false),
@@ -392,6 +400,7 @@ mod tests {
             ("filter", "x"),
             ("filter", ": .rsync-filter"),
             ("filter", "-z x"),
+            ("filter", "-/ x"),
             ("include", ""),
         ] {
             let error = filter(json!({ key: [bad] })).err().unwrap();

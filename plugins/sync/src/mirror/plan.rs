@@ -20,6 +20,8 @@ pub enum What {
         size: u64,
         /// There is a file already.
         replaces: bool,
+        /// The permission bits that it gets, where those of the source are not kept.
+        mode: Option<u16>,
     },
     Link {
         text: Vec<u8>,

@@ -167,11 +167,15 @@ pub fn left(context: &Context<'_>, tally: &mut Tally, plan: &Plan) {
     let paths = paths.map(|change| &change.path);
     let extra = plan.delete.iter().map(|extra| &extra.path);
     for path in paths.chain(extra) {
-        let known = tally.errors.is_empty();
-        if known {
-            let text = format!("`{}` still differs after the run", shown(path));
-            wrong(context, tally, path, Error::Damaged(text));
-        }
+        differs(context, tally, path);
+    }
+}
+
+/// A path that still differs; nothing new where something failed anyway.
+pub fn differs(context: &Context<'_>, tally: &mut Tally, path: &[u8]) {
+    if tally.errors.is_empty() {
+        let text = format!("`{}` still differs after the run", shown(path));
+        wrong(context, tally, path, Error::Damaged(text));
     }
 }
 

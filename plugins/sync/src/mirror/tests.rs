@@ -4,6 +4,7 @@ mod both;
 mod brake;
 mod crash;
 mod random;
+mod remote;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};

@@ -74,6 +74,14 @@ pub struct Files {
     /// What the keys of its files begin with.
     #[serde(default)]
     pub prefix: String,
+    /// What its files are: `file`, or a kind that another plugin applies at the other end
+    /// (letters in lower case, digits, `-`).
+    #[serde(default = "file")]
+    pub kind: String,
+}
+
+fn file() -> String {
+    "file".to_owned()
 }
 
 /// Tables of a database.
@@ -114,6 +122,7 @@ pub struct Transfer {
     pub batch: usize,
     /// Items that are done are kept for so many days.
     #[serde(default = "month")]
+    #[schemars(range(min = 1))]
     pub keep_days: u32,
 }
 
@@ -125,7 +134,7 @@ fn month() -> u32 {
     30
 }
 
-/// A way to an other end; one of `directory`, `remote`, `sftp`.
+/// A way to an other end; one of `directory`, `remote`, `service`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Way {
@@ -137,9 +146,9 @@ pub struct Way {
     /// The other end's queue on a granted remote.
     #[serde(default)]
     pub remote: Option<OnRemote>,
-    /// The other end's queue by a granted `sftp` command.
+    /// The other end's queue over the HTTP service of its mhost.
     #[serde(default)]
-    pub sftp: Option<BySftp>,
+    pub service: Option<OverService>,
 }
 
 /// See [`Way`].
@@ -155,14 +164,15 @@ pub struct OnRemote {
 /// See [`Way`].
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct BySftp {
-    /// The granted command: `sftp -b FILE … HOST`, where FILE is `EXPORT/batch` of this
-    /// queue.
-    pub command: String,
-    /// This queue's folder, as the command sees it.
-    pub here: String,
-    /// The other end's queue's folder there.
-    pub there: String,
+pub struct OverService {
+    /// Where that mhost listens, `https://west.example.org`: a granted origin.
+    pub url: String,
+    /// The task there that receives.
+    pub task: String,
+    /// The queue of that task.
+    pub queue: String,
+    /// The granted secret that holds the token of that queue.
+    pub token: String,
 }
 
 /// Applies items.
@@ -190,10 +200,11 @@ pub struct Import {
     /// Items that are done are kept for so many days; the sender must look for them
     /// within that time.
     #[serde(default = "month")]
+    #[schemars(range(min = 1))]
     pub keep_days: u32,
 }
 
-/// What applies items; one of `files`, `database`, `zope`.
+/// What applies items; one of `files`, `database`, `zope`, `queue`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Importer {
@@ -206,6 +217,14 @@ pub struct Importer {
     /// A Zope: takes objects and their deletions.
     #[serde(default)]
     pub zope: Option<ZopeEnd>,
+    /// The queue of another plugin's task, as a guest path: takes the kinds that `kinds`
+    /// names, and that plugin applies them.
+    #[serde(default)]
+    pub queue: Option<String>,
+    /// Beside `queue`: the kinds, `mail` for `put-mail` and `delete-mail`; also `file`,
+    /// `record` and `object`.
+    #[serde(default)]
+    pub kinds: Vec<String>,
     /// Only keys that begin so.
     #[serde(default)]
     pub prefix: String,
@@ -230,9 +249,11 @@ pub struct ZopeEnd {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Localise {
-    /// The keys: `*` stands for any one name, `**` for any number.
+    /// The keys: `*` stands for any one name, `**` for any number. Of records it is the
+    /// table.
     pub pattern: String,
-    /// The container that they come to lie in, under their last name.
+    /// The container that takes the place of the folders before the first wildcard: what the
+    /// wildcards stand for stays below it. Of records it is the table there.
     pub container: String,
 }
 

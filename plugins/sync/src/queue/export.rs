@@ -9,18 +9,19 @@ mod objects;
 mod records;
 mod tree;
 
-use mhost_sdk::{Capped, Context, Doing as _, Failure, Optional as _, Report};
+use mhost_sdk::files::Lock;
+use mhost_sdk::{Capped, Context, Doing as _, Error, Failure, Optional as _, Report};
 use serde::Serialize;
 
 use super::config::{self, Destination};
 use super::filter::{Facts, Filter};
-use super::item::{self, Header, Kind};
+use super::item::{self, Header, Kind, Noun};
 use super::store::{self, Folder, STATES, State, Way};
 use known::Known;
 
 /// Something that this end has.
 pub struct Thing {
-    pub kind: Kind,
+    pub noun: Noun,
     pub key: String,
     pub size: u64,
     /// Milliseconds; 0 where it has no time.
@@ -47,6 +48,17 @@ struct Sent {
     deleted: u64,
     bytes: u64,
     filtered: u64,
+    /// Files that changed while they were read; they come with the next run.
+    restless: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed: Option<String>,
+}
+
+/// Something that is not exported, and why.
+#[derive(Debug, Serialize)]
+pub struct Skipped {
+    pub path: String,
+    pub why: &'static str,
 }
 
 /// See the module.
@@ -54,6 +66,7 @@ pub fn export(context: &Context<'_>, config: config::Export) -> Result<Report, F
     let targets = targets(context, &config)?;
     let mut things = Vec::new();
     let mut skipped = Capped::default();
+    let nouns = nouns(&config)?;
     for files in &config.files {
         tree::collect(context, files, &mut things, &mut skipped)?;
     }
@@ -63,33 +76,81 @@ pub fn export(context: &Context<'_>, config: config::Export) -> Result<Report, F
     for one in &config.objects {
         objects::collect(context, one, &mut things)?;
     }
-    things.sort_by(|a, b| (a.kind, &a.key).cmp(&(b.kind, &b.key)));
+    distinct(&mut things)?;
     let mut sent = Vec::new();
+    let mut cause: Option<Failure> = None;
     for (destination, filter, queue) in &targets {
         context.check_cancelled()?;
-        let mut one = Target::new(context, &config, destination, filter.as_ref(), queue)?;
-        one.run(&things)?;
+        let mut one = Target::new(context, &config, destination, filter.as_ref(), queue);
+        // One that is braked keeps no other from being served.
+        if let Err(failure) = one.run(&things, &nouns) {
+            context.error(format!("{}: {}", destination.name, failure.message));
+            one.sent.failed = Some(failure.message.clone());
+            cause.get_or_insert(failure);
+        }
         sent.push(one.sent);
     }
-    Ok(report(&sent, skipped))
+    let report = report(&sent, skipped);
+    match cause {
+        None => Ok(report),
+        Some(failure) => Err(failure.with_partial(report)),
+    }
 }
 
-fn report(sent: &[Sent], skipped: Capped<String>) -> Report {
+/// Puts them in order; two of one key would be changes of each other in every run.
+fn distinct(things: &mut [Thing]) -> Result<(), Failure> {
+    things.sort_by(|a, b| (&a.noun, &a.key).cmp(&(&b.noun, &b.key)));
+    let twice = things.windows(2).find(|pair| match pair {
+        [one, other] => (&one.noun, &one.key) == (&other.noun, &other.key),
+        _ => false,
+    });
+    match twice {
+        Some([one, ..]) => Err(Failure::permanent(format!(
+            "two sources have the {} `{}`: give one of them a `prefix`, or export it by a task and queues of its own",
+            one.noun.name(),
+            one.key
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// What is exported: of these alone something can be gone.
+fn nouns(config: &config::Export) -> Result<Vec<Noun>, Failure> {
+    let mut nouns = Vec::new();
+    for files in &config.files {
+        nouns.push(tree::noun(files)?);
+    }
+    if !config.records.is_empty() {
+        nouns.push(Noun::Record);
+    }
+    if !config.objects.is_empty() {
+        nouns.push(Noun::Object);
+    }
+    Ok(nouns)
+}
+
+fn report(sent: &[Sent], skipped: Capped<Skipped>) -> Report {
     #[derive(Serialize)]
     struct Details<'a> {
         targets: &'a [Sent],
-        skipped: Capped<String>,
+        skipped: Capped<Skipped>,
     }
+    let left = match skipped.len() {
+        0 => String::new(),
+        count => format!("; {count} entries are none that can be exported"),
+    };
     let sum = |figure: fn(&Sent) -> u64| sent.iter().map(figure).sum::<u64>();
     let (put, deleted) = (sum(|one| one.put), sum(|one| one.deleted));
     Report::new(format!(
-        "{put} items and {deleted} deletions for {} targets",
+        "{put} items and {deleted} deletions for {} targets{left}",
         sent.len()
     ))
     .metric("items_put", put)
     .metric("items_deleted", deleted)
     .metric("bytes_exported", sum(|one| one.bytes))
     .metric("items_filtered", sum(|one| one.filtered))
+    .metric("items_restless", sum(|one| one.restless))
+    .metric("entries_skipped", skipped.len())
     .details(&Details {
         targets: sent,
         skipped,
@@ -137,39 +198,40 @@ impl<'a> Target<'a> {
         destination: &'a Destination,
         filter: Option<&'a Filter>,
         queue: &str,
-    ) -> Result<Self, Failure> {
+    ) -> Self {
         let folder = Folder::new(context.files(), queue, Way::Export);
-        let known = Known::read(context, &folder)?;
         let sent = Sent {
             target: destination.name.clone(),
             ..Sent::default()
         };
-        Ok(Self {
+        Self {
             context,
             config,
             destination,
             filter,
             folder,
-            known,
+            known: Known::default(),
             next: 0,
             sent,
-        })
+        }
     }
 
-    fn run(&mut self, things: &[Thing]) -> Result<(), Failure> {
+    fn run(&mut self, things: &[Thing], nouns: &[Noun]) -> Result<(), Failure> {
+        let _lock = self.lock()?;
+        self.known = Known::read(self.context, &self.folder)?;
         let mut wanted = Vec::new();
         for thing in things {
-            match self.wants(thing.kind, thing)? {
+            match self.wants(thing)? {
                 true => wanted.push(thing),
                 false => self.sent.filtered += 1,
             }
         }
         let changed: Vec<_> = wanted
             .iter()
-            .filter(|thing| !self.known.has(thing.kind, &thing.key, &thing.mark))
+            .filter(|thing| !self.known.has(&thing.noun, &thing.key, &thing.mark))
             .collect();
         let gone = match self.config.delete {
-            true => self.known.gone(&wanted, self.config),
+            true => self.known.gone(&wanted, nouns),
             false => Vec::new(),
         };
         self.brake(&gone, wanted.len())?;
@@ -177,23 +239,42 @@ impl<'a> Target<'a> {
             return Ok(());
         }
         self.reserve((changed.len() + gone.len()) as u64)?;
-        for (kind, key) in gone {
-            self.delete(kind, &key)?;
+        let done = self.all(gone, &changed);
+        if self.context.dry_run() {
+            return done;
+        }
+        // What was exported is known, whatever came after it.
+        let written = self.known.write(&self.folder);
+        done.and(written)
+    }
+
+    /// Nobody else puts items into this queue meanwhile.
+    fn lock(&self) -> Result<Option<Box<dyn Lock + 'a>>, Failure> {
+        if self.context.dry_run() {
+            return Ok(None);
+        }
+        let folder = self.folder.folder(State::ToProcess);
+        let doing = || format!("have {folder} for this run alone");
+        let lock = self.context.trees().lock(&folder).doing(doing)?;
+        self.folder.sweep().doing(doing)?;
+        Ok(Some(lock))
+    }
+
+    fn all(&mut self, gone: Vec<(Noun, String)>, changed: &[&&Thing]) -> Result<(), Failure> {
+        for (noun, key) in gone {
+            self.delete(noun, &key)?;
         }
         for thing in changed {
             self.context.check_cancelled()?;
             self.put(thing)?;
         }
-        if self.context.dry_run() {
-            return Ok(());
-        }
-        self.known.write(&self.folder)
+        Ok(())
     }
 
-    fn wants(&self, kind: Kind, thing: &Thing) -> Result<bool, Failure> {
+    fn wants(&self, thing: &Thing) -> Result<bool, Failure> {
         self.filter.map_or(Ok(true), |filter| {
             filter.lets(&Facts {
-                kind: kind.name(),
+                kind: &Kind::put(thing.noun.clone()).name(),
                 key: &thing.key,
                 size: thing.size,
                 modified: thing.modified,
@@ -204,7 +285,7 @@ impl<'a> Target<'a> {
     }
 
     /// An empty or unmounted source never means "delete all" at the other end.
-    fn brake(&self, gone: &[(Kind, String)], left: usize) -> Result<(), Failure> {
+    fn brake(&self, gone: &[(Noun, String)], left: usize) -> Result<(), Failure> {
         let there = self.known.len();
         let share = (gone.len() as u64).saturating_mul(100) / (there as u64).max(1);
         let most = u64::from(self.config.max_delete_percent);
@@ -219,15 +300,22 @@ impl<'a> Target<'a> {
         )))
     }
 
-    /// Takes sequence numbers, durably, before any item has one.
+    /// Takes sequence numbers, durably, before any item has one. They begin at the time in
+    /// milliseconds: so they go on growing where the queue was lost and made anew, and the
+    /// other end does not take what is new for what it has applied already.
     fn reserve(&mut self, count: u64) -> Result<(), Failure> {
         let path = self.folder.file("sequence");
         let doing = || format!("take numbers for items in {path}");
         let files = self.context.files();
         let text = files.read(&path, 64).optional().doing(doing)?;
-        let mut last = text
-            .and_then(|text| String::from_utf8(text).ok()?.trim().parse::<u64>().ok())
-            .unwrap_or(0);
+        let mut last = match text {
+            None => 0,
+            Some(text) => number(&text).ok_or_else(|| {
+                Failure::permanent(format!(
+                    "{path} is damaged: remove it, and the numbers go on from the present time"
+                ))
+            })?,
+        };
         for state in STATES {
             let items = self.folder.items(state).doing(doing)?;
             let newest = items
@@ -235,6 +323,7 @@ impl<'a> Target<'a> {
                 .filter_map(|entry| store::sequence(&entry.name));
             last = last.max(newest.max().unwrap_or(0));
         }
+        last = last.max(self.context.now());
         self.next = last + 1;
         if !self.context.dry_run() {
             let text = (last + count).to_string();
@@ -259,16 +348,16 @@ impl<'a> Target<'a> {
         }
     }
 
-    fn delete(&mut self, kind: Kind, key: &str) -> Result<(), Failure> {
-        let header = self.header(deletion(kind), key);
+    fn delete(&mut self, noun: Noun, key: &str) -> Result<(), Failure> {
+        let header = self.header(Kind::delete(noun.clone()), key);
         self.place(&header, &Payload::Bytes(Vec::new()))?;
-        self.known.remove(kind, key);
+        self.known.remove(noun, key);
         self.sent.deleted += 1;
         Ok(())
     }
 
     fn put(&mut self, thing: &Thing) -> Result<(), Failure> {
-        let mut header = self.header(thing.kind, &thing.key);
+        let mut header = self.header(Kind::put(thing.noun.clone()), &thing.key);
         (header.mode, header.modified) = (thing.mode, thing.time);
         match &thing.payload {
             Payload::Bytes(bytes) => {
@@ -287,15 +376,19 @@ impl<'a> Target<'a> {
                 header.sha256 = hex::encode(digest);
             }
         }
-        self.place(&header, &thing.payload)?;
-        self.known.add(thing.kind, &thing.key, &thing.mark);
+        if !self.place(&header, &thing.payload)? {
+            self.sent.restless += 1;
+            return Ok(());
+        }
+        self.known.add(thing.noun.clone(), &thing.key, &thing.mark);
         self.sent.put += 1;
         self.sent.bytes += header.size;
         Ok(())
     }
 
-    /// Writes an item aside and gives it its place.
-    fn place(&self, header: &Header, payload: &Payload) -> Result<(), Failure> {
+    /// Writes an item aside and gives it its place; false where its file changed meanwhile,
+    /// which the next run exports.
+    fn place(&self, header: &Header, payload: &Payload) -> Result<bool, Failure> {
         let name = header.file_name();
         let aside = self.folder.path(State::ToProcess, &format!(".new-{name}"));
         let path = self.folder.path(State::ToProcess, &name);
@@ -303,23 +396,31 @@ impl<'a> Target<'a> {
         let files = self.context.files();
         if self.context.dry_run() {
             files.create(&aside, &[]).unless_dry_run().doing(doing)?;
-            return Ok(());
+            return Ok(true);
         }
         files.remove_file(&aside).optional().doing(doing)?;
-        match payload {
+        let written = match payload {
             Payload::Bytes(bytes) => item::write(files, &aside, header, bytes),
             Payload::File(from) => item::write_file(files, &aside, header, from),
         }
         .and_then(|()| files.sync(&aside))
-        .and_then(|()| files.replace(&aside, &path))
-        .doing(doing)
+        .and_then(|()| files.replace(&aside, &path));
+        if written.is_err() {
+            files.remove_file(&aside).optional().doing(doing)?;
+        }
+        match written {
+            Err(Error::Damaged(_)) => {
+                self.context.warn(format!(
+                    "{}: it changed while it was read; the next run exports it",
+                    header.key
+                ));
+                Ok(false)
+            }
+            written => written.map(|()| true).doing(doing),
+        }
     }
 }
 
-fn deletion(kind: Kind) -> Kind {
-    match kind {
-        Kind::PutFile | Kind::DeleteFile => Kind::DeleteFile,
-        Kind::PutRecord | Kind::DeleteRecord => Kind::DeleteRecord,
-        Kind::PutObject | Kind::DeleteObject => Kind::DeleteObject,
-    }
+fn number(text: &[u8]) -> Option<u64> {
+    std::str::from_utf8(text).ok()?.trim().parse().ok()
 }

@@ -5,6 +5,11 @@
 use cel::{Context, Program, Value};
 use mhost_sdk::Failure;
 
+/// What an expression can speak of.
+const NAMES: [&str; 7] = [
+    "kind", "key", "name", "size", "modified", "source", "target",
+];
+
 /// A compiled expression.
 pub struct Filter {
     text: String,
@@ -26,6 +31,18 @@ impl Filter {
         let program = Program::compile(text).map_err(|error| {
             Failure::permanent(format!("the filter `{text}` cannot be read: {error}"))
         })?;
+        // One that is only looked at for some keys would stop the run some day.
+        let references = program.references();
+        let unknown = references
+            .variables()
+            .into_iter()
+            .find(|name| !NAMES.contains(name));
+        if let Some(name) = unknown {
+            return Err(Failure::permanent(format!(
+                "the filter `{text}` speaks of `{name}`, which there is not; there are {}",
+                NAMES.map(|name| format!("`{name}`")).join(", ")
+            )));
+        }
         let text = text.to_owned();
         Ok(Self { text, program })
     }
@@ -87,11 +104,18 @@ mod tests {
 
     #[test]
     fn broken_ones_stop_the_run() {
-        for text in ["", "key ==", "(", "'unclosed"] {
+        for text in [
+            "",
+            "key ==",
+            "(",
+            "'unclosed",
+            "nonesuch == 1",
+            "size > 1 || nonesuch",
+        ] {
             let failure = Filter::new(text).err();
             assert!(failure.is_some_and(|failure| !failure.retryable), "{text}");
         }
-        for text in ["nonesuch == 1", "size + 'x' == 2", "size", "key.nonesuch()"] {
+        for text in ["size + 'x' == 2", "size", "key.nonesuch()"] {
             let failure = Filter::new(text).unwrap().lets(&facts()).err();
             assert!(
                 failure.is_some_and(|failure| failure.message.contains(text)),

@@ -7,8 +7,12 @@
 
 mod database;
 mod files;
+mod handler;
 pub mod zope;
 
+use std::collections::HashSet;
+
+use mhost_sdk::queue;
 use mhost_sdk::{Capped, Context, Doing as _, Error, Failure, Optional as _, Report, Result};
 use serde::{Deserialize, Serialize};
 
@@ -23,8 +27,27 @@ pub trait Importer {
     /// Whether it takes an item.
     fn takes(&self, header: &Header) -> bool;
 
-    /// Applies an item; answers whether something had to change.
-    fn apply(&self, item: &Item<'_>) -> Result<bool>;
+    /// Applies an item.
+    fn apply(&self, item: &Item<'_>) -> Result<Outcome>;
+}
+
+/// What became of an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Changed,
+    /// Everything was as the item wants it.
+    Unchanged,
+    /// Another task has it now; a later run hears what became of it.
+    Handed,
+}
+
+impl Outcome {
+    pub fn changed(changed: bool) -> Self {
+        match changed {
+            true => Self::Changed,
+            false => Self::Unchanged,
+        }
+    }
 }
 
 /// An item that is to be applied.
@@ -35,6 +58,8 @@ pub struct Item<'a> {
     /// The key that it has at this end.
     pub key: &'a str,
     pub containers: Containers,
+    /// A run before this one began with it, and did not end with it.
+    pub begun: bool,
 }
 
 /// What was applied for a key last.
@@ -50,6 +75,8 @@ struct Tally {
     applied: u64,
     unchanged: u64,
     superseded: u64,
+    /// Those that another task has.
+    handed: u64,
     waiting: u64,
     pruned: u64,
     errors: Capped<Refused>,
@@ -66,22 +93,41 @@ struct Refused {
 struct Importers<'a>(Vec<(&'a config::Importer, Box<dyn Importer + 'a>)>);
 
 impl<'a> Importers<'a> {
+    /// What is not granted at all is found here, before an item is touched: where one place
+    /// alone is denied, that is the error of the item that wants it.
     fn new(
         context: &'a Context<'a>,
         config: &'a config::Import,
     ) -> std::result::Result<Self, Failure> {
         let mut all = Vec::new();
         for one in &config.importers {
-            let importer: Box<dyn Importer + 'a> = match (&one.files, &one.database, &one.zope) {
-                (Some(root), None, None) => Box::new(files::Importer { context, root }),
-                (None, Some(name), None) => Box::new(database::Importer { context, name }),
-                (None, None, Some(end)) => Box::new(zope::Importer::new(context, end)?),
+            let ways = (&one.files, &one.database, &one.zope, &one.queue);
+            let importer: Box<dyn Importer + 'a> = match ways {
+                (Some(root), None, None, None) => {
+                    let there = context.files().stat(root);
+                    there.doing(|| format!("import files to {root}"))?;
+                    Box::new(files::Importer { context, root })
+                }
+                (None, Some(name), None, None) => {
+                    if let Err(error @ Error::Denied(_)) = context.database(name) {
+                        return Err(error.into());
+                    }
+                    Box::new(database::Importer { context, name })
+                }
+                (None, None, Some(end), None) => Box::new(zope::Importer::new(context, end)?),
+                (None, None, None, Some(queue)) => {
+                    Box::new(handler::Importer::new(context, queue, &one.kinds)?)
+                }
                 _ => {
                     return Err(Failure::permanent(
-                        "an importer has one of `files`, `database` and `zope`",
+                        "an importer has one of `files`, `database`, `zope` and `queue`",
                     ));
                 }
             };
+            if one.queue.is_none() && !one.kinds.is_empty() {
+                let text = "`kinds` of an importer goes with `queue` alone";
+                return Err(Failure::permanent(text));
+            }
             all.push((one, importer));
         }
         all.sort_by_key(|(one, _)| std::cmp::Reverse(one.priority));
@@ -110,6 +156,9 @@ pub fn import(
     for name in &names {
         let queue = store::queue(&config.queues, name)?;
         let folder = Folder::new(context.files(), &queue, Way::Import);
+        if !config.sources.is_empty() {
+            folder.demand().doing(|| format!("import from {queue}"))?;
+        }
         let mut one = Queue {
             context,
             config: &config,
@@ -120,19 +169,21 @@ pub fn import(
         };
         one.run().doing(|| format!("import from {queue}"))?;
     }
-    conclude(tally)
+    conclude(tally, context.dry_run())
 }
 
-fn conclude(tally: Tally) -> std::result::Result<Report, Failure> {
+fn conclude(tally: Tally, dry_run: bool) -> std::result::Result<Report, Failure> {
     let errors = tally.errors.len();
+    let applied = if dry_run { "would be tried" } else { "applied" };
     let report = Report::new(format!(
-        "{} items applied, {} had nothing to change, {errors} errors",
+        "{} items {applied}, {} had nothing to change, {errors} errors",
         tally.applied,
         tally.unchanged + tally.superseded
     ))
     .metric("items_applied", tally.applied)
     .metric("items_unchanged", tally.unchanged)
     .metric("items_superseded", tally.superseded)
+    .metric("items_handed_on", tally.handed)
     .metric("items_waiting", tally.waiting)
     .metric("items_pruned", tally.pruned)
     .metric("items_failed", errors)
@@ -174,14 +225,21 @@ impl Queue<'_> {
             return Ok(());
         }
         if self.context.dry_run() {
-            self.tally.waiting = 0;
-            self.tally.applied += self.folder.items(State::ToProcess)?.len() as u64;
+            let waiting = self.folder.items(State::ToProcess)?.len();
+            self.tally.applied += waiting.min(self.config.batch) as u64;
             return Ok(());
         }
-        // A run that was cut off left these: they come first, as they were first.
+        let _lock = self
+            .context
+            .trees()
+            .lock(&self.folder.folder(State::Processing))?;
+        // A run that was cut off left these, or another task has them: they come first, as
+        // they were first.
+        let mut begun = HashSet::new();
         for entry in self.folder.items(State::Processing)? {
             self.folder
                 .shift(&entry.name, State::Processing, State::ToProcess)?;
+            begun.insert(entry.name);
         }
         let items = self.folder.items(State::ToProcess)?;
         for (n, entry) in items.iter().take(self.config.batch).enumerate() {
@@ -193,12 +251,12 @@ impl Queue<'_> {
             // It is being tried again.
             self.forget_error(&entry.name)?;
             let path = self.folder.path(State::Processing, &entry.name);
-            match self.apply(&path) {
-                Ok(()) => self
+            match self.apply(&path, begun.contains(&entry.name)) {
+                Ok(true) => self
                     .folder
                     .shift(&entry.name, State::Processing, State::Done)?,
-                Err(error @ Error::Denied(_)) => return Err(error),
-                Err(error) if error_waits(&error) => {
+                Ok(false) => {}
+                Err(error) if queue::waits(&error) => {
                     self.folder
                         .shift(&entry.name, State::Processing, State::ToProcess)?;
                     self.context.warn(format!("{}: {error}", entry.name));
@@ -235,7 +293,8 @@ impl Queue<'_> {
         Ok(())
     }
 
-    fn apply(&mut self, path: &str) -> Result<()> {
+    /// Whether the item is through; else another task has it.
+    fn apply(&mut self, path: &str, begun: bool) -> Result<bool> {
         let files = self.context.files();
         let opened = item::open(files, path)?;
         item::check(files, path, &opened)?;
@@ -247,7 +306,7 @@ impl Queue<'_> {
             .and_then(|text| serde_json::from_slice(&text).ok());
         if last.is_some_and(|last| last.sequence >= header.sequence) {
             self.tally.superseded += 1;
-            return Ok(());
+            return Ok(true);
         }
         let importer = self.importers.of(header).ok_or_else(|| {
             Error::Unsupported(format!(
@@ -256,16 +315,21 @@ impl Queue<'_> {
                 header.key
             ))
         })?;
-        let key = localise(&self.config.localise, &header.key);
-        let changed = importer.apply(&Item {
+        let key = localise(&self.config.localise, &header.kind.noun, &header.key);
+        let outcome = importer.apply(&Item {
             path,
             opened: &opened,
             key: &key,
             containers: self.config.containers,
+            begun,
         })?;
-        match changed {
-            true => self.tally.applied += 1,
-            false => self.tally.unchanged += 1,
+        match outcome {
+            Outcome::Changed => self.tally.applied += 1,
+            Outcome::Unchanged => self.tally.unchanged += 1,
+            Outcome::Handed => {
+                self.tally.handed += 1;
+                return Ok(false);
+            }
         }
         let applied = Applied {
             key: header.key.clone(),
@@ -273,20 +337,16 @@ impl Queue<'_> {
         };
         let text = serde_json::to_vec(&applied)
             .map_err(|error| Error::Invalid(format!("cannot note what was applied: {error}")))?;
-        self.folder.write(&ledger, &text)
+        self.folder.write(&ledger, &text)?;
+        Ok(true)
     }
 
     /// Where it is noted what was applied for a key. A file and a record of one name are
     /// two things; a put and a delete are not.
     fn ledger(&self, header: &Header) -> String {
-        let kind = header.kind.name().rsplit('-').next().unwrap_or_default();
-        let of = format!("{kind} {} {}", header.source, header.key);
+        let noun = header.kind.noun.name();
+        let of = format!("{noun} {} {}", header.source, header.key);
         self.folder
             .file(&format!(".applied/{}", &item::digest(of.as_bytes())[..32]))
     }
-}
-
-/// Whether the same item may be applied later without anybody's help.
-fn error_waits(error: &Error) -> bool {
-    matches!(error, Error::Busy(_) | Error::TimedOut(_) | Error::Limit(_))
 }

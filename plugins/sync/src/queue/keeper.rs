@@ -171,6 +171,10 @@ pub fn retry(context: &Context<'_>, config: config::Retry) -> std::result::Resul
         let queue = store::queue(&config.queues, name)?;
         for way in WAYS {
             let folder = Folder::new(context.files(), &queue, way);
+            if !config.targets.is_empty() && way == Way::Export {
+                let there = folder.demand();
+                there.doing(|| format!("try the errors of {queue} again"))?;
+            }
             moved +=
                 again(context, &folder).doing(|| format!("try the errors of {queue} again"))?;
         }

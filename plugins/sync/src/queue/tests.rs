@@ -2,6 +2,8 @@
 //! database. Whatever is cut off, doubled or turned round, both end equal.
 
 mod crash;
+mod faults;
+mod kinds;
 mod parts;
 mod zope;
 

@@ -4,9 +4,9 @@
 //! is DONE. One that the other end calls an error is an error here, with the same reason;
 //! one that is nowhere at the other end is sent again.
 
-mod directory;
+pub mod directory;
 mod remote;
-mod sftp;
+mod service;
 
 use std::collections::BTreeMap;
 
@@ -46,7 +46,17 @@ pub trait Transport {
 #[derive(Debug, Default)]
 pub struct Exchange {
     pub there: BTreeMap<String, There>,
-    pub sent: Vec<Result<()>>,
+    /// For each item in order, up to the first that could not be sent.
+    pub sent: Vec<Result<Sent>>,
+}
+
+/// What became of an item that was to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sent {
+    /// It is at the other end, whole.
+    There,
+    /// The other end will never take it: why.
+    Refused(String),
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -76,7 +86,7 @@ pub fn transfer(
             ..Moved::default()
         };
         let queue = store::queue(&config.queues, &way.name)?;
-        let transport = transport(context, way, &queue)?;
+        let transport = transport(context, way)?;
         let mut one = Target {
             context,
             config: &config,
@@ -96,18 +106,20 @@ pub fn transfer(
         }
         all.push(moved);
     }
-    conclude(all, errors, cause)
+    conclude(context.dry_run(), all, errors, cause)
 }
 
 fn conclude(
+    dry_run: bool,
     all: Vec<Moved>,
     errors: Capped<String>,
     cause: Option<Error>,
 ) -> std::result::Result<Report, Failure> {
     let sum = |figure: fn(&Moved) -> u64| all.iter().map(figure).sum::<u64>();
     let failed = sum(|one| one.failed);
+    let sent = if dry_run { "would be sent" } else { "sent" };
     let report = Report::new(format!(
-        "{} items sent, {} acknowledged, {failed} refused",
+        "{} items {sent}, {} acknowledged, {failed} refused",
         sum(|one| one.sent),
         sum(|one| one.acknowledged)
     ))
@@ -139,15 +151,14 @@ fn conclude(
 fn transport<'a>(
     context: &'a Context<'a>,
     way: &'a config::Way,
-    queue: &str,
 ) -> std::result::Result<Box<dyn Transport + 'a>, Failure> {
-    Ok(match (&way.directory, &way.remote, &way.sftp) {
+    Ok(match (&way.directory, &way.remote, &way.service) {
         (Some(path), None, None) => Box::new(directory::Directory::new(context, path)),
         (None, Some(on), None) => Box::new(remote::OnRemote::new(context, on)),
-        (None, None, Some(by)) => Box::new(sftp::Sftp::new(context, by, queue)),
+        (None, None, Some(over)) => Box::new(service::Service::new(context, over)?),
         _ => {
             return Err(Failure::permanent(format!(
-                "the target `{}` needs one of `directory`, `remote` and `sftp`",
+                "the target `{}` needs one of `directory`, `remote` and `service`",
                 way.name
             )));
         }
@@ -165,6 +176,14 @@ struct Target<'a> {
 
 impl Target<'_> {
     fn run(&mut self, transport: &dyn Transport) -> Result<()> {
+        self.folder.demand()?;
+        let _lock = match self.context.dry_run() {
+            true => None,
+            false => {
+                let folder = self.folder.folder(State::Processing);
+                Some(self.context.trees().lock(&folder)?)
+            }
+        };
         let flying = self.folder.items(State::Processing)?;
         let waiting = self.folder.items(State::ToProcess)?;
         self.moved.waiting = (flying.len() + waiting.len()) as u64;
@@ -204,12 +223,7 @@ impl Target<'_> {
                 self.moved.waiting -= 1;
                 self.folder.shift(name, State::Processing, State::Done)
             }
-            Some(There::Error(reason)) => {
-                self.moved.failed += 1;
-                self.moved.waiting -= 1;
-                self.errors.push(format!("{name}: {reason}"));
-                self.folder.fail(name, State::Processing, reason)
-            }
+            Some(There::Error(reason)) => self.failed(name, State::Processing, reason),
             None => {
                 self.context.warn(format!(
                     "{name}: the other end does not have it; it is sent again"
@@ -221,14 +235,25 @@ impl Target<'_> {
 
     /// Of two items for one key the older must not be overtaken: after one that could
     /// not be sent nothing counts as sent.
-    fn sent(&mut self, items: &[Outgoing], answers: Vec<Result<()>>) -> Result<()> {
+    fn sent(&mut self, items: &[Outgoing], answers: Vec<Result<Sent>>) -> Result<()> {
         for (item, answer) in items.iter().zip(answers) {
-            answer?;
-            self.moved.sent += 1;
-            self.folder
-                .shift(&item.name, State::ToProcess, State::Processing)?;
+            match answer? {
+                Sent::There => {
+                    self.moved.sent += 1;
+                    self.folder
+                        .shift(&item.name, State::ToProcess, State::Processing)?;
+                }
+                Sent::Refused(reason) => self.failed(&item.name, State::ToProcess, &reason)?,
+            }
         }
         Ok(())
+    }
+
+    fn failed(&mut self, name: &str, from: State, reason: &str) -> Result<()> {
+        self.moved.failed += 1;
+        self.moved.waiting -= 1;
+        self.errors.push(format!("{name}: {reason}"));
+        self.folder.fail(name, from, reason)
     }
 }
 

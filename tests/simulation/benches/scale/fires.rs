@@ -38,6 +38,7 @@ pub fn spec(plugin: &str, action: &str, schedule: Schedule) -> TaskSpec {
         policy: Policy::default(),
         limits: Default::default(),
         holds: Default::default(),
+        receive: Default::default(),
         notify: None,
     }
 }

@@ -70,6 +70,7 @@ impl World {
             policy: self.some_policy(),
             limits: Default::default(),
             holds: Default::default(),
+            receive: Default::default(),
             notify: None,
         }
     }

@@ -38,6 +38,7 @@ pub fn task(expr: &str, policy: Policy) -> Task {
         renamed_from: None,
         config: serde_json::Map::new(),
         holds: Default::default(),
+        receive: Default::default(),
         notify: None,
         grants: Default::default(),
         policy,

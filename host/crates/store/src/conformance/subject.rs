@@ -48,6 +48,7 @@ pub fn spec(every: u64) -> TaskSpec {
         renamed_from: None,
         config: serde_json::Map::new(),
         holds: Default::default(),
+        receive: Default::default(),
         notify: None,
         grants: Default::default(),
         policy: Policy::default(),

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mhost_sdk::{Context, Doing as _, Failure};
 
-use super::super::ends::Pair;
 use super::super::stream::Path;
 use super::side::{Print, Side};
 
@@ -16,15 +15,16 @@ const PIECE: usize = 512 << 10;
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Base(pub BTreeMap<Path, u64>);
 
-fn key(pair: &Pair, n: usize) -> String {
-    format!("both {} {} {n}", pair.from, pair.to)
+fn key(name: &str, n: usize) -> String {
+    format!("{name} {n}")
 }
 
 impl Base {
-    pub fn read(context: &Context<'_>, pair: &Pair) -> Result<Self, Failure> {
+    /// What is kept under a name.
+    pub fn read(context: &Context<'_>, name: &str) -> Result<Self, Failure> {
         let mut base = Self::default();
         for n in 0.. {
-            let piece = context.state().get(&key(pair, n));
+            let piece = context.state().get(&key(name, n));
             let Some(piece) = piece.doing(|| "read what both sides had".to_owned())? else {
                 break;
             };
@@ -87,18 +87,18 @@ impl Base {
     }
 
     /// Writes only the pieces that changed.
-    pub fn write(&self, context: &Context<'_>, pair: &Pair) -> Result<(), Failure> {
+    pub fn write(&self, context: &Context<'_>, name: &str) -> Result<(), Failure> {
         let state = context.state();
         let keep = || {
             let pieces = self.pieces();
             for (n, piece) in pieces.iter().enumerate() {
-                if state.get(&key(pair, n))?.as_ref() != Some(piece) {
-                    state.set(&key(pair, n), piece)?;
+                if state.get(&key(name, n))?.as_ref() != Some(piece) {
+                    state.set(&key(name, n), piece)?;
                 }
             }
             let mut n = pieces.len();
-            while state.get(&key(pair, n))?.is_some() {
-                state.delete(&key(pair, n))?;
+            while state.get(&key(name, n))?.is_some() {
+                state.delete(&key(name, n))?;
                 n += 1;
             }
             Ok(())

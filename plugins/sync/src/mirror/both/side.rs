@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use mhost_sdk::Result;
 use mhost_sdk::files::{Changes, Kind, Moment};
-use mhost_sdk::trees::{ListOptions, Record, Trees};
+use mhost_sdk::trees::{ListOptions, Record, Trees, shown};
+use mhost_sdk::{Error, Result};
 
 use super::super::config::Mirror;
+use super::super::ends::Id;
 use super::super::filter::Filter;
 use super::super::plan::{Code, Rules, What, is_wanted};
 use super::super::stream::{Path, Stream, below, is_partial, parent};
@@ -119,7 +120,12 @@ impl Print {
             }
             Kind::File => {
                 let size = self.size;
-                (What::Copy { size, replaces }, new(b'f'))
+                let what = What::Copy {
+                    size,
+                    replaces,
+                    mode: None,
+                };
+                (what, new(b'f'))
             }
             _ => (What::Node { replaces }, Code::new(b'c', b'S')),
         }
@@ -151,6 +157,8 @@ pub struct Side {
 }
 
 impl Side {
+    /// `other` is the root of the other side, which may not lie in this one.
+    #[allow(clippy::too_many_arguments)] // What there is, and what of it counts.
     pub fn list(
         trees: &dyn Trees,
         root: &str,
@@ -158,6 +166,7 @@ impl Side {
         config: &Mirror,
         filter: &Filter,
         apart: &[Vec<u8>],
+        other: Id,
     ) -> Result<Self> {
         let mut stream = Stream::open(trees, root, options)?;
         let mut side = Self::default();
@@ -174,6 +183,14 @@ impl Side {
                 hidden = Some(path.to_vec());
             } else {
                 hidden = side.take(&record, config, filter).or(hidden);
+                let counts = !hidden.as_ref().is_some_and(|top| top == path);
+                if counts && (record.device(), record.inode()) == other {
+                    return Err(Error::Invalid(format!(
+                        "the other side lies in {root} at `{}`: nothing was changed; name places apart, or leave that \
+                         folder out by a filter",
+                        shown(path)
+                    )));
+                }
             }
             stream.advance()?;
         }

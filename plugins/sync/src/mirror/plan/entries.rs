@@ -35,11 +35,20 @@ impl Rules {
     pub fn wanted(&self, source: &Record<'_>) -> Changes {
         let link = source.kind() == Some(Kind::SymbolicLink);
         Changes {
-            mode: (self.permissions && !link).then(|| source.mode()),
+            mode: (self.permissions && !link).then(|| self.mode(source)),
             uid: self.owners.then(|| source.uid()),
             gid: self.owners.then(|| source.gid()),
             modified: self.times.then(|| source.modified()),
             accessed: None,
+        }
+    }
+
+    /// The mode that an entry should have: without its owner, nothing that gives the rights
+    /// of the one that it has instead.
+    fn mode(&self, source: &Record<'_>) -> u32 {
+        match self.owners {
+            true => source.mode(),
+            false => source.mode() & 0o1777,
         }
     }
 
@@ -68,7 +77,10 @@ impl Rules {
                 0 => source.modified() != target.modified(),
                 _ => !self.near(source.modified(), target.modified()),
             };
-        let mode = differ(self.permissions && !link, source.mode() != target.mode());
+        let mode = differ(
+            self.permissions && !link,
+            self.mode(source) != target.mode(),
+        );
         let uid = differ(self.owners, source.uid() != target.uid());
         let gid = differ(self.owners, source.gid() != target.gid());
         let attributes = differ(
@@ -80,7 +92,7 @@ impl Rules {
         }
         let changes = Changes {
             // Changing the owner clears bits of the mode.
-            mode: (mode || ((uid || gid) && self.permissions && !link)).then(|| source.mode()),
+            mode: (mode || ((uid || gid) && self.permissions && !link)).then(|| self.mode(source)),
             uid: uid.then(|| source.uid()),
             gid: gid.then(|| source.gid()),
             modified: times.then(|| source.modified()),
@@ -102,7 +114,7 @@ impl Rules {
                 (
                     5,
                     b'p',
-                    changes.mode.is_some() && source.mode() != target.mode(),
+                    changes.mode.is_some() && self.mode(source) != target.mode(),
                 ),
                 (6, b'o', changes.uid.is_some()),
                 (7, b'g', changes.gid.is_some()),

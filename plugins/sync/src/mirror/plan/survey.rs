@@ -12,6 +12,7 @@ use super::folders::{Folder, Folders};
 use super::linked::{Linked, Name};
 use super::{Arrival, Change, Code, Extra, Plan, Trouble, What};
 use crate::mirror::config::Mirror;
+use crate::mirror::ends::Roots;
 use crate::mirror::filter::Filter;
 use crate::mirror::stream::{Stream, below, is_partial, order, parent};
 
@@ -50,6 +51,9 @@ pub struct Survey<'a> {
     /// Directories of the target alone in which something is protected.
     holding: HashSet<Vec<u8>>,
     device: Vec<(Vec<u8>, u64)>,
+    roots: Roots,
+    /// One end lies in the other.
+    nested: Option<Error>,
 }
 
 impl<'a> Survey<'a> {
@@ -58,6 +62,7 @@ impl<'a> Survey<'a> {
         rules: Rules,
         filter: &'a Filter,
         (apart, expected): (&'a [Vec<u8>], &'a [Vec<u8>]),
+        roots: Roots,
         same: Same<'a>,
     ) -> Self {
         Self {
@@ -76,6 +81,8 @@ impl<'a> Survey<'a> {
             blocked: None,
             holding: HashSet::new(),
             device: Vec::new(),
+            roots,
+            nested: None,
         }
     }
 
@@ -96,6 +103,9 @@ impl<'a> Survey<'a> {
                 }
                 (_, Some(target)) => self.extraneous(&target),
                 _ => {}
+            }
+            if let Some(nested) = self.nested.take() {
+                return Err(nested);
             }
             if next != Ordering::Greater {
                 trees.source.advance()?;
@@ -146,11 +156,16 @@ impl<'a> Survey<'a> {
         }
         if !is_wanted(self.config, source) {
             self.plan.left_out.push(path.to_vec());
-            // A file's size says what is copied, not what is there.
-            return match source.kind() {
-                Some(Kind::File) => Ok(()),
-                _ => self.only_there(there),
-            };
+            // It says what is copied, not what is there: as with rsync, what has that name
+            // in the target stays, with all that is in it.
+            if there.is_some() {
+                self.protect(path);
+            }
+            return Ok(());
+        }
+        if directory {
+            let id = (source.device(), source.inode());
+            self.nested = self.roots.holds_target(path, id);
         }
         if !path.is_empty() {
             self.plan.counts.source += 1;
@@ -227,8 +242,12 @@ impl<'a> Survey<'a> {
                 self.plan.unread_there.push(Self::trouble(other));
                 return Ok(());
             }
+            if other.kind() == Some(Kind::Directory) {
+                self.meet(other);
+            }
             if self.config.ignore_existing && source.kind() != Some(Kind::Directory) {
                 self.plan.counts.unchanged += 1;
+                self.protect(other.path());
                 return Ok(());
             }
             if other.kind() == Some(Kind::Directory) && source.kind() != Some(Kind::Directory) {
@@ -251,6 +270,13 @@ impl<'a> Survey<'a> {
             _ => self.node(source, there),
         }
         Ok(())
+    }
+
+    /// A directory of the target that may change.
+    fn meet(&mut self, target: &Record<'_>) {
+        let id = (target.device(), target.inode());
+        let nested = self.roots.holds_source(target.path(), id);
+        self.nested = self.nested.take().or(nested);
     }
 
     fn push(&mut self, path: &[u8], what: What, code: Code) {
@@ -279,6 +305,9 @@ impl<'a> Survey<'a> {
         let wanted = self.rules.wanted(source);
         let attributes = self.rules.attributes;
         let mut folder = Folder::new(path, wanted, attributes);
+        if there.is_none() && !self.rules.permissions {
+            folder.wanted.mode = Some(new_mode(source));
+        }
         match &there {
             Some(there) => {
                 folder.mode = Some(there.mode());
@@ -401,7 +430,19 @@ impl<'a> Survey<'a> {
         };
         let size = source.size();
         self.plan.counts.bytes += size;
-        self.push(path, What::Copy { size, replaces }, code);
+        let mode = (!self.rules.permissions).then(|| {
+            let mode = there
+                .as_ref()
+                .map_or_else(|| new_mode(source), Record::mode);
+            // No bits of a mode but these.
+            u16::try_from(mode & 0o7777).unwrap_or(0o600)
+        });
+        let what = What::Copy {
+            size,
+            replaces,
+            mode,
+        };
+        self.push(path, what, code);
         if self.config.renames && !replaces && source.links() == 1 && size > 0 {
             self.plan.arrivals.push(Arrival {
                 index: self.plan.make.len() - 1,
@@ -476,6 +517,9 @@ impl<'a> Survey<'a> {
             self.plan.unread_there.push(Self::trouble(target));
             return self.protect(path);
         }
+        if directory {
+            self.meet(target);
+        }
         self.plan.counts.target += 1;
         if is_inside(path, &self.clearing) {
             match self.config.delete {
@@ -535,6 +579,12 @@ impl<'a> Survey<'a> {
 fn is_inside(path: &[u8], top: &Option<Vec<u8>>) -> bool {
     top.as_ref()
         .is_some_and(|top| path == top || below(path, top))
+}
+
+/// The mode of something new where modes are not kept: that of the source without what most
+/// machines' umask takes away.
+fn new_mode(source: &Record<'_>) -> u32 {
+    source.mode() & 0o755
 }
 
 fn newer(a: &Record<'_>, b: &Record<'_>) -> bool {

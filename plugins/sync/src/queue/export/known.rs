@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use mhost_sdk::{Context, Doing as _, Failure, Optional as _};
 
-use super::super::config;
-use super::super::item::Kind;
+use super::super::item::{Kind, Noun};
 use super::super::store::Folder;
 use super::Thing;
 
@@ -14,7 +13,7 @@ const MOST: u64 = 200 << 20;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub struct Known(BTreeMap<(Kind, String), String>);
+pub struct Known(BTreeMap<(Noun, String), String>);
 
 impl Known {
     pub fn read(context: &Context<'_>, folder: &Folder<'_>) -> Result<Self, Failure> {
@@ -30,7 +29,7 @@ impl Known {
         })?;
         let entries = list
             .into_iter()
-            .map(|(kind, key, mark)| ((kind, key), mark));
+            .map(|(kind, key, mark)| ((kind.noun, key), mark));
         Ok(Self(entries.collect()))
     }
 
@@ -39,7 +38,7 @@ impl Known {
         let list: Vec<_> = self
             .0
             .iter()
-            .map(|((kind, key), mark)| (kind, key, mark))
+            .map(|((noun, key), mark)| (Kind::put(noun.clone()), key, mark))
             .collect();
         let text = serde_json::to_vec(&list)
             .map_err(|error| Failure::permanent(format!("cannot write {path}: {error}")))?;
@@ -52,34 +51,28 @@ impl Known {
         self.0.len()
     }
 
-    pub fn has(&self, kind: Kind, key: &str, mark: &str) -> bool {
-        let there = self.0.get(&(kind, key.to_owned()));
+    pub fn has(&self, noun: &Noun, key: &str, mark: &str) -> bool {
+        let there = self.0.get(&(noun.clone(), key.to_owned()));
         there.is_some_and(|there| there == mark)
     }
 
-    pub fn add(&mut self, kind: Kind, key: &str, mark: &str) {
-        self.0.insert((kind, key.to_owned()), mark.to_owned());
+    pub fn add(&mut self, noun: Noun, key: &str, mark: &str) {
+        self.0.insert((noun, key.to_owned()), mark.to_owned());
     }
 
-    pub fn remove(&mut self, kind: Kind, key: &str) {
-        self.0.remove(&(kind, key.to_owned()));
+    pub fn remove(&mut self, noun: Noun, key: &str) {
+        self.0.remove(&(noun, key.to_owned()));
     }
 
     /// What was sent, is of a kind that is exported, and is not wanted any more.
-    pub fn gone(&self, wanted: &[&Thing], config: &config::Export) -> Vec<(Kind, String)> {
-        let there: HashSet<(Kind, &str)> = wanted
+    pub fn gone(&self, wanted: &[&Thing], nouns: &[Noun]) -> Vec<(Noun, String)> {
+        let there: HashSet<(&Noun, &str)> = wanted
             .iter()
-            .map(|thing| (thing.kind, thing.key.as_str()))
+            .map(|thing| (&thing.noun, thing.key.as_str()))
             .collect();
-        let exported = |kind: Kind| match kind {
-            Kind::PutFile => !config.files.is_empty(),
-            Kind::PutRecord => !config.records.is_empty(),
-            Kind::PutObject => !config.objects.is_empty(),
-            _ => false,
-        };
         self.0
             .keys()
-            .filter(|(kind, key)| exported(*kind) && !there.contains(&(*kind, key.as_str())))
+            .filter(|(noun, key)| nouns.contains(noun) && !there.contains(&(noun, key.as_str())))
             .cloned()
             .collect()
     }

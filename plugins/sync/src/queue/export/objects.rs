@@ -4,7 +4,7 @@ use mhost_sdk::{Context, Doing as _, Failure};
 
 use super::super::config;
 use super::super::import::zope;
-use super::super::item::{self, Kind};
+use super::super::item::{self, Noun};
 use super::{Payload, Thing};
 
 pub fn collect(
@@ -21,7 +21,7 @@ pub fn collect(
             continue;
         };
         things.push(Thing {
-            kind: Kind::PutObject,
+            noun: Noun::Object,
             key: path.trim_start_matches('/').to_owned(),
             size: payload.len() as u64,
             modified: 0,

@@ -4,7 +4,7 @@ use mhost_sdk::database::{Row, Transaction, Value};
 use mhost_sdk::{Context, Doing as _, Failure, Result};
 
 use super::super::config;
-use super::super::item::{self, Kind};
+use super::super::item::{self, Noun};
 use super::{Payload, Thing};
 
 /// Rows of one page.
@@ -53,7 +53,7 @@ fn thing(table: &str, row: &Row) -> Result<Thing> {
     };
     let payload = json(&row.columns)?.into_bytes();
     Ok(Thing {
-        kind: Kind::PutRecord,
+        noun: Noun::Record,
         key: format!("{table}/{}", json(&row.key)?),
         size: payload.len() as u64,
         modified: 0,

@@ -1,18 +1,31 @@
 //! The files of a directory.
 
-use mhost_sdk::files::{Kind as FileKind, WalkOptions, join};
+use mhost_sdk::files::{Entry, Kind as FileKind, WalkOptions, join};
+use mhost_sdk::trees::shown;
 use mhost_sdk::{Capped, Context, Doing as _, Failure};
 
 use super::super::config;
-use super::super::item::Kind;
-use super::{Payload, Thing};
+use super::super::item::Noun;
+use super::{Payload, Skipped, Thing};
+
+/// What the files of a directory are.
+pub fn noun(config: &config::Files) -> Result<Noun, Failure> {
+    match Noun::new(&config.kind) {
+        Some(noun @ (Noun::File | Noun::Other(_))) => Ok(noun),
+        Some(Noun::Record | Noun::Object) | None => Err(Failure::permanent(format!(
+            "`{}` is no kind for the files of {}: write `file`, or a name of another plugin's kind",
+            config.kind, config.from
+        ))),
+    }
+}
 
 pub fn collect(
     context: &Context<'_>,
     config: &config::Files,
     things: &mut Vec<Thing>,
-    skipped: &mut Capped<String>,
+    skipped: &mut Capped<Skipped>,
 ) -> Result<(), Failure> {
+    let noun = noun(config)?;
     let options = WalkOptions {
         max_depth: None,
         one_file_system: false,
@@ -26,27 +39,52 @@ pub fn collect(
     if let Some(error) = errors.into_iter().next() {
         return Err(error).doing(doing);
     }
-    for entry in entries {
-        let found = &entry.metadata;
-        match found.kind {
-            FileKind::Directory => continue,
-            FileKind::File if entry.raw.is_none() => {}
-            _ => {
-                skipped.push(entry.path.clone());
-                continue;
-            }
+    for (n, entry) in entries.iter().enumerate() {
+        match unfit(entry, entries.get(n + 1)) {
+            Some("") => {}
+            Some(why) => skipped.push(Skipped {
+                path: join(&config.from, &name(entry)),
+                why,
+            }),
+            None => things.push(thing(noun.clone(), config, entry)),
         }
-        let (seconds, nanoseconds) = (found.modified.seconds, found.modified.nanoseconds);
-        things.push(Thing {
-            kind: Kind::PutFile,
-            key: format!("{}{}", config.prefix, entry.path),
-            size: found.size,
-            modified: found.modified.millis(),
-            mark: format!("{} {seconds}.{nanoseconds:09} {:o}", found.size, found.mode),
-            payload: Payload::File(join(&config.from, &entry.path)),
-            mode: Some(found.mode),
-            time: Some((seconds, nanoseconds)),
-        });
     }
     Ok(())
+}
+
+/// Why an entry is no thing; empty where that is no loss. `next` is the one after it in the
+/// walk: that of a folder with something in it lies in it.
+fn unfit(entry: &Entry, next: Option<&Entry>) -> Option<&'static str> {
+    let below = |next: &Entry| {
+        let rest = next.path.strip_prefix(&entry.path);
+        rest.is_some_and(|rest| rest.starts_with('/'))
+    };
+    match entry.metadata.kind {
+        FileKind::Directory if next.is_some_and(below) => Some(""),
+        FileKind::Directory => Some("an empty folder"),
+        FileKind::File if entry.raw.is_some() => Some("its name is not UTF-8"),
+        FileKind::File => None,
+        FileKind::SymbolicLink => Some("a symbolic link"),
+        _ => Some("neither a file nor a folder"),
+    }
+}
+
+fn name(entry: &Entry) -> String {
+    let raw = entry.raw.as_deref();
+    raw.map_or_else(|| entry.path.clone(), shown)
+}
+
+fn thing(noun: Noun, config: &config::Files, entry: &Entry) -> Thing {
+    let found = &entry.metadata;
+    let (seconds, nanoseconds) = (found.modified.seconds, found.modified.nanoseconds);
+    Thing {
+        noun,
+        key: format!("{}{}", config.prefix, entry.path),
+        size: found.size,
+        modified: found.modified.millis(),
+        mark: format!("{} {seconds}.{nanoseconds:09} {:o}", found.size, found.mode),
+        payload: Payload::File(join(&config.from, &entry.path)),
+        mode: Some(found.mode),
+        time: Some((seconds, nanoseconds)),
+    }
 }

@@ -3,8 +3,8 @@
 use mhost_sdk::database::Value;
 use mhost_sdk::{Context, Error, Result};
 
-use super::super::item::{self, Header, Kind};
-use super::Item;
+use super::super::item::{self, Header, Noun};
+use super::{Item, Outcome};
 
 /// A row is no larger.
 const MOST: u64 = 16 << 20;
@@ -17,16 +17,16 @@ pub struct Importer<'a> {
 
 impl super::Importer for Importer<'_> {
     fn takes(&self, header: &Header) -> bool {
-        matches!(header.kind, Kind::PutRecord | Kind::DeleteRecord)
+        header.kind.noun == Noun::Record
     }
 
-    fn apply(&self, item: &Item<'_>) -> Result<bool> {
+    fn apply(&self, item: &Item<'_>) -> Result<Outcome> {
         let (table, key) = parts(item.key)?;
         let connection = self.context.database(self.name)?;
         let changes = connection.begin_write()?;
-        let changed = match item.opened.header.kind {
-            Kind::DeleteRecord => changes.delete(table, &key)?,
-            _ => {
+        let changed = match item.opened.header.kind.deletes {
+            true => changes.delete(table, &key)?,
+            false => {
                 let payload = item::payload(self.context.files(), item.path, item.opened, MOST)?;
                 let columns: Vec<Value> = serde_json::from_slice(&payload).map_err(|error| {
                     Error::Damaged(format!("the row of `{}` cannot be read: {error}", item.key))
@@ -42,7 +42,7 @@ impl super::Importer for Importer<'_> {
         if changed {
             changes.commit()?;
         }
-        Ok(changed)
+        Ok(Outcome::changed(changed))
     }
 }
 

@@ -1,11 +1,13 @@
 //! Files below a directory.
 
-use mhost_sdk::files::{Changes, Files, HashAlgorithm, Kind as FileKind, Moment, join, split};
+use mhost_sdk::files::{
+    Changes, Entry, Files, HashAlgorithm, Kind as FileKind, Moment, WalkOptions, join, split,
+};
 use mhost_sdk::{Context, Error, Optional as _, Result};
 
 use super::super::config::Containers;
-use super::super::item::{Header, Kind};
-use super::Item;
+use super::super::item::{Header, Noun};
+use super::{Item, Outcome};
 
 /// See the module.
 pub struct Importer<'a> {
@@ -15,15 +17,16 @@ pub struct Importer<'a> {
 
 impl super::Importer for Importer<'_> {
     fn takes(&self, header: &Header) -> bool {
-        matches!(header.kind, Kind::PutFile | Kind::DeleteFile)
+        header.kind.noun == Noun::File
     }
 
-    fn apply(&self, item: &Item<'_>) -> Result<bool> {
+    fn apply(&self, item: &Item<'_>) -> Result<Outcome> {
         let path = self.place(item.key)?;
-        match item.opened.header.kind {
-            Kind::DeleteFile => self.delete(&path),
-            _ => self.put(item, &path),
-        }
+        let changed = match item.opened.header.kind.deletes {
+            true => self.delete(&path)?,
+            false => self.put(item, &path)?,
+        };
+        Ok(Outcome::changed(changed))
     }
 }
 
@@ -72,35 +75,67 @@ impl Importer<'_> {
             return Ok(!right);
         }
         self.container(item, path)?;
-        self.write(item, path, changes)?;
-        Ok(true)
+        if there.is_some_and(|there| there.kind == FileKind::Directory) {
+            self.make_room(path)?;
+        }
+        let aside = aside(path, header.sequence);
+        let written = self.write(item, path, &aside, changes);
+        let Err(error) = written else {
+            return Ok(true);
+        };
+        let full = self.is_full(path, header.size);
+        // The next try makes it anew.
+        self.files().remove_file(&aside).optional()?;
+        Err(match error {
+            Error::Failed(why) if full => Error::Busy(format!(
+                "{why}; the disk is full, and the item waits for room"
+            )),
+            error => error,
+        })
+    }
+
+    /// Whether there is no room for so many bytes more.
+    fn is_full(&self, path: &str, size: u64) -> bool {
+        let space = self.files().free_space(split(path).0);
+        space.is_ok_and(|space| space.available < size)
+    }
+
+    /// A folder whose files were all deleted gives way to a file of its name; one with
+    /// something in it does not.
+    fn make_room(&self, path: &str) -> Result<()> {
+        let options = WalkOptions {
+            max_depth: None,
+            one_file_system: false,
+        };
+        let (entries, _) = self.files().walk_all(path, options)?;
+        let full = |entry: &&Entry| entry.metadata.kind != FileKind::Directory;
+        if let Some(entry) = entries.iter().find(full) {
+            return Err(Error::Exists(format!(
+                "the folder `{path}` stands in the way: `{}` is in it",
+                entry.path
+            )));
+        }
+        for entry in entries.iter().rev() {
+            self.files().remove_directory(&join(path, &entry.path))?;
+        }
+        self.files().remove_directory(path)
     }
 
     /// Written aside, checked, and put in its place whole.
-    fn write(&self, item: &Item<'_>, path: &str, changes: Changes) -> Result<()> {
-        let (folder, name) = split(path);
-        let aside = join(folder, &format!(".{name}.mhost-import"));
-        let aside = match name.len() > 230 {
-            true => join(
-                folder,
-                &format!(".{}.mhost-import", item.opened.header.sequence),
-            ),
-            false => aside,
-        };
+    fn write(&self, item: &Item<'_>, path: &str, aside: &str, changes: Changes) -> Result<()> {
         let files = self.files();
-        files.remove_file(&aside).optional()?;
-        files.create(&aside, &[])?;
-        files.copy_range(item.path, item.opened.payload, None, &aside, 0)?;
-        let found = files.hash(&aside, HashAlgorithm::Sha256, 0, None)?;
+        files.remove_file(aside).optional()?;
+        files.create(aside, &[])?;
+        files.copy_range(item.path, item.opened.payload, None, aside, 0)?;
+        let found = files.hash(aside, HashAlgorithm::Sha256, 0, None)?;
         if hex::encode(found) != item.opened.header.sha256 {
-            files.remove_file(&aside)?;
             return Err(Error::Damaged(format!(
                 "`{path}` was not written as it should be"
             )));
         }
-        files.set_metadata(&aside, changes)?;
-        files.sync(&aside)?;
-        files.replace(&aside, path)
+        files.set_metadata(aside, changes)?;
+        files.sync(aside)?;
+        files.replace(aside, path)
     }
 
     fn container(&self, item: &Item<'_>, path: &str) -> Result<()> {
@@ -123,6 +158,15 @@ impl Importer<'_> {
             self.files().create_directory(folder)?;
         }
         Ok(())
+    }
+}
+
+/// Where a file is written before it has its place; a long name leaves no room for more.
+fn aside(path: &str, sequence: u64) -> String {
+    let (folder, name) = split(path);
+    match name.len() > 230 {
+        true => join(folder, &format!(".{sequence}.mhost-import")),
+        false => join(folder, &format!(".{name}.mhost-import")),
     }
 }
 

@@ -6,8 +6,8 @@ use mhost_sdk::http::{Request, Response};
 use mhost_sdk::{Context, Doing as _, Error, Failure, Optional as _, Result};
 
 use super::super::config::ZopeEnd;
-use super::super::item::{Header, Kind};
-use super::Item;
+use super::super::item::{Header, Noun};
+use super::{Item, Outcome};
 
 /// An exported object is no larger.
 const MOST: usize = 64 << 20;
@@ -228,17 +228,18 @@ impl<'a> Importer<'a> {
 
 impl super::Importer for Importer<'_> {
     fn takes(&self, header: &Header) -> bool {
-        matches!(header.kind, Kind::PutObject | Kind::DeleteObject)
+        header.kind.noun == Noun::Object
     }
 
-    fn apply(&self, item: &Item<'_>) -> Result<bool> {
-        match item.opened.header.kind {
-            Kind::DeleteObject => {
+    fn apply(&self, item: &Item<'_>) -> Result<Outcome> {
+        let changed = match item.opened.header.kind.deletes {
+            true => {
                 let (container, id) = place(item.key)?;
-                self.end.delete(&container, &id)
+                self.end.delete(&container, &id)?
             }
-            _ => self.put(item),
-        }
+            false => self.put(item)?,
+        };
+        Ok(Outcome::changed(changed))
     }
 }
 

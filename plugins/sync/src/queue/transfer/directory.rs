@@ -1,10 +1,10 @@
 //! The other end's queue in a directory that is mounted here.
 
 use mhost_sdk::files::{CopyOptions, Files, join};
-use mhost_sdk::{Context, Error, Optional as _, Result};
+use mhost_sdk::{Context, Error, Result};
 
 use super::super::store::{Folder, State, Way};
-use super::{Exchange, Outgoing, There, Transport};
+use super::{Exchange, Outgoing, Sent, There, Transport};
 
 /// See the module.
 pub struct Directory<'a> {
@@ -21,7 +21,9 @@ impl<'a> Directory<'a> {
         self.context.files()
     }
 
-    fn look(&self, folder: &Folder<'_>, name: &str) -> Result<Option<There>> {
+    /// What the other end says of an item.
+    pub fn look(&self, name: &str) -> Result<Option<There>> {
+        let folder = self.folder();
         Ok(match folder.state_of(name)? {
             None => None,
             Some(State::ToProcess | State::Processing) => Some(There::Waiting),
@@ -33,15 +35,17 @@ impl<'a> Directory<'a> {
         })
     }
 
-    fn send(&self, folder: &Folder<'_>, item: &Outgoing) -> Result<()> {
+    fn folder(&self) -> Folder<'_> {
+        Folder::new(self.files(), self.queue, Way::Import)
+    }
+
+    /// Puts an item there, whole.
+    pub fn send(&self, item: &Outgoing) -> Result<()> {
         // It arrived before, and this end did not hear of it.
-        if matches!(
-            self.look(folder, &item.name)?,
-            Some(There::Waiting | There::Done)
-        ) {
+        if matches!(self.look(&item.name)?, Some(There::Waiting | There::Done)) {
             return Ok(());
         }
-        let to = folder.folder(State::ToProcess);
+        let to = self.folder().folder(State::ToProcess);
         let aside = join(&to, &format!(".new-{}", item.name));
         let options = CopyOptions {
             replace: true,
@@ -55,31 +59,34 @@ impl<'a> Directory<'a> {
                 item.name, item.size
             )));
         }
+        self.files().sync(&aside)?;
         self.files().replace(&aside, &join(&to, &item.name))
+    }
+
+    /// Whether the queue is there at all.
+    pub fn check(&self) -> Result<()> {
+        let place = self.folder().folder(State::ToProcess);
+        match self.files().stat_optional(&place)? {
+            Some(_) => Ok(()),
+            None => Err(Error::Busy(format!(
+                "there is no queue in {}: is it mounted? make it with `create-queue`",
+                self.queue
+            ))),
+        }
     }
 }
 
 impl Transport for Directory<'_> {
     fn exchange(&self, asked: &[String], items: &[Outgoing]) -> Result<Exchange> {
-        let folder = Folder::new(self.files(), self.queue, Way::Import);
-        let there = self
-            .files()
-            .stat(&folder.folder(State::ToProcess))
-            .optional()?;
-        if there.is_none() {
-            return Err(Error::Busy(format!(
-                "there is no queue in {}: is it mounted? make it with `create-queue`",
-                self.queue
-            )));
-        }
+        self.check()?;
         let mut exchange = Exchange::default();
         for name in asked {
-            if let Some(found) = self.look(&folder, name)? {
+            if let Some(found) = self.look(name)? {
                 exchange.there.insert(name.clone(), found);
             }
         }
         for item in items {
-            let sent = self.send(&folder, item);
+            let sent = self.send(item).map(|()| Sent::There);
             let stop = sent.is_err();
             exchange.sent.push(sent);
             if stop {

@@ -1,38 +1,113 @@
 //! One item: a file with a line that vouches for the header, the header as a line of
 //! JSON, and the payload. An operator reads it with `head -n 2`.
 
-use mhost_sdk::files::{Files, HashAlgorithm};
-use mhost_sdk::{Error, Result};
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+
+use crate::files::{Files, HashAlgorithm};
+use crate::{Error, Result};
 
 /// What the first line begins with.
 const MARK: &str = "mhost-item 1 ";
 /// A header is no longer.
 const MOST_HEADER: u64 = 256 << 10;
 
-/// What an item asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    PutFile,
-    PutRecord,
-    PutObject,
-    DeleteFile,
-    DeleteRecord,
-    DeleteObject,
+/// What an item is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Noun {
+    File,
+    /// A row of a database's table.
+    Record,
+    /// An object of a Zope.
+    Object,
+    /// Something that another plugin applies; see [`Noun::other`].
+    Other(String),
+}
+
+impl Noun {
+    /// The noun of a name: letters in lower case, digits and `-`, at most 32 of them, the first
+    /// a letter. None where it is no such name.
+    pub fn new(name: &str) -> Option<Self> {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        Some(match name {
+            "file" => Self::File,
+            "record" => Self::Record,
+            "object" => Self::Object,
+            _ => {
+                let begins = name.starts_with(|c: char| c.is_ascii_lowercase());
+                let good = begins && name.len() <= 32 && name.chars().all(plain);
+                Self::Other(good.then(|| name.to_owned())?)
+            }
+        })
+    }
+
+    pub fn name(&self) -> &str {
+        match self {
+            Self::File => "file",
+            Self::Record => "record",
+            Self::Object => "object",
+            Self::Other(name) => name,
+        }
+    }
+}
+
+/// What an item asks for: `put-file`, `delete-record`, `put-mail`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Kind {
+    pub noun: Noun,
+    /// It is to go; else it is to be as the item says.
+    pub deletes: bool,
 }
 
 impl Kind {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::PutFile => "put-file",
-            Self::PutRecord => "put-record",
-            Self::PutObject => "put-object",
-            Self::DeleteFile => "delete-file",
-            Self::DeleteRecord => "delete-record",
-            Self::DeleteObject => "delete-object",
+    pub const fn put(noun: Noun) -> Self {
+        Self {
+            noun,
+            deletes: false,
         }
+    }
+
+    pub const fn delete(noun: Noun) -> Self {
+        Self {
+            noun,
+            deletes: true,
+        }
+    }
+
+    /// `put-file`.
+    pub fn name(&self) -> String {
+        let verb = if self.deletes { "delete" } else { "put" };
+        format!("{verb}-{}", self.noun.name())
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name())
+    }
+}
+
+impl TryFrom<String> for Kind {
+    type Error = String;
+    fn try_from(text: String) -> std::result::Result<Self, String> {
+        let known = text.split_once('-').and_then(|(verb, noun)| {
+            let noun = Noun::new(noun)?;
+            match verb {
+                "put" => Some(Self::put(noun)),
+                "delete" => Some(Self::delete(noun)),
+                _ => None,
+            }
+        });
+        known.ok_or_else(|| format!("`{text}` is no kind of an item: `put-NOUN` or `delete-NOUN`"))
+    }
+}
+
+impl From<Kind> for String {
+    fn from(kind: Kind) -> Self {
+        kind.name()
     }
 }
 
@@ -82,18 +157,18 @@ pub struct Opened {
     pub payload: u64,
 }
 
-/// Writes an item with a small payload.
+/// Writes an item with a small payload, to a file that must not exist.
 pub fn write(files: &dyn Files, path: &str, header: &Header, payload: &[u8]) -> Result<()> {
     let mut content = header.lines()?;
     content.extend_from_slice(payload);
     files.create(path, &content)
 }
 
-/// Writes an item whose payload is a file.
+/// Writes an item whose payload is a file, to a file that must not exist.
 pub fn write_file(files: &dyn Files, path: &str, header: &Header, payload: &str) -> Result<()> {
     let lines = header.lines()?;
     files.create(path, &lines)?;
-    files.copy_range(payload, 0, None, path, lines.len() as u64)?;
+    files.copy_range(payload, 0, Some(header.size), path, lines.len() as u64)?;
     check(files, path, &open(files, path)?)
 }
 
@@ -131,10 +206,10 @@ fn parse(start: &[u8]) -> Option<Opened> {
 /// Checks the payload: its size and its digest.
 pub fn check(files: &dyn Files, path: &str, opened: &Opened) -> Result<()> {
     let size = files.stat(path)?.size;
-    if size != opened.payload + opened.header.size {
+    if size.checked_sub(opened.payload) != Some(opened.header.size) {
         return Err(Error::Damaged(format!(
-            "`{path}` is no whole item: it has {size} bytes and should have {}",
-            opened.payload + opened.header.size
+            "`{path}` is no whole item: it has {size} bytes, and its payload should have {} after the first {}",
+            opened.header.size, opened.payload
         )));
     }
     let found = files.hash(path, HashAlgorithm::Sha256, opened.payload, None)?;
@@ -158,4 +233,35 @@ pub fn payload(files: &dyn Files, path: &str, opened: &Opened, most: u64) -> Res
 /// The digest of something in memory, as headers have it.
 pub fn digest(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_have_names() {
+        for (text, expected) in [
+            ("put-file", Some(Kind::put(Noun::File))),
+            ("delete-object", Some(Kind::delete(Noun::Object))),
+            (
+                "put-mail-box",
+                Some(Kind::put(Noun::Other("mail-box".to_owned()))),
+            ),
+            ("put-", None),
+            ("put", None),
+            ("make-file", None),
+            ("put-Mail", None),
+            ("put-1", None),
+            ("put-a/b", None),
+        ] {
+            let found = Kind::try_from(text.to_owned()).ok();
+            assert_eq!(found, expected, "{text}");
+            if let Some(kind) = found {
+                assert_eq!(kind.name(), text);
+            }
+        }
+        let long = format!("put-{}", "x".repeat(33));
+        assert!(Kind::try_from(long).is_err());
+    }
 }

@@ -1,8 +1,8 @@
 //! The folders of a queue: `{EXPORT,IMPORT}/{TO_PROCESS,PROCESSING,DONE,ERROR}`, and how
 //! items move between them. Every move is one rename.
 
-use mhost_sdk::files::{Files, Kind, WalkOptions, join};
-use mhost_sdk::{Error, Optional as _, Result};
+use crate::files::{Files, Kind, WalkOptions, join, split};
+use crate::{Error, Optional as _, Result};
 
 /// Which way items go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +86,7 @@ impl<'f> Folder<'f> {
     /// Makes all folders.
     pub fn make(&self) -> Result<u64> {
         let mut made = 0;
-        let (queue, _) = mhost_sdk::files::split(&self.root);
+        let (queue, _) = split(&self.root);
         let states = STATES.map(|state| self.folder(state));
         let extra = self.file(".applied");
         for path in [queue, &self.root, &extra]
@@ -116,6 +116,10 @@ impl<'f> Folder<'f> {
 
     /// The items of a state, by their names, which is by sequence.
     pub fn items(&self, state: State) -> Result<Vec<Entry>> {
+        self.entries(state, is_item)
+    }
+
+    fn entries(&self, state: State, is_wanted: fn(&str) -> bool) -> Result<Vec<Entry>> {
         let folder = self.folder(state);
         let options = WalkOptions {
             max_depth: Some(0),
@@ -125,10 +129,10 @@ impl<'f> Folder<'f> {
         if let Some(error) = errors.into_iter().next() {
             return Err(error);
         }
-        let items = entries
+        let wanted = entries
             .into_iter()
-            .filter(|entry| is_item(&entry.path) && entry.metadata.kind == Kind::File);
-        Ok(items
+            .filter(|entry| is_wanted(&entry.path) && entry.metadata.kind == Kind::File);
+        Ok(wanted
             .map(|entry| Entry {
                 size: entry.metadata.size,
                 since: entry.metadata.changed.millis(),
@@ -176,7 +180,7 @@ impl<'f> Folder<'f> {
 
     /// Writes a small file, which appears whole.
     pub fn write(&self, path: &str, content: &[u8]) -> Result<()> {
-        let (folder, name) = mhost_sdk::files::split(path);
+        let (folder, name) = split(path);
         let aside = join(folder, &format!(".new-{name}"));
         self.files.remove_file(&aside).optional()?;
         self.files.create(&aside, content)?;
@@ -184,18 +188,53 @@ impl<'f> Folder<'f> {
         self.files.replace(&aside, path)
     }
 
-    /// Removes what was done before a time; returns how many.
+    /// Removes what is not whole and that nobody writes any more: only for whoever alone
+    /// writes into `TO_PROCESS`.
+    pub fn sweep(&self) -> Result<()> {
+        for entry in self.entries(State::ToProcess, is_aside)? {
+            let path = self.path(State::ToProcess, &entry.name);
+            self.files.remove_file(&path).optional().unless_dry_run()?;
+        }
+        Ok(())
+    }
+
+    /// An error that says what to do where the queue's folders are not there.
+    pub fn demand(&self) -> Result<()> {
+        match self.files.stat_optional(&self.folder(State::ToProcess))? {
+            Some(_) => Ok(()),
+            None => Err(Error::NotFound(format!(
+                "there is no queue {}: is it mounted? make it with `create-queue`",
+                self.root
+            ))),
+        }
+    }
+
+    /// Removes what was done before a time, and what was not whole by then; returns how many
+    /// items that were done went.
     pub fn prune(&self, before: u64) -> Result<u64> {
+        let remove = |state: State, old: &Entry| {
+            let path = self.path(state, &old.name);
+            self.files.remove_file(&path).optional().unless_dry_run()
+        };
+        for entry in self.entries(State::ToProcess, is_aside)? {
+            if entry.since < before {
+                remove(State::ToProcess, &entry)?;
+            }
+        }
         let mut pruned = 0;
         for entry in self.items(State::Done)? {
             if entry.since < before {
-                let path = self.path(State::Done, &entry.name);
-                self.files.remove_file(&path).optional().unless_dry_run()?;
+                remove(State::Done, &entry)?;
                 pruned += 1;
             }
         }
         Ok(pruned)
     }
+}
+
+/// Whether a name is that of an item that is not whole yet.
+fn is_aside(name: &str) -> bool {
+    name.starts_with(".new-")
 }
 
 /// Whether a name is an item's; what is being written is not.
