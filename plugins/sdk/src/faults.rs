@@ -125,3 +125,19 @@ impl<T> Optional<T> for Result<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sandboxs_numbers_are_not_told() {
+        let denied = io::Error::from_raw_os_error(1);
+        let error = Error::from_io("make `/a`", &denied).to_string();
+        assert!(error.starts_with("cannot make `/a`: "), "{error}");
+        assert!(!error.contains("os error"), "{error}");
+        let words = io::Error::other("what stands (os error 7) here");
+        let error = Error::from_io("read", &words).to_string();
+        assert!(error.contains("(os error 7)"), "{error}");
+    }
+}

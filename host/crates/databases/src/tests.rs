@@ -1,5 +1,7 @@
 //! What holds for both engines alike.
 
+mod packing;
+
 use std::collections::BTreeMap;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -37,6 +39,10 @@ fn holey(engine: Engine, path: &Path) {
                 .unwrap();
         }
     }
+    fill(engine, path);
+}
+
+fn fill(engine: Engine, path: &Path) {
     let mut db = open(engine, path).unwrap();
     let mut write = db.begin_write().unwrap();
     for n in 0..2_000 {

@@ -1,5 +1,6 @@
 //! The granted directories in a temporary folder, through std and the system.
 
+mod cache;
 mod walk;
 mod writing;
 
@@ -60,36 +61,6 @@ impl NativeHost {
                 Ok(value)
             },
         )
-    }
-
-    /// What follows is not durable before the next sync.
-    pub(super) fn written(&self, path: &Path) {
-        if self.loses_cache.get() {
-            self.unsynced.borrow_mut().insert(path.to_owned());
-        }
-    }
-
-    /// Contents that were not durable are gone with the machine.
-    pub(super) fn crashed(&self, error: &Error) {
-        let crash = matches!(error, Error::Failed(text) if text == super::crash::CRASHED);
-        if !crash {
-            return;
-        }
-        for path in std::mem::take(&mut *self.unsynced.borrow_mut()) {
-            // One that was removed since has nothing to lose.
-            if let Ok(file) = OpenOptions::new().write(true).open(path) {
-                let _ = file.set_len(0);
-            }
-        }
-    }
-
-    /// A name goes, and what was not durable of the file goes with it.
-    fn renamed(&self, from: &Path, to: &Path) {
-        let mut unsynced = self.unsynced.borrow_mut();
-        match unsynced.remove(from) {
-            true => unsynced.insert(to.to_owned()),
-            false => unsynced.remove(to),
-        };
     }
 
     /// The file system's change times are the machine's; these are the test's.

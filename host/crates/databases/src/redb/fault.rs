@@ -14,12 +14,10 @@ pub(super) fn fault(operation: &str, path: &Path, error: impl Into<redb::Error>)
     match error {
         redb::Error::DatabaseAlreadyOpen => busy(operation, &path),
         redb::Error::TransactionInProgress => Fault::Busy(text),
-        redb::Error::Corrupted(why) if why.contains("file format version <=") => {
-            Fault::Unsupported(format!(
-                "{path} has a newer file format of redb than this mhost knows, or its header is damaged ({why}): use a newer \
+        redb::Error::Corrupted(why) if newer_format(&why) => Fault::Unsupported(format!(
+            "{path} has a newer file format of redb than this mhost knows, or its header is damaged ({why}): use a newer \
                  mhost, or restore it from a snapshot"
-            ))
-        }
+        )),
         redb::Error::Corrupted(_) | redb::Error::RepairAborted => damaged(text),
         redb::Error::UpgradeRequired(version) => Fault::Unsupported(format!(
             "{path} has redb's file format {version}: open it once with redb 2.6 and call `upgrade`"
@@ -37,6 +35,15 @@ pub(super) fn fault(operation: &str, path: &Path, error: impl Into<redb::Error>)
         redb::Error::Io(error) => io_fault(text, &error),
         _ => Fault::Failed(text),
     }
+}
+
+/// redb calls a file of a later version corrupted. Its versions are counted one by one, so that a byte far above is damage.
+fn newer_format(why: &str) -> bool {
+    let found = why.strip_prefix("Expected file format version <= ");
+    let versions = found.and_then(|found| found.split_once(", found "));
+    let parsed = versions
+        .and_then(|(known, found)| Some((known.parse::<u8>().ok()?, found.parse::<u8>().ok()?)));
+    parsed.is_some_and(|(known, found)| found > known && found - known <= 16)
 }
 
 fn io_fault(text: String, error: &io::Error) -> Fault {

@@ -485,3 +485,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_newer_file_format_asks_for_a_newer_mhost() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    holey(&path);
+    let mut bytes = std::fs::read(&path).unwrap();
+    for slot in [64, 64 + 128] {
+        bytes[slot] = 9;
+    }
+    std::fs::write(&path, &bytes).unwrap();
+    let fault = RedbDatabase::open(&path).unwrap().tables().unwrap_err();
+    let said = fault.to_string();
+    assert!(matches!(fault, Fault::Unsupported(_)), "{said}");
+    assert!(said.contains("use a newer mhost"), "{said}");
+}

@@ -376,3 +376,21 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_damaged_header_is_named_with_the_way_out() {
+    let (dir, path) = folder("CREATE TABLE t (v); INSERT INTO t VALUES (1)");
+    let mut bytes = std::fs::read(&path).unwrap();
+    // A page has no 3 bytes.
+    bytes[16..18].copy_from_slice(&[0, 3]);
+    std::fs::write(&path, &bytes).unwrap();
+    let fault = open(&path).tables().unwrap_err();
+    let said = fault.to_string();
+    assert!(matches!(fault, Fault::Damaged(_)), "{said}");
+    assert!(said.contains("its header is damaged"), "{said}");
+    assert!(said.contains("pack recover"), "{said}");
+    let options = mhost_model::ports::database::RecoverOptions::default();
+    let new = dir.path().join("new");
+    let recovered = open(&path).recover(&new, options, &crate::unattended());
+    assert_eq!(recovered.unwrap().rows, 1);
+}

@@ -69,14 +69,14 @@ pub(super) fn copy(
     let backup = Backup::new(source, &mut target).map_err(failed)?;
     loop {
         around.go_on()?;
-        match backup.step(STEP).map_err(failed)? {
+        let step = backup.step(STEP).map_err(failed)?;
+        let bytes = |pages: i32| u64::from(pages.unsigned_abs()) * page;
+        let so_far = backup.progress();
+        let done = bytes(so_far.pagecount - so_far.remaining);
+        (around.progress)("copying", done, Some(bytes(so_far.pagecount)));
+        match step {
             StepResult::Done => break,
-            StepResult::More => {
-                let bytes = |pages: i32| u64::from(pages.unsigned_abs()) * page;
-                let so_far = backup.progress();
-                let done = bytes(so_far.pagecount - so_far.remaining);
-                (around.progress)("copying", done, Some(bytes(so_far.pagecount)));
-            }
+            StepResult::More => {}
             _ => {
                 return Err(Fault::Busy(format!(
                     "cannot copy {}: another process is using it; try again later",

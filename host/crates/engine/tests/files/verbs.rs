@@ -70,6 +70,16 @@ fn every_verb_through_a_guest() {
 }
 
 #[test]
+fn a_plugin_learns_what_must_stay_free() {
+    let tree = Tree::new();
+    let asked = tree.granted(calls(json!([{"do": "kept-free"}])));
+    let went = asked
+        .limits(|limits| limits.free_space = ByteSize(7 << 20))
+        .go();
+    assert_eq!(answers(&went), [json!({"ok": 7 << 20})]);
+}
+
+#[test]
 fn a_dry_run_holds_every_verb_back() {
     let tree = Tree::new();
     let went = tree

@@ -3,6 +3,7 @@
 
 use mhost_model::Fault;
 use mhost_model::alert::AlertChange;
+use mhost_model::run::ErrorKind;
 use serde_json::{Value, json};
 
 use crate::support::{Attack, Went};
@@ -67,6 +68,7 @@ fn there_is_an_end_to_alerts() {
     for key in [String::new(), "x".repeat(201), "two\nlines".into()] {
         let went = people(json!({"verb": "raise", "key": key, "text": ""})).go();
         assert!(matches!(cause(&went), Fault::Invalid(_)), "{key:?}");
+        assert_eq!(went.error().kind, ErrorKind::Setup, "{key:?}");
     }
 }
 

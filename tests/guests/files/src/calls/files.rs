@@ -25,6 +25,7 @@ pub fn run(verb: &str, call: &Value) -> Answer {
         "hard-link" => host::hard_link(path, to).map(done),
         "symbolic-link" => host::symbolic_link(to, path).map(done),
         "free-space" => host::free_space(path).map(|space| json!(space.total >= space.available)),
+        "kept-free" => Ok(json!(host::kept_free())),
         "lock" => host::lock(path, true).map(|_lock| Value::Null),
         "hash" => host::hash(path, HashAlgorithm::Crc32, 0, length).map(Value::from),
         "compress" => {
