@@ -177,7 +177,7 @@ impl Post {
         self.finish(UnderWay::default()).await;
     }
 
-    async fn finish(&self, mut under_way: UnderWay<'_>) {
+    async fn finish<'p>(&'p self, mut under_way: UnderWay<'p>) {
         let mut rounds: BTreeMap<Name, usize> = BTreeMap::new();
         while self.begin(&mut under_way, true).await.is_ok() {
             let Some((channel, tried)) = under_way.next().await else {

@@ -15,7 +15,7 @@ use mhost_model::channel::ChannelDef;
 use mhost_model::notify::{Event, EventKind};
 use mhost_model::{Clock as _, FixedClock, Instant};
 use mhost_sched::Scheduler;
-use mhost_store::{Edit, LetterState, OpenOptions, Posting, RedbStore, TaskStore as _};
+use mhost_store::{Edit, LetterState, OpenOptions, Posting, RedbStore};
 
 /// Fails as often as it is told, and remembers what it was given, and when.
 #[derive(Default)]

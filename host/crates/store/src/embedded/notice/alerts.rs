@@ -1,9 +1,11 @@
 //! Alerts that stand. Each is told once: when it begins, when it becomes another one, and
 //! again only where its task asks for that.
 
+use std::collections::BTreeSet;
+
 use chrono::TimeDelta;
 use mhost_model::alert::AlertChange;
-use mhost_model::notify::{Event, Notify, Standing};
+use mhost_model::notify::{Event, EventKind, Notify, Standing};
 use mhost_model::run::Run;
 use mhost_model::task::Task;
 use mhost_model::{Instant, Name, TaskId};
@@ -32,6 +34,10 @@ fn slot(whose: &str, key: &str) -> String {
 impl Tx<'_> {
     /// What a run said of its alerts, in the transaction of its end.
     pub fn change_alerts(&mut self, task: &Task, run: &Run, changes: &[AlertChange]) -> Res<()> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let held = self.held_by_others(task)?;
         for change in changes {
             match change {
                 AlertChange::Raise {
@@ -42,7 +48,7 @@ impl Tx<'_> {
                 } => {
                     let said = (key.as_str(), *severity, message.as_str());
                     let event = Event::raised(task, run, said, details.clone(), self.now);
-                    self.stand(task, PLUGIN, event, String::new())?;
+                    self.stand_unless(&held, task, PLUGIN, event, String::new())?;
                 }
                 AlertChange::Resolve { key, message } => {
                     let over = self.take_alert(task.id, &slot(PLUGIN, key))?;
@@ -64,7 +70,19 @@ impl Tx<'_> {
         event: Event,
         instance: String,
     ) -> Res<()> {
-        if self.held(task, &event)? {
+        let held = self.held_by_others(task)?;
+        self.stand_unless(&held, task, whose, event, instance)
+    }
+
+    fn stand_unless(
+        &mut self,
+        held: &BTreeSet<String>,
+        task: &Task,
+        whose: &str,
+        event: Event,
+        instance: String,
+    ) -> Res<()> {
+        if is_held(held, task, &event) {
             return Ok(());
         }
         let name = slot(whose, event.key.as_deref().unwrap_or_default());
@@ -118,13 +136,14 @@ impl Tx<'_> {
         let Some(notify) = routes.of(task).filter(|notify| notify.repeat.is_some()) else {
             return Ok(None);
         };
+        let held = self.held_by_others(task)?;
         let mut next: Option<Instant> = None;
         for (name, mut standing) in self.alerts_of(task.id, "")? {
             let Some(at) = again(&standing, notify) else {
                 continue;
             };
             if at <= self.now {
-                if self.held(task, &standing.event(self.now))? {
+                if is_held(&held, task, &standing.event(self.now)) {
                     let later = self.now.checked_add_signed(WHILE_HELD);
                     next = next.into_iter().chain(later).min();
                     continue;
@@ -139,20 +158,12 @@ impl Tx<'_> {
         Ok(next)
     }
 
-    /// Whether a task that is at work holds the task or the key.
-    fn held(&self, task: &Task, event: &Event) -> Res<bool> {
-        // What happened to a fire is never passed over.
-        if event.kind == mhost_model::notify::EventKind::Lost {
-            return Ok(false);
-        }
+    /// What other tasks that are at work hold.
+    fn held_by_others(&self, task: &Task) -> Res<BTreeSet<String>> {
         let tables = &self.tables;
         let all = holdings(&*tables.running, &*tables.runs, &*tables.tasks)?;
-        let names = [Some(task.name.as_str()), event.key.as_deref()];
-        let held = |name: &str| {
-            all.iter()
-                .any(|one| one.task != task.name && one.holds.contains(name))
-        };
-        Ok(names.into_iter().flatten().any(held))
+        let others = all.into_iter().filter(|one| one.task != task.name);
+        Ok(others.flat_map(|one| one.holds).collect())
     }
 
     fn put_alert(&mut self, task: TaskId, name: &str, standing: &Standing) -> Res<()> {
@@ -235,6 +246,13 @@ impl Tx<'_> {
         }
         Ok(meant.into_iter().map(|(_, _, standing)| standing).collect())
     }
+}
+
+/// Whether the task or the key is held; what happened to a fire is never passed over.
+fn is_held(held: &BTreeSet<String>, task: &Task, event: &Event) -> bool {
+    let names = [Some(task.name.as_str()), event.key.as_deref()];
+    let mut names = names.into_iter().flatten();
+    event.kind != EventKind::Lost && names.any(|name| held.contains(name))
 }
 
 /// When it is to be told again; none where it is not.
