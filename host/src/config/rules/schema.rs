@@ -87,14 +87,46 @@ fn explain(schema: &Json, error: &ValidationError) -> Vec<Finding> {
                     .iter()
                     .flat_map(|error| explain(schema, error))
                     .collect(),
-                None => vec![refused(
-                    path,
-                    subschema,
-                    "this has none of the forms that the plugin takes".to_owned(),
-                )],
+                None => vec![unfit(path, subschema, error, context)],
             }
         }
         _ => vec![refused(path, subschema, said(error))],
+    }
+}
+
+/// None of the alternatives; where they are words, those are the remedy.
+fn unfit(
+    path: KeyPath,
+    subschema: &Json,
+    error: &ValidationError,
+    context: &[Vec<ValidationError<'static>>],
+) -> Finding {
+    let mut words = Vec::new();
+    collect_words(context, &mut words);
+    if words.is_empty() {
+        let message = "this has none of the forms that the plugin takes";
+        return refused(path, subschema, message.to_owned());
+    }
+    let message = match error.instance().as_str() {
+        Some(word) => format!("the plugin takes no `{}` here", short(word)),
+        None => "this is none of the words that the plugin takes".to_owned(),
+    };
+    let help = format!("write {}", suggest::list(words).replace(" and ", " or "));
+    Finding::error(path, Show::Value, Refusal::new(message, help))
+}
+
+fn collect_words<'a>(context: &'a [Vec<ValidationError<'static>>], words: &mut Vec<&'a str>) {
+    for error in context.iter().flatten() {
+        match error.kind() {
+            Kind::Constant { expected_value } => words.extend(expected_value.as_str()),
+            Kind::Enum { options } => {
+                words.extend(options.as_array().into_iter().flatten().filter_map(Json::as_str));
+            }
+            Kind::AnyOf { context } | Kind::OneOfNotValid { context } => {
+                collect_words(context, words);
+            }
+            _ => {}
+        }
     }
 }
 

@@ -23,7 +23,7 @@ pub struct Backup {
     /// Granted databases, each as a consistent copy in the same snapshot.
     #[serde(default)]
     pub databases: Vec<String>,
-    /// Tags of the snapshot.
+    /// Tags of the snapshot: `["nightly"]`.
     #[serde(default)]
     pub tags: Vec<String>,
     /// Patterns in restic's syntax; what matches is left out.

@@ -64,10 +64,10 @@ pub struct Forget {
     /// The newest of each of so many years that have one.
     #[serde(default)]
     pub keep_yearly: u32,
-    /// All that are younger than this.
+    /// All that are younger than this: `"14 days"`.
     #[serde(default)]
     pub keep_within: Option<Span>,
-    /// All with one of these tags.
+    /// All with one of these tags: `["snapshot"]`.
     #[serde(default)]
     pub keep_tags: Vec<String>,
     /// Prune afterwards, when something was removed.
@@ -116,7 +116,7 @@ pub struct Find {
     /// The granted repository.
     #[serde(default = "main_repository")]
     pub repository: String,
-    /// Patterns in restic's syntax.
+    /// Patterns in restic's syntax: `["*.html"]`.
     pub patterns: Vec<String>,
     /// Only in these snapshots; in all when empty.
     #[serde(default)]
