@@ -59,7 +59,7 @@ pub struct Args {
     version: bool,
     /// As --help
     #[arg(short = '?', action = clap::ArgAction::HelpShort)]
-    question: Option<bool>,
+    _question: Option<bool>,
     /// Configurations: files, or folders of them
     configs: Vec<PathBuf>,
 }

@@ -86,8 +86,9 @@ fn write(context: &Context, imported: &Imported) -> Outcomes<PathBuf> {
     context.home.create()?;
     let (file, before, found) = match std::fs::canonicalize(&named) {
         Ok(file) => {
-            let read = || Ok((std::fs::read_to_string(&file)?, std::fs::metadata(&file)?));
-            let (text, found) = read().map_err(|error| Problem::io("read", &file, &error))?;
+            let failed = |error: std::io::Error| Problem::io("read", &file, &error);
+            let text = std::fs::read_to_string(&file).map_err(failed)?;
+            let found = std::fs::metadata(&file).map_err(failed)?;
             (file, text, Some(found))
         }
         Err(error) if error.kind() == ErrorKind::NotFound && !named.is_symlink() => {

@@ -106,7 +106,7 @@ impl Options {
             .compressor
             .level
             .map(|level| format!("\ncompressoptions -{level}"));
-        let ext = &self.compressor.ext;
+        let (command, ext) = (quoted(command), quoted(&self.compressor.ext));
         format!(
             "compresscmd {command}{}\ncompressext {ext}",
             level.unwrap_or_default()
@@ -158,7 +158,8 @@ fn written(owner: Owner, users: Users<'_>) -> String {
 }
 
 fn quoted(text: &str) -> String {
-    match text.contains([' ', '\'', '"']) {
+    // A `=` at the beginning would be taken for the one before a value.
+    match text.contains([' ', '\'', '"']) || text.starts_with('=') {
         true => format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")),
         false => text.to_owned(),
     }

@@ -451,6 +451,20 @@ fn an_entry_ends_with_its_file() {
     assert_eq!(found.sections[0].options.rotate, Some(3));
 }
 
+/// The options without what is not written: the lines of scripts, and a compressor that
+/// compresses nothing.
+fn plain(section: &Section) -> Options {
+    let mut options = section.options.clone();
+    options
+        .scripts
+        .values_mut()
+        .for_each(|script| script.line = 0);
+    if !options.compress {
+        options.compressor = Default::default();
+    }
+    options
+}
+
 /// Whole, right configurations to begin with.
 const SEEDS: [&str; 3] = [
     "compress\n/l/*.log \"/l/a b\" {\n rotate 5\n weekly 3\n create 0640 root root\n postrotate\n  x\n endscript\n}\n",
@@ -485,6 +499,12 @@ proptest! {
         let read = read(&text, &[("/l/a", ""), ("/d/x", "/l/q {\n}\n")]);
         for problem in read.problems.iter().filter(|problem| problem.file == "c") {
             prop_assert!((1..=lines).contains(&problem.line), "{problem}");
+        }
+        for section in &read.sections {
+            let entry = section.entry(&user);
+            let again = super::parse(&[Input::Text { name: &section.file, text: &entry }], &Files::default());
+            prop_assert_eq!(again.sections.len(), 1, "{}: {:?}", entry, again.problems);
+            prop_assert_eq!(plain(&again.sections[0]), plain(section), "{}", entry);
         }
     }
 
