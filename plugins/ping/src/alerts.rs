@@ -73,6 +73,41 @@ pub fn tell(context: &Context, findings: &[Finding]) {
 fn change(context: &Context, findings: &[Finding]) -> Result<()> {
     let before = standing(context)?;
     let mut now = before.clone();
+    let said = say(context, findings, &mut now);
+    // What was said before an error stands, and is to be taken back one day.
+    if now != before {
+        keep(context, &now)?;
+    }
+    said
+}
+
+/// Says what changed; `now` is what stands by then. What is over comes first: the host
+/// takes only so many alerts of a run.
+fn say(context: &Context, findings: &[Finding], now: &mut BTreeSet<String>) -> Result<()> {
+    // Most checks have nothing to take back, and many targets to look through.
+    let targets: BTreeSet<&str> = match now.is_empty() {
+        true => BTreeSet::new(),
+        false => findings.iter().map(|one| one.name.as_str()).collect(),
+    };
+    let gone = now.iter().filter(|name| !targets.contains(name.as_str()));
+    let gone: Vec<String> = gone.cloned().collect();
+    for name in gone {
+        context
+            .alerts()
+            .resolve(&name, "it is no target any more")?;
+        now.remove(&name);
+    }
+    for finding in findings.iter().filter(|one| one.news == News::Over) {
+        if now.contains(&finding.name) {
+            context.alerts().resolve(&finding.name, "up again")?;
+            now.remove(&finding.name);
+        }
+    }
+    for finding in findings.iter().filter(|one| one.news == News::Silence) {
+        if now.contains(&finding.name) {
+            context.alerts().silence(&finding.name)?;
+        }
+    }
     for finding in findings {
         if let News::Raise(severity, message) = &finding.news {
             let details = json!({
@@ -85,30 +120,7 @@ fn change(context: &Context, findings: &[Finding]) -> Result<()> {
             now.insert(finding.name.clone());
         }
     }
-    for finding in findings.iter().filter(|one| one.news == News::Silence) {
-        if now.contains(&finding.name) {
-            context.alerts().silence(&finding.name)?;
-        }
-    }
-    for finding in findings.iter().filter(|one| one.news == News::Over) {
-        if now.remove(&finding.name) {
-            context.alerts().resolve(&finding.name, "up again")?;
-        }
-    }
-    // Most checks have nothing to take back, and many targets to look through.
-    let targets: BTreeSet<&str> = match before.is_empty() {
-        true => BTreeSet::new(),
-        false => findings.iter().map(|one| one.name.as_str()).collect(),
-    };
-    let gone = |name: &&String| !targets.contains(name.as_str());
-    for name in before.iter().filter(gone) {
-        now.remove(name);
-        context.alerts().resolve(name, "it is no target any more")?;
-    }
-    match now == before {
-        true => Ok(()),
-        false => keep(context, &now),
-    }
+    Ok(())
 }
 
 /// The names of the alerts that were raised and not taken back.

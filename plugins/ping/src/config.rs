@@ -122,8 +122,8 @@ fn misnamed(labels: &[String]) -> Option<String> {
     ))
 }
 
-/// More than this would not fit into the memory of a run, or into a batch of the host.
-const MOST_TARGETS: usize = 50_000;
+/// So many subjects does the host remember for one run.
+const MOST_TARGETS: usize = 20_000;
 
 /// A name is at most so long, bytes: that of an alert is.
 const LONGEST_NAME: usize = 200;

@@ -124,6 +124,11 @@ impl Alerts for NativeHost {
         self.change(
             || format!("raise alert {key}"),
             || {
+                // As the host does.
+                if self.around.said.borrow().len() >= 10_000 {
+                    let text = "the alerts of one run may have 10000 keys";
+                    return Err(Error::Limit(text.to_owned()));
+                }
                 self.say(key, Said::Raise(alert));
                 Ok(())
             },
