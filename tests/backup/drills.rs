@@ -88,6 +88,21 @@ pub fn a_drill_and_its_dry_run_leave_nothing() {
         "--set",
         "scratch=/scratch",
     ];
+    // Not where the repository lies, whose snapshots could be removed there.
+    let inside = bench.grant("scratch", "repo", "rw");
+    let refused = [
+        "--dir",
+        &inside,
+        "--repo",
+        &repo,
+        "--set",
+        "scratch=/scratch",
+    ];
+    let output = bench.exec("drill", &refused);
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    assert!(said.contains("the repository `main`"), "{said}");
     let report = bench.fine("drill", &[&given[..], &["--dry-run"]].concat());
     let figure = report["report"]["metrics"]["files_found"].as_f64();
     assert_eq!(figure, Some(3.0), "{report}");

@@ -101,10 +101,10 @@ impl Call for Exec {
             .map_err(|error| Problem::usage(error.to_string()))?;
         refuse_protected(app, &spec)?;
         let given = ExecGrants {
+            grants: spec.grants.clone(),
             databases: self.databases,
             repositories: self.repositories,
             remotes: self.remotes,
-            ..ExecGrants::default()
         };
         config::check_places(&given, &app.home.protected())
             .map_err(|error| Problem::refused(error.to_string()))?;

@@ -120,7 +120,13 @@ fn collect_words<'a>(context: &'a [Vec<ValidationError<'static>>], words: &mut V
         match error.kind() {
             Kind::Constant { expected_value } => words.extend(expected_value.as_str()),
             Kind::Enum { options } => {
-                words.extend(options.as_array().into_iter().flatten().filter_map(Json::as_str));
+                words.extend(
+                    options
+                        .as_array()
+                        .into_iter()
+                        .flatten()
+                        .filter_map(Json::as_str),
+                );
             }
             Kind::AnyOf { context } | Kind::OneOfNotValid { context } => {
                 collect_words(context, words);
