@@ -365,8 +365,15 @@ impl Told {
                 self.message(&text, true)?;
             }
         }
-        // What nothing above has told.
-        if let (Some(error), false) = (&view.error, failed) {
+        // What nothing above has told. The run reads the configuration too, without what was
+        // passed over here.
+        let known = |error: &RunError| {
+            lines(&details["problems"]).any(|problem| error.message.contains(problem))
+        };
+        let untold = view.error.as_ref().filter(|_| !failed);
+        if let Some(error) = untold
+            && !known(error)
+        {
             failed = true;
             self.message(&format!("error: {}", error.message), true)?;
         }
