@@ -104,13 +104,13 @@ pub fn rights() {
     );
     assert!(super::run::metric(&done, "bytes_copied") > 0.0);
     let modes = ["tool", "script", "secret", "own", "dir"].map(mode);
-    assert_eq!(modes, [0o755, 0o755, 0o600, 0o600, 0o755], "{modes:o?}");
+    assert_eq!(modes, [0o755, 0o755, 0o600, 0o600, 0o755], "{modes:?}");
     // Without owners no run makes a file of another that runs with its rights.
     for _ in 0..2 {
         let done = mirror(&a, &b, &["owners=false"], false);
         assert!(done.status.success());
         let modes = ["tool", "dir"].map(mode);
-        assert_eq!(modes, [0o755, 0o777], "{modes:o?}");
+        assert_eq!(modes, [0o755, 0o777], "{modes:?}");
     }
 }
 

@@ -10,6 +10,9 @@ use mhost_test_support::servers::{self, SECRET, Server, Ssh, USER};
 
 use super::run::{metric, report};
 
+/// A name that has a meaning in URLs.
+const ODD: &str = "ä b#%?";
+
 /// A place that is reached as a remote.
 struct Remote {
     room: tempfile::TempDir,
@@ -96,13 +99,13 @@ fn files(root: &Path) -> Vec<(String, Vec<u8>)> {
     found
 }
 
-fn there_and_back(remote: &Remote) {
+fn there_and_back(remote: &Remote, odd: &str) {
     let a = remote.path("a");
     fs::create_dir_all(a.join("deep/er")).unwrap();
     fs::create_dir_all(remote.path("b")).unwrap();
     fs::write(a.join("deep/er/large"), vec![7; 3 << 20]).unwrap();
     fs::write(a.join("empty"), "").unwrap();
-    fs::write(a.join("deep/ä b#%?"), "name").unwrap();
+    fs::write(a.join("deep").join(odd), "name").unwrap();
     for n in 0..20 {
         fs::write(a.join(format!("{n}")), format!("{n}")).unwrap();
     }
@@ -143,7 +146,7 @@ pub fn folder() {
         fs::create_dir(room.join("far")).unwrap();
         (format!("file:{}", room.join("far").display()), None)
     };
-    there_and_back(&Remote::new(url, false));
+    there_and_back(&Remote::new(url, false), ODD);
 }
 
 pub fn sftp() {
@@ -154,7 +157,7 @@ pub fn sftp() {
     remote.url = format!("sftp://vault:{}/{}", ssh.port, ssh.files().display());
     remote.path = ssh.path();
     remote.ssh = Some(ssh);
-    there_and_back(&remote);
+    there_and_back(&remote, ODD);
 }
 
 pub fn s3() {
@@ -164,7 +167,7 @@ pub fn s3() {
         servers::make_bucket(port, "vault");
         (format!("s3:http://127.0.0.1:{port}/vault"), Some(server))
     };
-    there_and_back(&Remote::new(url, true));
+    there_and_back(&Remote::new(url, true), ODD);
 }
 
 pub fn webdav() {
@@ -174,5 +177,6 @@ pub fn webdav() {
         let server = servers::webdav(port, &room.join("served"), room).unwrap();
         (format!("webdav:http://127.0.0.1:{port}/dav"), Some(server))
     };
-    there_and_back(&Remote::new(url, true));
+    // This server takes what follows a question mark for a query.
+    there_and_back(&Remote::new(url, true), "ä b#%");
 }

@@ -42,7 +42,10 @@ pub fn mirror(a: &Path, b: &Path, settings: &[&str], dry: bool) -> Output {
         .arg(format!("a={}:ro", a.display()))
         .arg("--dir")
         .arg(format!("b={}:rw", b.display()))
-        .args(["--set", "from=/a", "--set", "to=/b"]);
+        .args(["--set", "from=/a"]);
+    if !settings.iter().any(|setting| setting.starts_with("to=")) {
+        command.args(["--set", "to=/b"]);
+    }
     for setting in settings {
         command.args(["--set", setting]);
     }

@@ -84,7 +84,13 @@ pub fn tokens() {
     ] {
         assert_eq!(ask(port, "PUT", path, &headers, b"x").0, 401, "{path}");
     }
-    for path in ["/v1/list-tasks", "/v1/exec", "/v1/apply", "/v1/tasks/list"] {
+    for path in [
+        "/v1/db/list",
+        "/v1/exec",
+        "/v1/apply",
+        "/v1/export",
+        "/v1/nothing",
+    ] {
         assert_eq!(ask(port, "POST", path, &headers, b"{}").0, 401, "{path}");
     }
     // No name leads elsewhere.
@@ -227,7 +233,7 @@ pub fn bounds() {
         ends.write(&format!("{n}"), &noise(700_000, n), n);
     }
     ends.export();
-    let report = transfer(&ends, west.port, 1);
+    let report = transfer(&ends, west.port, 5);
     assert_eq!(figure(&report, "items_sent"), 2);
     assert_eq!(ends.there("TO_PROCESS").len(), 2);
     west.import(&ends, 0);

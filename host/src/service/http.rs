@@ -45,7 +45,8 @@ pub async fn listen(app: Arc<App>, listen: Listen) -> Outcomes<()> {
     tracing::info!(%address, "listening");
     let expected = Arc::new(fingerprint(&token));
     let calls = router(Arc::clone(&app)).layer(from_fn_with_state(expected, authorise));
-    let router = calls.merge(receive::router(app));
+    // What there is not is answered by the calls, which ask for their token first.
+    let router = receive::router(app).merge(calls);
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
             tracing::error!(%error, "the HTTP service has ended");

@@ -363,17 +363,7 @@ fn task() -> impl Strategy<Value = TaskEntry> {
         any::<(bool, bool)>(),
     )
         .prop_map(
-            |(
-                plugin,
-                schedule,
-                description,
-                config,
-                holds,
-                mut grants,
-                policy,
-                limits,
-                (enabled, receives),
-            )| {
+            |(plugin, schedule, description, config, holds, mut grants, policy, limits, flags)| {
                 TaskEntry {
                     spec: TaskSpec {
                         plugin: plugin.parse().unwrap(),
@@ -384,7 +374,7 @@ fn task() -> impl Strategy<Value = TaskEntry> {
                         config,
                         notify: None,
                         holds: holds.into_iter().filter(|held| !held.is_empty()).collect(),
-                        receive: match receives {
+                        receive: match flags.1 {
                             true => receive(&mut grants),
                             false => BTreeMap::new(),
                         },
@@ -392,7 +382,7 @@ fn task() -> impl Strategy<Value = TaskEntry> {
                         policy,
                         limits,
                     },
-                    enabled,
+                    enabled: flags.0,
                 }
             },
         )

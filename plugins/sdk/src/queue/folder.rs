@@ -232,9 +232,10 @@ impl<'f> Folder<'f> {
     }
 }
 
-/// Whether a name is that of an item that is not whole yet.
+/// Whether a name is that of an item that is not whole yet, or of what the host's copy of one
+/// left where it was killed.
 fn is_aside(name: &str) -> bool {
-    name.starts_with(".new-")
+    name.starts_with(".new-") || (name.starts_with(".mhost-") && name.ends_with(".partial"))
 }
 
 /// Whether a name is an item's; what is being written is not.

@@ -192,15 +192,43 @@ fn beginning(files: &dyn Files, path: &str) -> Result<Vec<u8>> {
 }
 
 fn parse(start: &[u8]) -> Option<Opened> {
-    let first = start.iter().position(|byte| *byte == b'\n')?;
-    let second = first + 1 + start[first + 1..].iter().position(|byte| *byte == b'\n')?;
-    let sum = start[..first].strip_prefix(MARK.as_bytes())?;
-    let header = &start[first + 1..second];
+    let (sum, header, payload) = lines(start)?;
     (sum == hex::encode(Sha256::digest(header)).as_bytes()).then_some(())?;
     Some(Opened {
         header: serde_json::from_slice(header).ok()?,
-        payload: second as u64 + 1,
+        payload,
     })
+}
+
+/// The sum of the first line, the header, and where the payload begins.
+fn lines(start: &[u8]) -> Option<(&[u8], &[u8], u64)> {
+    let first = start.iter().position(|byte| *byte == b'\n')?;
+    let second = first + 1 + start[first + 1..].iter().position(|byte| *byte == b'\n')?;
+    let sum = start[..first].strip_prefix(MARK.as_bytes())?;
+    Some((sum, &start[first + 1..second], second as u64 + 1))
+}
+
+/// Lets an item vouch for what is in it now, after somebody repaired its header or payload.
+/// It is written to `aside`, which must not exist, and replaces the item whole.
+pub fn reseal(files: &dyn Files, path: &str, aside: &str) -> Result<()> {
+    let start = beginning(files, path)?;
+    let repaired = lines(&start).and_then(|(_, header, payload)| {
+        let header: Header = serde_json::from_slice(header).ok()?;
+        Some((header, payload))
+    });
+    let Some((mut header, payload)) = repaired else {
+        return Err(Error::Damaged(format!(
+            "`{path}` cannot be sealed anew: its second line must be the header, a line of JSON"
+        )));
+    };
+    header.size = files.stat(path)?.size.saturating_sub(payload);
+    header.sha256 = hex::encode(files.hash(path, HashAlgorithm::Sha256, payload, None)?);
+    let lines = header.lines()?;
+    files.create(aside, &lines)?;
+    files.copy_range(path, payload, Some(header.size), aside, lines.len() as u64)?;
+    check(files, aside, &open(files, aside)?)?;
+    files.sync(aside)?;
+    files.replace(aside, path)
 }
 
 /// Checks the payload: its size and its digest.

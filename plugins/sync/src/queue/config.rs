@@ -291,4 +291,8 @@ pub struct Retry {
     /// Only these queues; all where empty.
     #[serde(default)]
     pub targets: Vec<String>,
+    /// Let the items vouch for what is in them now: for an operator who repaired them in
+    /// `ERROR`.
+    #[serde(default)]
+    pub reseal: bool,
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use mhost_sdk::files::{Kind, WalkOptions};
-use mhost_sdk::{Context, Doing as _, Failure, Report, Result};
+use mhost_sdk::{Context, Doing as _, Failure, Optional as _, Report, Result};
 use serde::Serialize;
 
 use super::config;
+use super::item;
 use super::store::{self, Folder, STATES, State, Way};
 
 const WAYS: [Way; 2] = [Way::Export, Way::Import];
@@ -175,8 +176,8 @@ pub fn retry(context: &Context<'_>, config: config::Retry) -> std::result::Resul
                 let there = folder.demand();
                 there.doing(|| format!("try the errors of {queue} again"))?;
             }
-            moved +=
-                again(context, &folder).doing(|| format!("try the errors of {queue} again"))?;
+            moved += again(context, &folder, config.reseal)
+                .doing(|| format!("try the errors of {queue} again"))?;
         }
     }
     let word = if context.dry_run() { "would be" } else { "are" };
@@ -185,7 +186,7 @@ pub fn retry(context: &Context<'_>, config: config::Retry) -> std::result::Resul
 
 /// The item moves first: an error without a reason can be looked at, a reason without an
 /// error is only litter.
-fn again(context: &Context<'_>, folder: &Folder<'_>) -> Result<u64> {
+fn again(context: &Context<'_>, folder: &Folder<'_>, reseal: bool) -> Result<u64> {
     if context
         .files()
         .stat_optional(&folder.folder(State::Error))?
@@ -196,6 +197,12 @@ fn again(context: &Context<'_>, folder: &Folder<'_>) -> Result<u64> {
     let items = folder.items(State::Error)?;
     if !context.dry_run() {
         for entry in &items {
+            if reseal {
+                let path = folder.path(State::Error, &entry.name);
+                let aside = folder.path(State::Error, &format!(".new-{}", entry.name));
+                context.files().remove_file(&aside).optional()?;
+                item::reseal(context.files(), &path, &aside)?;
+            }
             folder.shift(&entry.name, State::Error, State::ToProcess)?;
             folder.forget_reason(&entry.name)?;
         }

@@ -156,8 +156,7 @@ impl<'a> Survey<'a> {
         }
         if !is_wanted(self.config, source) {
             self.plan.left_out.push(path.to_vec());
-            // It says what is copied, not what is there: as with rsync, what has that name
-            // in the target stays, with all that is in it.
+            // As with rsync, what has that name in the target stays, with all that is in it.
             if there.is_some() {
                 self.protect(path);
             }

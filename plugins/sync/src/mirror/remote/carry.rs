@@ -137,7 +137,13 @@ impl<'a> Carry<'a> {
             self.tally.restless.push(key.0.clone());
         }
         let bytes = put?;
-        let now = self.target.stat(path)?;
+        // That something is not found is said of the source alone.
+        let now = self.target.stat(path).map_err(|error| match error {
+            Error::NotFound(why) => {
+                Error::Failed(format!("`{path}` is not there after it was copied: {why}"))
+            }
+            error => error,
+        })?;
         if now.size != bytes {
             return Err(Error::Failed(format!(
                 "`{path}` arrived with {} bytes instead of {bytes}",

@@ -148,3 +148,30 @@ fn queues_that_are_not_there_are_named() {
     }
     assert_eq!(names(&host.path("/west/queues")), ["east"]);
 }
+
+/// An operator repairs an item where it lies, and lets it vouch for itself again.
+#[test]
+fn an_item_can_be_repaired() {
+    let host = host();
+    host.write_file("/east/content/a", "broken", T);
+    export(&host).unwrap();
+    transfer(&host).unwrap();
+    let name = items(&host, &format!("{THERE}/TO_PROCESS"))[0].clone();
+    let path = host.path(&format!("{THERE}/TO_PROCESS/{name}"));
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("broken", "quite repaired")).unwrap();
+    import(&host, json!({})).unwrap_err();
+    run(&host, "retry", json!({ "queues": "/west/queues" })).unwrap();
+    import(&host, json!({})).unwrap_err();
+    let again = json!({ "queues": "/west/queues", "reseal": true });
+    run(&host, "retry", again.clone()).unwrap();
+    import(&host, json!({})).unwrap();
+    assert_eq!(
+        fs::read(host.path("/west/content/a")).unwrap(),
+        b"quite repaired"
+    );
+    // Without a header there is nothing to repair.
+    fs::write(host.path(&format!("{THERE}/ERROR/{name}")), "no item").unwrap();
+    let failure = run(&host, "retry", again).unwrap_err();
+    assert!(failure.message.contains("its second line"), "{failure:?}");
+}
