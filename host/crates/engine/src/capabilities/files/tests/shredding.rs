@@ -18,7 +18,7 @@ fn a_file_with_another_name_stays_as_it_is() {
     std::fs::create_dir_all(bench.host("logs")).unwrap();
     std::fs::hard_link(bench.host("secret"), bench.host("logs/a")).unwrap();
     let refused = shred(bench.work(), &bench.to_write("/logs/a").unwrap(), 1);
-    assert_eq!(kind(refused), "unsupported");
+    assert_eq!(kind(&refused), "unsupported");
     assert_eq!(std::fs::read(bench.host("secret")).unwrap(), b"precious");
     assert!(bench.host("logs/a").exists());
 }
