@@ -107,7 +107,7 @@ pub fn an_imported_task_refuses_until_its_script_is_granted() {
     assert_eq!(home.names(), ["app.log"]);
     let granted = format!(
         "{toml}\n[tasks.rotate-web.config.scripts]\npostrotate = \"reopen\"\n\
-         [tasks.rotate-web.grants.processes.reopen]\ncommand = [\"/bin/true\", \"{1}\", \"{2}\"]\n"
+         [tasks.rotate-web.grants.processes.reopen]\ncommand = [\"/bin/true\", \"{{1}}\", \"{{2}}\"]\n"
     );
     fs::write(home.path("tasks.toml"), granted).unwrap();
     home.done(START, &["apply", "tasks.toml"], true);
