@@ -316,7 +316,10 @@ fn refused() {
         for output in [dry, run] {
             let said = super::place::told(&output);
             assert_eq!(output.status.code(), Some(4), "{said}");
-            assert!(said.contains("access = \"read-write\""), "{said}");
+            assert!(
+                said.contains("--dir data=") && said.contains(":rw"),
+                "{said}"
+            );
             assert!(!said.contains("os error"), "{said}");
         }
     }

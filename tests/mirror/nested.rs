@@ -47,7 +47,9 @@ pub fn refused() {
     assert!(inner.join("0").exists() && !inner.join("inner").exists());
     // What is kept aside would be lost again.
     let settings = ["backup_dir=/b", "delete=true"];
-    let done = mirror(&outer, &room.path().join("b"), &settings, false);
+    let target = room.path().join("b");
+    fs::create_dir(&target).unwrap();
+    let done = mirror(&outer, &target, &settings, false);
     let said = String::from_utf8_lossy(&done.stdout).into_owned();
     assert!(
         !done.status.success() && said.contains("`backup_dir`"),

@@ -78,11 +78,16 @@ pub fn plugins() -> Known {
             "logs": { "type": "array", "items": { "type": "string" }, "description": "Patterns of guest paths." },
             "rotate": { "type": "integer", "minimum": 0, "description": "How many old logs are kept." },
             "compress": { "enum": ["gzip", "zstd", "none"] },
+            "existing": { "anyOf": [{ "$ref": "#/$defs/existing" }, { "type": "null" }] },
             "when": { "anyOf": [
                 { "type": "string" },
                 { "type": "object", "properties": { "size": { "type": "integer" } }, "additionalProperties": false }
             ] }
-        }
+        },
+        "$defs": { "existing": { "oneOf": [
+            { "const": "refuse", "description": "It is an error." },
+            { "enum": ["replace", "keep"] }
+        ] } }
     });
     let ping = json!({
         "type": "object",

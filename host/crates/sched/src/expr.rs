@@ -181,7 +181,8 @@ mod tests {
                 "not a schedule",
             ),
         ] {
-            let fault = parse_expr(text, tz).unwrap_err().to_string();
+            let read = |schedule| crate::Compiled::read(&schedule);
+            let fault = parse_expr(text, tz).and_then(read).unwrap_err().to_string();
             assert!(fault.contains(expected), "{text:.80}: {fault}");
             assert!(fault.len() < 600, "{fault}");
         }
