@@ -40,7 +40,7 @@ struct Trees {
 impl Trees {
     fn new(files: usize, size: impl Fn(usize) -> usize) -> Self {
         let room = scratch("bench-mirror");
-        let content: Vec<u8> = (0..=128usize << 10).map(|n| (n * n >> 7) as u8).collect();
+        let content: Vec<u8> = (0..=128usize << 10).map(|n| ((n * n) >> 7) as u8).collect();
         for n in 0..files {
             let path = Self::at(room.path(), n);
             fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -50,12 +50,14 @@ const TOGETHER: usize = 8;
 /// How long the content of one request may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+type Rooms = HashMap<(Name, Name), Arc<Mutex<Room>>>;
+
 /// What the routes share.
 struct Shared {
     app: Arc<App>,
     places: Semaphore,
     /// How full each queue is, by task and queue.
-    rooms: Mutex<HashMap<(Name, Name), Arc<Mutex<Room>>>>,
+    rooms: Mutex<Rooms>,
 }
 
 /// The routes.

@@ -214,7 +214,7 @@ impl Survey {
         }
         if right.is_none() {
             self.leaves.push(Leaf::ToWrite);
-            return self.to_write(&pieces);
+            return self.count_pieces(&pieces);
         }
         self.leaves.push(Leaf::Right);
         self.summary.unchanged += 1;
@@ -227,7 +227,7 @@ impl Survey {
         }
     }
 
-    fn to_write(&mut self, pieces: &[Piece]) {
+    fn count_pieces(&mut self, pieces: &[Piece]) {
         self.summary.files += 1;
         self.summary.bytes += content::length(pieces);
         self.packs.need(pieces);
@@ -251,7 +251,7 @@ impl Survey {
             for (leaf, pieces) in linked.right {
                 self.leaves[leaf] = Leaf::ToWrite;
                 self.summary.unchanged -= 1;
-                self.to_write(&pieces);
+                self.count_pieces(&pieces);
             }
         }
     }

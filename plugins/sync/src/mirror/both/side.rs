@@ -183,7 +183,7 @@ impl Side {
                 hidden = Some(path.to_vec());
             } else {
                 hidden = side.take(&record, config, filter).or(hidden);
-                let counts = !hidden.as_ref().is_some_and(|top| top == path);
+                let counts = hidden.as_ref().is_none_or(|top| top != path);
                 if counts && (record.device(), record.inode()) == other {
                     return Err(Error::Invalid(format!(
                         "the other side lies in {root} at `{}`: nothing was changed; name places apart, or leave that \

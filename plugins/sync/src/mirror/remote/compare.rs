@@ -91,7 +91,7 @@ impl Quick<'_> {
                 at_least(copied, last, window)
             }
             (false, Some(modified), Some(copied)) => {
-                near(modified, copied) || (modified.seconds - copied.seconds).abs() <= window - 1
+                near(modified, copied) || (modified.seconds - copied.seconds).abs() < window
             }
             // There is no time to compare: the size is all that is known.
             _ => true,
@@ -252,20 +252,14 @@ impl<'a> Comparison<'a> {
                 self.kept.push(path.clone());
                 return Ok(true);
             }
-            Some(there) if there.directory => {
-                if !self.give_way(path) {
-                    return Ok(false);
-                }
+            Some(there) if there.directory && !self.give_way(path) => return Ok(false),
+            Some(there) if !there.directory && self.same(path, entry, there)? => {
+                self.done.counts.unchanged += 1;
+                self.done.same.insert(path.clone(), mark(entry, there));
+                self.wanted.insert(path.clone());
+                return Ok(true);
             }
-            Some(there) => {
-                if self.same(path, entry, there)? {
-                    self.done.counts.unchanged += 1;
-                    self.done.same.insert(path.clone(), mark(entry, there));
-                    self.wanted.insert(path.clone());
-                    return Ok(true);
-                }
-            }
-            None => {}
+            Some(_) | None => {}
         }
         let action = if self.quick.to_remote { b'<' } else { b'>' };
         let code = match there.filter(|there| !there.directory) {
