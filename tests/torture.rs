@@ -17,6 +17,8 @@
 mod arena;
 #[path = "torture/faults.rs"]
 mod faults;
+#[path = "torture/full.rs"]
+mod full;
 #[path = "torture/ledger.rs"]
 mod ledger;
 #[path = "torture/witness.rs"]
@@ -43,6 +45,11 @@ fn main() {
             "rule_1_through_a_full_disk",
             || Mount::new(DISK),
             |mount| torture(mount.path(), Some(&mount)),
+        ),
+        harness::trial_with(
+            "what_only_reads_works_on_a_full_disk",
+            || Mount::new(DISK),
+            |mount| full::check(&mount),
         ),
     ])
 }

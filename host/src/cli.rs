@@ -38,8 +38,10 @@ pub use output::{Format, Output};
 #[derive(Parser)]
 #[command(name = "mhost", version, max_term_width = 100, after_help = EXIT_CODES)]
 pub struct Cli {
-    /// Folder of the state [default: /var/lib/mhost for root, else the XDG state folder]
-    #[arg(long, global = true, env = "MHOST_HOME", value_name = "DIR")]
+    // Not clap's `env`: each usage line would name the option where the variable is set.
+    /// Folder of the state [env: MHOST_HOME] [default: /var/lib/mhost for root, else the XDG
+    /// state folder]
+    #[arg(long, global = true, value_name = "DIR")]
     home: Option<PathBuf>,
     /// How data is printed
     #[arg(

@@ -13,10 +13,11 @@ pub struct Home {
 }
 
 impl Home {
-    /// The folder asked for, else `/var/lib/mhost` for root and the XDG state folder
-    /// for everybody else.
+    /// The folder asked for, else that of `MHOST_HOME`, else `/var/lib/mhost` for root and
+    /// the XDG state folder for everybody else.
     pub fn locate(asked: Option<PathBuf>) -> Outcomes<Self> {
-        let root = match asked {
+        let set = std::env::var_os("MHOST_HOME").filter(|set| !set.is_empty());
+        let root = match asked.or_else(|| set.map(PathBuf::from)) {
             Some(path) if path.as_os_str().is_empty() => {
                 return Err(Problem::usage("--home is empty: name a folder"));
             }

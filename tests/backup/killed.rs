@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
-use mhost_test_support::assert_same_tree;
+use mhost_test_support::{assert_same_tree, noise};
 
 use crate::bench::{Bench, PASSWORD};
 
@@ -20,20 +20,6 @@ fn bench() -> Bench {
     }
     bench.backup(&[]);
     bench
-}
-
-/// Bytes that do not compress, the same each time.
-pub fn noise(length: usize, seed: u64) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut bytes = Vec::with_capacity(length + 8);
-    while bytes.len() < length {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend(state.to_le_bytes());
-    }
-    bytes.truncate(length);
-    bytes
 }
 
 /// Starts a command and kills it once something is seen; whether it was still there.

@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 
 use mhost_test_support::servers::{self, Relay, SECRET, Server, Ssh, Then, USER};
-use mhost_test_support::{assert_same_tree, tools};
+use mhost_test_support::{assert_same_tree, noise, tools};
 
 use crate::bench::{Bench, PASSWORD};
 
@@ -40,17 +40,6 @@ fn bench() -> Bench {
     bench.write("src/deep/b", "b");
     bench.write("src/empty", "");
     bench
-}
-
-fn noise(length: usize, seed: u64) -> Vec<u8> {
-    let mut state = seed;
-    let next = || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        (state >> 33) as u8
-    };
-    std::iter::repeat_with(next).take(length).collect()
 }
 
 fn here() -> OsString {

@@ -3,9 +3,10 @@
 use std::fs;
 use std::process::Command;
 
+use mhost_test_support::noise;
+
 use crate::bench::Bench;
 use crate::drills::mhost;
-use crate::killed::noise;
 use crate::storage::{Writer, blobs};
 
 pub fn the_recipe_of_collective_recipe_backup() {

@@ -1,9 +1,9 @@
 //! A disk at the target that is full for a while: first where items arrive, then where they
 //! are applied.
 
-use mhost_test_support::{Mount, scratch};
+use mhost_test_support::{Mount, noise, scratch};
 
-use super::ends::{Ends, hidden, noise, report, told};
+use super::ends::{Ends, hidden, report, told};
 use super::receiver::{Receiver, TOKEN, transfer, transfer_command};
 
 /// Mebibytes: runs leave 64 free.

@@ -1,12 +1,12 @@
 //! Two ends in one folder: `east` sends, `west` receives, each with queues and content.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, SystemTime};
 
-use mhost_test_support::scratch;
+use mhost_test_support::{files, scratch, tree::File};
 use serde_json::{Value, json};
 
 pub struct Ends {
@@ -132,8 +132,8 @@ impl Ends {
     #[track_caller]
     pub fn equal(&self) {
         let (east, west) = (
-            tree(&self.path("east/content")),
-            tree(&self.west("content")),
+            files(&self.path("east/content")),
+            files(&self.west("content")),
         );
         let names = |tree: &[File]| tree.iter().map(|file| file.0.clone()).collect::<Vec<_>>();
         assert_eq!(names(&east), names(&west));
@@ -178,29 +178,6 @@ pub fn hidden(folder: &Path) -> Vec<String> {
     names
 }
 
-/// A path, its mode, time and content.
-type File = (String, u32, i64, Vec<u8>);
-
-fn tree(root: &Path) -> Vec<File> {
-    let mut found = Vec::new();
-    let mut folders = vec![root.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let metadata = fs::metadata(&path).unwrap();
-            if metadata.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let name = path.strip_prefix(root).unwrap().display().to_string();
-            let mode = metadata.permissions().mode();
-            found.push((name, mode, metadata.mtime(), fs::read(&path).unwrap()));
-        }
-    }
-    found.sort();
-    found
-}
-
 /// The inodes of a tree: a file that is written anew gets another.
 pub fn inodes(root: &Path) -> Vec<u64> {
     let mut found: Vec<u64> = Vec::new();
@@ -237,16 +214,4 @@ pub fn report(output: &Output, code: i32) -> Value {
 pub fn figure(report: &Value, name: &str) -> u64 {
     let found = report["metrics"][name].as_f64();
     found.unwrap_or_else(|| panic!("no `{name}` in {report:#}")) as u64
-}
-
-/// Bytes that no compression makes less.
-pub fn noise(length: usize, seed: u64) -> Vec<u8> {
-    let mut state = seed;
-    let next = || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        (state >> 33) as u8
-    };
-    std::iter::repeat_with(next).take(length).collect()
 }

@@ -2,10 +2,11 @@
 
 use std::fs;
 
+use mhost_test_support::noise;
 use mhost_test_support::servers::{Relay, Then};
 
 use super::crash::kill_when;
-use super::ends::{Ends, THERE, figure, hidden, noise};
+use super::ends::{Ends, THERE, figure, hidden};
 use super::receiver::{
     ADMIN, Receiver, TOKEN, ask, digest, piece, put, transfer, transfer_command,
 };

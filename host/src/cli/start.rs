@@ -69,6 +69,25 @@ fn makes_no_sense(view: &RunView) -> bool {
     matches!(cause, Some(mhost_model::Fault::Invalid(_)))
 }
 
+/// A line for each row; only how many, where very many due times were coalesced.
+fn told(views: &[RunView]) -> String {
+    const SHOWN: usize = 20;
+    let coalesced = |view: &&RunView| view.outcome == Some(Outcome::Coalesced);
+    let count = views.iter().filter(coalesced).count();
+    if count <= SHOWN {
+        return runs::list(views);
+    }
+    let rest = views.iter().filter(|view| !coalesced(view));
+    let rest: Vec<RunView> = rest.cloned().collect();
+    format!(
+        "{}{count} more due times were coalesced: `mhost runs list --outcome coalesced`\n",
+        match rest.is_empty() {
+            true => String::new(),
+            false => runs::list(&rest),
+        }
+    )
+}
+
 pub async fn tick(context: &Context) -> Outcomes<u8> {
     let session = Session::open(&context.home, false).await?;
     let views = bar::watch(&session, session::ask_long(&session, Tick {})).await;
@@ -78,7 +97,7 @@ pub async fn tick(context: &Context) -> Outcomes<u8> {
         .output
         .data(&views, |views| match views.is_empty() {
             true => "Nothing was due.\n".into(),
-            false => runs::list(views),
+            false => told(views),
         })?;
     let bad =
         |view: &&RunView| exit_code(view, false) != 0 && view.outcome != Some(Outcome::Skipped);

@@ -24,6 +24,9 @@ pub struct Kernel {
     notices: AsyncFd<OwnedFd>,
     /// By the kernel's number; one folder may be watched for several tasks.
     folders: HashMap<i32, Vec<(TaskId, PathBuf)>>,
+    /// The trees that are watched whole. One whose root went, or moved away, is none any
+    /// more, whatever stands in its place by now.
+    roots: HashMap<TaskId, PathBuf>,
 }
 
 /// One notice.
@@ -42,17 +45,25 @@ impl Kernel {
         Ok(Self {
             notices: notices?,
             folders: HashMap::new(),
+            roots: HashMap::new(),
         })
     }
 
-    /// Watches a tree for a task. Either all of it or nothing.
+    /// Watches a tree for a task, and no other one. Either all of it or nothing.
     pub fn watch(&mut self, task: TaskId, root: &Path) -> io::Result<()> {
+        self.forget(task);
         let watched = self.folder(task, root, WatchFlags::empty());
         let watched = watched.and_then(|()| self.below(task, root));
-        if watched.is_err() {
-            self.forget(task);
+        match watched {
+            Ok(()) => drop(self.roots.insert(task, root.to_owned())),
+            Err(_) => self.forget(task),
         }
         watched
+    }
+
+    /// Whether the tree of a task is watched.
+    pub fn watches(&self, task: TaskId) -> bool {
+        self.roots.contains_key(&task)
     }
 
     /// The folders below one that is watched already: what comes while they are gone through
@@ -98,6 +109,7 @@ impl Kernel {
 
     /// Watches nothing for a task any more.
     pub fn forget(&mut self, task: TaskId) {
+        self.roots.remove(&task);
         let notices = self.notices.get_ref();
         self.folders.retain(|number, watched| {
             watched.retain(|(of, _)| *of != task);
@@ -117,14 +129,20 @@ impl Kernel {
             if notice.what.contains(ReadFlags::QUEUE_OVERFLOW) {
                 let all = self.folders.values().flatten();
                 tasks.extend(all.map(|(task, _)| *task));
+                // Folders may have come that are not watched.
+                self.roots.clear();
                 continue;
             }
             let watched = match notice.what.contains(ReadFlags::IGNORED) {
                 true => self.folders.remove(&notice.folder),
                 false => self.folders.get(&notice.folder).cloned(),
             };
+            let gone = ReadFlags::IGNORED | ReadFlags::MOVE_SELF;
             for (task, folder) in watched.unwrap_or_default() {
                 tasks.insert(task);
+                if notice.what.intersects(gone) && self.roots.get(&task) == Some(&folder) {
+                    self.roots.remove(&task);
+                }
                 if let (true, Some(name)) = (notice.what.contains(ReadFlags::ISDIR), &notice.name) {
                     self.came(task, &folder.join(name));
                 }
@@ -210,5 +228,32 @@ mod tests {
         fs::remove_dir_all(root.join("a")).unwrap();
         assert_eq!(kernel.noticed().await.unwrap(), [two].into());
         assert!(kernel.watch(one, &root.join("gone")).is_err());
+        assert!(!kernel.watches(one));
+    }
+
+    #[tokio::test]
+    async fn a_root_that_was_replaced_is_not_watched_any_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, aside) = (folder.path().join("root"), folder.path().join("aside"));
+        let task = TaskId(1);
+        let mut kernel = Kernel::new().unwrap();
+        for replace in [
+            (|root, aside| fs::rename(root, aside).unwrap()) as fn(&Path, &Path),
+            |root, _| fs::remove_dir(root).unwrap(),
+        ] {
+            fs::create_dir(&root).unwrap();
+            kernel.watch(task, &root).unwrap();
+            assert!(kernel.watches(task));
+            replace(&root, &aside);
+            fs::create_dir(&root).unwrap();
+            assert_eq!(kernel.noticed().await.unwrap(), [task].into());
+            assert!(!kernel.watches(task));
+            kernel.watch(task, &root).unwrap();
+            fs::write(root.join("file"), "1").unwrap();
+            assert_eq!(kernel.noticed().await.unwrap(), [task].into());
+            assert!(kernel.watches(task));
+            fs::remove_dir_all(&root).unwrap();
+            kernel.noticed().await.unwrap();
+        }
     }
 }

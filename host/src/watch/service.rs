@@ -39,7 +39,6 @@ struct Tree {
     path: PathBuf,
     settle: Span,
     burst: Option<Burst>,
-    watched: bool,
     /// That it cannot be watched, or looked at, was said.
     said: bool,
 }
@@ -172,7 +171,6 @@ impl Service {
             path,
             settle,
             burst: None,
-            watched: false,
             said: false,
         };
         self.trees.insert(task, tree);
@@ -191,17 +189,13 @@ impl Service {
         let (Some(tree), Some(kernel)) = (self.trees.get_mut(&task), &mut self.kernel) else {
             return;
         };
-        match kernel.watch(task, &tree.path) {
-            Ok(()) => tree.watched = true,
-            Err(error) => {
-                tree.watched = false;
-                if !std::mem::replace(&mut tree.said, true) {
-                    tracing::warn!(
-                        %task, path = %tree.path.display(), %error,
-                        "a directory cannot be watched: it is looked at every half a minute instead (the kernel's bound is fs.inotify.max_user_watches)"
-                    );
-                }
-            }
+        if let Err(error) = kernel.watch(task, &tree.path)
+            && !std::mem::replace(&mut tree.said, true)
+        {
+            tracing::warn!(
+                %task, path = %tree.path.display(), %error,
+                "a directory cannot be watched: it is looked at every half a minute instead (the kernel's bound is fs.inotify.max_user_watches)"
+            );
         }
     }
 
@@ -240,11 +234,12 @@ impl Service {
             }
             Looked::Same | Looked::Asked => false,
         };
-        if tree.watched && !failed {
+        let kernel = self.kernel.as_ref();
+        if kernel.is_some_and(|kernel| kernel.watches(task)) && !failed {
             tree.said = false;
             return;
         }
-        // The directory may be gone, and another one may come in its place.
+        // The directory may be gone, and another one may have come in its place.
         self.watch(task);
         let later = self.now() + AGAIN;
         if let Some(tree) = self.trees.get_mut(&task) {

@@ -1,5 +1,15 @@
 //! Numbers that look random and follow from a seed.
 
+/// Bytes that no compression makes fewer, the same for each seed.
+pub fn noise(length: usize, seed: u64) -> Vec<u8> {
+    let mut dice = Dice::new(seed);
+    let eight = || dice.any().to_le_bytes();
+    std::iter::repeat_with(eight)
+        .flatten()
+        .take(length)
+        .collect()
+}
+
 /// A source of such numbers.
 pub struct Dice(u64);
 
@@ -9,13 +19,18 @@ impl Dice {
         Self(seed)
     }
 
-    /// One of `0..count`. The mixing is splitmix64's (Steele, Lea and Flood, 2014).
-    pub fn below(&mut self, count: u64) -> u64 {
+    /// Any number. The mixing is splitmix64's (Steele, Lea and Flood, 2014).
+    pub fn any(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % count
+        z ^ (z >> 31)
+    }
+
+    /// One of `0..count`.
+    pub fn below(&mut self, count: u64) -> u64 {
+        self.any() % count
     }
 
     /// One of `low..high`.

@@ -14,9 +14,9 @@ pub mod servers;
 pub mod tools;
 pub mod tree;
 
-pub use dice::Dice;
+pub use dice::{Dice, noise};
 pub use harness::{main, trial};
 pub use mount::Mount;
 pub use place::{scratch, target_dir};
 pub use tools::{Tool, Unavailable};
-pub use tree::{assert_same_tree, tree_differences};
+pub use tree::{assert_same_tree, files, tree_differences};

@@ -35,6 +35,19 @@ pub fn tree_differences(left: &Path, right: &Path) -> Vec<String> {
     found
 }
 
+/// A file's path below the root, its mode, its time in seconds and its content.
+pub type File = (PathBuf, u32, i64, Vec<u8>);
+
+/// The files of a tree, whatever their folders are like.
+pub fn files(root: &Path) -> Vec<File> {
+    let whole = read_tree(root).into_iter();
+    let file = |(name, entry): (PathBuf, Entry)| {
+        let (seconds, _) = entry.modified;
+        Some((name, entry.mode, seconds, entry.content?))
+    };
+    whole.filter_map(file).collect()
+}
+
 #[derive(Debug, PartialEq, Eq)]
 struct Entry {
     kind: &'static str,

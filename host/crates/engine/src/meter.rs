@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant as Moment};
 
 use mhost_model::Denial;
 use mhost_model::grant::Grants;
@@ -12,6 +12,13 @@ use mhost_model::receipt::{Receipt, Use};
 
 /// The most entries that a list of a receipt keeps.
 const KEPT: usize = 1000;
+
+/// A moment before all calls, so that one fits into an atomic number.
+static EPOCH: LazyLock<Moment> = LazyLock::new(Moment::now);
+
+fn since_epoch() -> u64 {
+    u64::try_from(EPOCH.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
 
 /// The counters of one run.
 #[derive(Debug, Default)]
@@ -22,6 +29,9 @@ pub struct Meter {
     files_changed: AtomicU64,
     host_calls: AtomicU64,
     host_nanos: AtomicU64,
+    /// When the call that is on began, nanoseconds after [`EPOCH`]; 0 while none is. A
+    /// guest makes one at a time.
+    call_began: AtomicU64,
     peak_memory: AtomicU64,
     log_bytes: AtomicU64,
     log_bytes_cut: AtomicU64,
@@ -74,15 +84,29 @@ impl Meter {
         self.host_calls.fetch_add(1, Relaxed) + 1
     }
 
+    /// A call that is timed began.
+    pub(crate) fn call_begins(&self) {
+        self.call_began.store(since_epoch().max(1), Relaxed);
+    }
+
+    /// It ended.
+    pub(crate) fn call_ends(&self) {
+        let took = self.call_so_far();
+        self.call_began.store(0, Relaxed);
+        self.host_nanos.fetch_add(took, Relaxed);
+    }
+
+    /// Nanoseconds that the call that is on has taken.
+    fn call_so_far(&self) -> u64 {
+        match self.call_began.load(Relaxed) {
+            0 => 0,
+            began => since_epoch().saturating_sub(began),
+        }
+    }
+
     /// Calls so far.
     pub(crate) fn calls(&self) -> u64 {
         self.host_calls.load(Relaxed)
-    }
-
-    /// Time spent in a host call.
-    pub(crate) fn host_time(&self, time: Duration) {
-        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        self.host_nanos.fetch_add(nanos, Relaxed);
     }
 
     /// The sum of memories and tables is now `bytes`.
@@ -135,11 +159,12 @@ impl Meter {
     }
 
     /// Everything so far. `wall` is the run's time; what the host did not take of
-    /// it is the guest's.
+    /// it is the guest's. A call that never came back (the run was cut off in it) counts, too.
     pub(crate) fn receipt(&self, grants: &Grants, wall: Duration) -> Receipt {
         let lists = self.lists();
         let wall_us = u64::try_from(wall.as_micros()).unwrap_or(u64::MAX);
-        let host_time_us = (self.host_nanos.load(Relaxed) / 1000).min(wall_us);
+        let host_nanos = self.host_nanos.load(Relaxed) + self.call_so_far();
+        let host_time_us = (host_nanos / 1000).min(wall_us);
         let mut unused: std::collections::BTreeSet<String> = places(grants).collect();
         unused.retain(|place| !lists.used.contains_key(place));
         Receipt {

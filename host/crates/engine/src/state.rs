@@ -135,16 +135,13 @@ impl RunState {
 /// takes, and its time on the receipt.
 pub struct Call<'a> {
     state: &'a mut RunState,
-    begun: Moment,
 }
 
 /// Begins a call; what every `add_to_linker` of a capability hands to the linker.
 pub fn enter(state: &mut RunState) -> Call<'_> {
     state.count();
-    Call {
-        state,
-        begun: Moment::now(),
-    }
+    state.shared.meter.call_begins();
+    Call { state }
 }
 
 impl Deref for Call<'_> {
@@ -162,7 +159,7 @@ impl DerefMut for Call<'_> {
 
 impl Drop for Call<'_> {
     fn drop(&mut self) {
-        self.state.shared.meter.host_time(self.begun.elapsed());
+        self.state.shared.meter.call_ends();
         if self.state.shared.is_over() {
             self.state.interrupt();
         }

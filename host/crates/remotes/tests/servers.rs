@@ -16,7 +16,7 @@ use mhost_model::resource::Endpoint;
 use mhost_model::{Fault, FaultResult};
 use mhost_remotes::NamedRemotes;
 use mhost_test_support::servers::{self, SECRET, Ssh, USER};
-use mhost_test_support::{Tool, scratch, trial};
+use mhost_test_support::{Tool, noise, scratch, trial};
 
 /// The one secret, and a wrong one.
 struct Vault;
@@ -48,12 +48,6 @@ fn put(remote: &dyn Remote, path: &str, data: &[u8]) {
         writer.write(part).unwrap();
     }
     assert_eq!(writer.finish().unwrap(), data.len() as u64, "{path}");
-}
-
-fn noise(length: u32) -> Vec<u8> {
-    (0..length)
-        .map(|n| (n.wrapping_mul(2_654_435_761) >> 11) as u8)
-        .collect()
 }
 
 /// All paths below a folder, in pages of `limit`.
@@ -96,7 +90,7 @@ fn behaves(remote: &dyn Remote, folders: bool) {
 
 fn comes_back(remote: &dyn Remote) {
     // More than one part of an object store's.
-    let data = noise(20_000_000);
+    let data = noise(20_000_000, 1);
     put(remote, "deep/er/file", &data);
     assert!(remote.read_all("deep/er/file").unwrap() == data);
     let found = remote.stat("deep/er/file").unwrap();

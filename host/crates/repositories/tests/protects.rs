@@ -9,10 +9,10 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
-use common::{Bench, control, noise, same};
+use common::{Bench, control, same};
 use mhost_model::ports::repository::{BackupOptions, RestoreOptions, RestoreSummary};
 use mhost_model::{Fault, FaultResult};
-use mhost_test_support::{assert_same_tree, tree_differences};
+use mhost_test_support::{assert_same_tree, noise, tree_differences};
 
 fn mirror(exclude: &[&str]) -> RestoreOptions {
     RestoreOptions {

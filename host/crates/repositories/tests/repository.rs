@@ -9,10 +9,10 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use common::{Bench, PASSWORD, at, furnish, furnish_oddly, name, noise, noon, repositories, same};
+use common::{Bench, PASSWORD, at, furnish, furnish_oddly, name, noon, repositories, same};
 use mhost_model::Fault;
 use mhost_model::ports::repository::{BackupOptions, Repositories};
-use mhost_test_support::assert_same_tree;
+use mhost_test_support::{assert_same_tree, noise};
 
 /// Each fault with the words that must stand in it.
 #[track_caller]

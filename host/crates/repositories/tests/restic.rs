@@ -10,11 +10,11 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
-use common::{Bench, PASSWORD, furnish, noise, noon, same};
+use common::{Bench, PASSWORD, furnish, noon, same};
 use libtest_mimic::Trial;
 use mhost_model::Fault;
 use mhost_model::ports::repository::{BackupOptions, Keep};
-use mhost_test_support::{Tool, assert_same_tree, tools, trial};
+use mhost_test_support::{Tool, assert_same_tree, noise, tools, trial};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process, waitpid};
 
 /// Set for a process that this test starts to be stopped or killed in the middle

@@ -8,10 +8,10 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use common::{Bench, noise, noon};
+use common::{Bench, noon};
 use mhost_model::ports::repository::{RestoreOptions, RestoreSummary};
 use mhost_model::{Fault, FaultResult};
-use mhost_test_support::{assert_same_tree, tree_differences};
+use mhost_test_support::{assert_same_tree, noise, tree_differences};
 
 const PLAIN: fn() -> RestoreOptions = RestoreOptions::default;
 

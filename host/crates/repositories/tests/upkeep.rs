@@ -6,9 +6,10 @@ mod common;
 
 use std::fs;
 
-use common::{Bench, noise, noon, same};
+use common::{Bench, noon, same};
 use mhost_model::Fault;
 use mhost_model::ports::repository::{BackupOptions, Keep, Verdict};
+use mhost_test_support::noise;
 
 /// A snapshot a day, each with another large file.
 fn days(count: u32) -> Bench {

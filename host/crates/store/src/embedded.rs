@@ -77,7 +77,8 @@ pub struct RedbStore {
 impl RedbStore {
     /// Opens the file, alone: while it is open, another opening is
     /// [`StoreError::Busy`](crate::StoreError::Busy), from this process too. Every
-    /// opening is a new node, durably, so that all claims of former ones are dead.
+    /// opening is a new node, which the first change writes down, so that all claims of former
+    /// ones are dead. One that changes nothing writes nothing.
     pub fn open(options: OpenOptions) -> StoreResult<Self> {
         Self::over(Source::file(&options.path, options.create), &options)
     }

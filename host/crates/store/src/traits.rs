@@ -341,7 +341,7 @@ pub enum Watcher {
 /// returns; changes asked for at the same time share a commit.
 #[async_trait]
 pub trait TaskStore: Send + Sync {
-    /// A new id at every opening.
+    /// Higher than that of every opening before that changed anything.
     fn node(&self) -> NodeId;
 
     /// The store's clock: it decides what is due and when a lease ends.

@@ -12,6 +12,7 @@ use std::path::Path;
 
 use mhost_sdk::testing::NativeHost;
 use mhost_sdk::{Failure, Report};
+use mhost_test_support::files;
 use serde_json::{Value, json};
 
 const T: u64 = 1_700_000_000_000;
@@ -95,34 +96,10 @@ fn items(host: &NativeHost, folder: &str) -> Vec<String> {
     names(&host.path(folder))
 }
 
-/// Paths, modes, times and contents of a tree.
-fn tree(root: &Path) -> Vec<(String, u32, i64, Vec<u8>)> {
-    use std::os::unix::fs::MetadataExt as _;
-    let mut found = Vec::new();
-    let mut folders = vec![root.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let metadata = fs::metadata(&path).unwrap();
-            match metadata.is_dir() {
-                true => folders.push(path),
-                false => found.push((
-                    path.strip_prefix(root).unwrap().display().to_string(),
-                    metadata.mode(),
-                    metadata.mtime(),
-                    fs::read(&path).unwrap(),
-                )),
-            }
-        }
-    }
-    found.sort();
-    found
-}
-
 fn equal(host: &NativeHost) {
     assert_eq!(
-        tree(&host.path("/east/content")),
-        tree(&host.path("/west/content"))
+        files(&host.path("/east/content")),
+        files(&host.path("/west/content"))
     );
 }
 

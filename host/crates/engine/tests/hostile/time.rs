@@ -60,7 +60,9 @@ fn a_stuck_database_times_out_and_its_thread_changes_nothing_later() {
     let attack = with_database(Attack::new("database", put()));
     let fake = attack.fake.clone();
     fake.holder.hold();
-    check_times_out(attack);
+    let receipt = check_times_out(attack).finished.receipt;
+    // What it waited for is not laid to the plugin's charge.
+    assert!(receipt.host_time_us > receipt.guest_time_us, "{receipt:?}");
     assert_eq!(fake.holder.waiting.load(Ordering::SeqCst), 1);
     fake.holder.release();
     // The next run waits for nothing of the old one.

@@ -109,26 +109,18 @@ impl Cutter {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use mhost_test_support::noise;
+
     use super::*;
 
-    fn cutter() -> Cutter {
+    /// As restic cuts, whose polynomial is in its repository.
+    pub fn cutter() -> Cutter {
         let config: ConfigFile = serde_json::from_value(serde_json::json!({
             "version": 2, "id": "00".repeat(32), "chunker_polynomial": "3DA3358B4DC173",
         }))
         .unwrap();
         Cutter::new(&config).unwrap()
-    }
-
-    fn noise(length: usize) -> Vec<u8> {
-        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-        let next = |_| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state.to_le_bytes()[3]
-        };
-        (0..length).map(next).collect()
     }
 
     fn cut(data: &[u8], step: usize) -> Vec<Vec<u8>> {
@@ -142,7 +134,7 @@ mod tests {
 
     #[test]
     fn how_the_bytes_arrive_makes_no_difference() {
-        let data = noise(9 << 20);
+        let data = noise(9 << 20, 1);
         let whole = cut(&data, data.len());
         assert!(whole.len() > 3);
         assert_eq!(whole.concat(), data);
@@ -154,7 +146,7 @@ mod tests {
     /// What is inserted at the beginning changes the first pieces alone.
     #[test]
     fn pieces_find_their_places_again() {
-        let data = noise(12 << 20);
+        let data = noise(12 << 20, 1);
         let moved = [b"inserted".as_slice(), &data].concat();
         let (before, after) = (cut(&data, 1 << 20), cut(&moved, 1 << 20));
         assert_eq!(before.last(), after.last());

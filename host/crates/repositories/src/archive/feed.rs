@@ -181,27 +181,10 @@ pub fn worth_following(mut known: Vec<Known>, smallest: usize) -> Vec<Known> {
 
 #[cfg(test)]
 mod tests {
+    use mhost_test_support::noise;
+
     use super::*;
-    use rustic_core::repofile::ConfigFile;
-
-    fn cutter() -> Cutter {
-        let config: ConfigFile = serde_json::from_value(serde_json::json!({
-            "version": 2, "id": "00".repeat(32), "chunker_polynomial": "3DA3358B4DC173",
-        }))
-        .unwrap();
-        Cutter::new(&config).unwrap()
-    }
-
-    fn noise(length: usize) -> Vec<u8> {
-        let mut state = 77_u64;
-        let next = |_| {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
-            state.to_be_bytes()[0]
-        };
-        (0..length).map(next).collect()
-    }
+    use crate::archive::cutter::tests::cutter;
 
     /// The content's names and the lengths of the pieces that were handed over.
     fn feed(parts: &[&[u8]], follow: Vec<Known>) -> (Vec<DataId>, Vec<usize>) {
@@ -227,7 +210,7 @@ mod tests {
 
     #[test]
     fn what_was_appended_is_all_that_is_cut() {
-        let data = noise(3 << 20);
+        let data = noise(3 << 20, 77);
         let before = known(&data[..2 << 20]);
         for (end, added) in [(2 << 20, vec![]), ((2 << 20) + 1000, vec![1000])] {
             let (ids, stored) = feed(&[&data[..end]], before.clone());
@@ -238,7 +221,7 @@ mod tests {
 
     #[test]
     fn where_the_bytes_differ_cutting_begins() {
-        let data = noise(3 << 20);
+        let data = noise(3 << 20, 77);
         let before = known(&data);
         let mut changed = data.clone();
         let at = before[0].length + 5;
@@ -259,7 +242,7 @@ mod tests {
     fn a_hole_is_what_its_zeroes_are() {
         let length = 5 * cutter().zeroes().unwrap() + 7;
         for before in [0, 1, 100, 700_000] {
-            let head = noise(before);
+            let head = noise(before, 77);
             let whole = [&head[..], &vec![0; length], b"x"].concat();
             let (expected, _) = feed(&[&whole], Vec::new());
             let mut cutter = cutter();

@@ -19,7 +19,7 @@ use mhost_model::ports::repository::{
 use mhost_model::resource::Endpoint;
 use mhost_model::{Fault, FaultResult, Instant, Name};
 use mhost_repositories::ManagedRepositories;
-use mhost_test_support::scratch;
+use mhost_test_support::{noise, scratch};
 use rustix::fs::{AtFlags, CWD, Mode, Timespec, Timestamps, XattrFlags};
 
 pub const PASSWORD: &str = "correct horse";
@@ -153,20 +153,6 @@ pub fn at(read: &Path, stand: &Path) -> Source {
         read: read.to_path_buf(),
         stand: stand.to_path_buf(),
     }
-}
-
-/// Bytes that do not compress, the same each time.
-pub fn noise(length: usize, seed: u64) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut bytes = Vec::with_capacity(length + 8);
-    while bytes.len() < length {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend(state.to_le_bytes());
-    }
-    bytes.truncate(length);
-    bytes
 }
 
 /// A link whose target is no text; restic knows such ones from 0.16 on.

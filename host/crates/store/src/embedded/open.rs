@@ -1,5 +1,5 @@
-//! Opening the file: whose it is, whether it is sound, which format it has, and the
-//! new node. What a file may answer that is not ours, broken or newer is turned into
+//! Opening the file: whose it is, whether it is sound, which format it has, and which node
+//! comes next. What a file may answer that is not ours, broken or newer is turned into
 //! an error here, before anything of it is believed.
 
 use std::cell::Cell;
@@ -15,7 +15,7 @@ use redb::{
 
 use super::caught::caught;
 use super::migrate::{self, FORMAT};
-use super::record::{Counters, Number, decode, encode, get};
+use super::record::{Counters, Number, get};
 use super::tables::{META, Tables};
 use super::trouble::{Res, Trouble};
 use crate::{StoreError, StoreResult};
@@ -24,8 +24,9 @@ const OPERATION: &str = "open the store";
 /// Pages kept in memory, bytes.
 const CACHE: usize = 64 << 20;
 
-/// What an opening found and made.
+/// What an opening found.
 pub struct Opened {
+    /// After all whose writing is in the file; the first change writes it down.
     pub node: NodeId,
     pub counters: Counters,
 }
@@ -165,7 +166,8 @@ fn classify(path: &Path, error: DatabaseError) -> StoreError {
     }
 }
 
-/// Checks the format, makes what is missing and takes a new node id, durably.
+/// Checks the format and makes what is missing. A sound file of this format is not
+/// written to: whoever only reads can do so on a full disk, too.
 pub fn prepare(database: &Database, path: &Path, create: bool) -> StoreResult<Opened> {
     let prepared = caught(|| {
         match found(database)? {
@@ -238,36 +240,33 @@ fn initialise(database: &Database, found: Option<u32>) -> Res<()> {
 }
 
 fn next_life(database: &Database) -> Res<Opened> {
-    let txn = database.begin_write()?;
-    let opened = {
-        let mut meta = txn.open_table(META)?;
-        let former = meta.get("node")?.map(|bytes| decode(bytes.value()));
-        let Number(former) = former.transpose()?.unwrap_or(Number(0));
-        let counters: Option<Counters> = get(&meta, "counters")?;
-        let node = former + 1;
-        meta.insert("node", encode(&Number(node))?.as_slice())?;
-        Opened {
-            node: NodeId(node),
-            counters: counters.unwrap_or_default(),
-        }
-    };
-    txn.commit()?;
-    Ok(opened)
+    let (former, counters) = life(database)?;
+    Ok(Opened {
+        node: NodeId(former + 1),
+        counters,
+    })
+}
+
+/// The newest node that wrote anything, and the counters.
+fn life(database: &Database) -> Res<(u64, Counters)> {
+    let txn = database.begin_read()?;
+    let meta = txn.open_table(META)?;
+    let newest: Option<Number> = get(&meta, "node")?;
+    let Number(newest) = newest.unwrap_or(Number(0));
+    Ok((newest, get(&meta, "counters")?.unwrap_or_default()))
 }
 
 /// Goes on in the same life after the database was opened again: only if nobody else
-/// has had it meanwhile.
-pub fn rejoin(database: &Database, path: &Path, node: NodeId) -> StoreResult<Counters> {
+/// has written to it meanwhile. `born` says whether this life has.
+pub fn rejoin(database: &Database, path: &Path, node: NodeId, born: bool) -> StoreResult<Counters> {
     let read = || {
-        let txn = database.begin_read()?;
-        let meta = txn.open_table(META)?;
-        let newest: Option<Number> = get(&meta, "node")?;
-        if newest.is_none_or(|Number(newest)| newest != node.0) {
+        let (newest, counters) = life(database)?;
+        if newest != node.0 - u64::from(!born) {
             return Err(Trouble::Database(
                 "another process has had it meanwhile: restart mhost".into(),
             ));
         }
-        Ok(get(&meta, "counters")?.unwrap_or_default())
+        Ok(counters)
     };
     read().map_err(|trouble| trouble.during("open the store again", path))
 }

@@ -174,7 +174,13 @@ async fn a_store_that_another_has_had_is_not_gone_on_with() {
     disk.full.store(false, Ordering::SeqCst);
     let clock = FixedClock::new(at(0));
     let options = crate::common::options(Path::new("memory"), &clock, false);
-    drop(RedbStore::open_with_backend(options, disk).unwrap());
+    let store = RedbStore::open_with_backend(options, disk).unwrap();
+    let other = Subject {
+        store: Arc::new(store),
+        clock,
+    };
+    other.put("other", spec(60)).await;
+    drop(other);
     let refused = s.edit(remove()).await.unwrap_err();
     assert!(
         refused.to_string().contains("another process has had it"),

@@ -8,6 +8,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Instant;
 
 use mhost_model::{Fault, FaultResult};
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncReadExt, Interest};
@@ -159,14 +160,14 @@ fn watch(child: &Child) -> io::Result<AsyncFd<OwnedFd>> {
 }
 
 /// One output, of which the beginning is kept.
-struct Output {
+pub(super) struct Output {
     pipe: Receiver,
     kept: Vec<u8>,
     cut: u64,
 }
 
 impl Output {
-    fn new(pipe: OwnedFd) -> io::Result<Self> {
+    pub fn new(pipe: OwnedFd) -> io::Result<Self> {
         Ok(Self {
             pipe: Receiver::from_owned_fd(pipe)?,
             kept: Vec::new(),
@@ -184,12 +185,15 @@ impl Output {
 
     /// What is still in the pipe now. Whoever else holds its other end, such as a
     /// daemon that was started, is not waited for.
-    fn drain(&mut self) {
+    pub fn drain(&mut self) {
         let mut buffer = [0; 8192];
         // A pipe holds a bounded amount; a writer that goes on is not followed for ever.
         for _ in 0..256 {
-            match self.pipe.try_read(&mut buffer) {
+            // The pipe itself is asked: tokio's `try_read` answers from what its reactor
+            // has heard, and that the command ended may be heard before what it wrote.
+            match rustix::io::read(&self.pipe, &mut buffer) {
                 Ok(read @ 1..) => self.keep(&buffer[..read]),
+                Err(Errno::INTR) => {}
                 _ => return,
             }
         }
@@ -202,7 +206,7 @@ impl Output {
         self.cut += (bytes.len() - kept) as u64;
     }
 
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         let mut text = String::from_utf8_lossy(&self.kept).into_owned();
         // What is no text grows when it is made one.
         let end = text.floor_char_boundary(KEPT);

@@ -1,6 +1,6 @@
 //! Commands and signals, with the shell as the granted program.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use mhost_model::grant::{Signal, SignalGrant};
 use mhost_model::{Fault, FaultResult};
 
-use super::command::{Ended, run};
+use super::command::{Ended, Output, run};
 use super::signal::send;
 
 async fn shell(script: &str) -> FaultResult<Ended> {
@@ -72,6 +72,17 @@ async fn long_outputs_are_cut_and_never_block() {
         .await
         .unwrap();
     assert!(ended.stdout.len() < 65600, "{}", ended.stdout.len());
+}
+
+/// The reactor of this thread hears nothing before the test gives way, as a busy one may
+/// hear of a command's end before it hears of its last words.
+#[tokio::test]
+async fn last_words_that_no_reactor_told_of_are_kept() {
+    let (pipe, mut writer) = std::io::pipe().unwrap();
+    let mut output = Output::new(pipe.into()).unwrap();
+    writer.write_all(b"hello\n").unwrap();
+    output.drain();
+    assert_eq!(output.text(), "hello\n");
 }
 
 #[tokio::test]

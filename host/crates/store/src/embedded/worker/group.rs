@@ -13,7 +13,7 @@ use super::{Shared, guarded};
 use crate::embedded::OpenOptions;
 use crate::embedded::known::Known;
 use crate::embedded::open::{self, Opened};
-use crate::embedded::record::{Counters, encode};
+use crate::embedded::record::{Counters, Number, encode};
 use crate::embedded::source::Source;
 use crate::embedded::tables::Tables;
 use crate::embedded::trouble::Res;
@@ -99,6 +99,9 @@ pub struct Writer {
     pub(super) path: Arc<Path>,
     source: Source,
     node: NodeId,
+    /// The node is in the file. It gets there with the first change, so that a claim is
+    /// never there without it.
+    born: bool,
     clock: Arc<dyn Clock>,
     planner: Arc<dyn Planner>,
     counters: Counters,
@@ -113,6 +116,7 @@ impl Writer {
             path: options.path.clone().into_boxed_path().into(),
             source,
             node: opened.node,
+            born: false,
             clock: Arc::clone(&options.clock),
             planner: Arc::clone(&options.planner),
             counters: opened.counters,
@@ -151,10 +155,11 @@ impl Writer {
     }
 
     fn open_again(&mut self) -> StoreResult<()> {
-        let (source, path, node) = (&mut self.source, &self.path, self.node);
+        let (source, path) = (&mut self.source, &self.path);
+        let (node, born) = (self.node, self.born);
         self.counters = self.shared.replace(|| {
             let database = source.open()?;
-            let counters = open::rejoin(&database, path, node)?;
+            let counters = open::rejoin(&database, path, node, born)?;
             Ok((database, counters))
         })?;
         self.memory.stirred = true;
@@ -183,6 +188,10 @@ impl Writer {
                 return Ok(Fate::Spoiled(spoiled));
             }
         };
+        if written && !self.born {
+            let node = encode(&Number(self.node.0))?;
+            tx.tables.meta.put("node", node.as_slice())?;
+        }
         if written && tx.counters != self.counters {
             let counters = encode(&tx.counters)?;
             tx.tables.meta.put("counters", counters.as_slice())?;
@@ -193,6 +202,7 @@ impl Writer {
             true => txn.commit()?,
             false => txn.abort()?,
         }
+        self.born |= written;
         self.counters = counters;
         self.memory = memory;
         Ok(Fate::Done)

@@ -5,25 +5,11 @@ use std::time::Instant;
 
 use mhost_model::ByteSize;
 use mhost_model::limits::Limits;
+use mhost_test_support::noise;
 
 use super::super::compress::{Format, compress};
 use super::super::copy::{CopyOptions, copy, copy_range};
 use super::bench::{Bench, READERS, WRITERS, kind, roomy};
-
-/// Bytes that no compression makes smaller.
-fn noise(length: usize) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    };
-    std::iter::repeat_with(&mut next)
-        .flatten()
-        .take(length)
-        .collect()
-}
 
 #[test]
 fn a_dry_run_changes_nothing_and_says_what_it_would_have() {
@@ -58,7 +44,7 @@ fn a_run_whose_claim_was_taken_over_changes_nothing() {
 #[test]
 fn a_claim_lost_meanwhile_leaves_no_file() {
     let bench = Bench::new();
-    bench.write("logs/file", noise(3 << 20));
+    bench.write("logs/file", noise(3 << 20, 1));
     let (from, to) = (
         bench.to_read("/logs/file").unwrap(),
         bench.to_write("/logs/new").unwrap(),
@@ -80,8 +66,8 @@ fn an_ended_run_stops_and_leaves_nothing_half() {
     for stop in ["over", "deadline"] {
         for (verb, run) in READERS.iter().take(5).chain(&WRITERS) {
             let mut bench = Bench::new();
-            bench.write("logs/file", noise(2 << 20));
-            bench.write("logs/there", noise(2 << 20));
+            bench.write("logs/file", noise(2 << 20, 1));
+            bench.write("logs/there", noise(2 << 20, 1));
             match stop {
                 "over" => bench.over.store(true, SeqCst),
                 _ => bench.deadline = Instant::now(),
@@ -101,7 +87,7 @@ fn an_ended_run_stops_and_leaves_nothing_half() {
 
 fn copying_verbs_with(limits: &Limits) {
     let bench = Bench::with(limits.clone(), false);
-    bench.write("logs/file", noise(3 << 20));
+    bench.write("logs/file", noise(3 << 20, 1));
     bench.write("logs/there", "");
     let from = bench.to_read("/logs/file").unwrap();
     let new = bench.to_write("/logs/new").unwrap();
@@ -144,7 +130,7 @@ fn the_floor_of_free_space_holds() {
 #[test]
 fn the_receipt_counts_bytes_and_files() {
     let bench = Bench::new();
-    bench.write("logs/file", noise(1 << 20));
+    bench.write("logs/file", noise(1 << 20, 1));
     let from = bench.to_read("/logs/file").unwrap();
     let new = bench.to_write("/logs/new").unwrap();
     copy(bench.work(), &from, &new, CopyOptions::default()).unwrap();
