@@ -11,6 +11,8 @@ mod databases;
 mod drills;
 #[path = "backup/killed.rs"]
 mod killed;
+#[path = "backup/oracle.rs"]
+mod oracle;
 #[path = "backup/places.rs"]
 mod places;
 #[path = "backup/recipe.rs"]
@@ -61,7 +63,11 @@ fn main() {
         ),
         ("keys_open_for_restic_too", restic::keys_open_for_restic_too),
     ];
-    let zodb: [(&str, fn()); 3] = [
+    let zodb: [(&str, fn()); 4] = [
+        (
+            "the_oracle_of_a_live_storage_agrees",
+            oracle::the_oracle_of_a_live_storage_agrees,
+        ),
         (
             "the_recipe_runs_as_it_stands_in_the_documentation",
             recipe::the_recipe_runs_as_it_stands_in_the_documentation,

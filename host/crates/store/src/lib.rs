@@ -6,8 +6,6 @@
 //! [`RedbStore`]. Decisions come from a [`mhost_model::plan::Planner`] that the store
 //! calls inside its transactions; the store itself decides nothing.
 
-#[cfg(feature = "conformance")]
-pub mod conformance;
 mod embedded;
 mod notices;
 mod traits;

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use mhost_conformance::{IntervalPlanner, Subject, at};
 use mhost_model::FixedClock;
-use mhost_store::conformance::{IntervalPlanner, Subject, at};
 use mhost_store::{OpenOptions, RedbStore};
 
 pub fn options(path: &Path, clock: &FixedClock, create: bool) -> OpenOptions {

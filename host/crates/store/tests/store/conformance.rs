@@ -2,4 +2,4 @@
 
 use crate::common::in_memory;
 
-mhost_store::conformance_tests!(in_memory());
+mhost_conformance::conformance_tests!(in_memory());

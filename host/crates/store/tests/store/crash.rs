@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use mhost_conformance::{BASE, Subject, at, name, spec};
 use mhost_model::plan::Ended;
 use mhost_model::policy::Overlap;
 use mhost_model::run::{LogLine, Outcome, Run, RunState, Trigger};
 use mhost_model::schedule::{AfterOn, Schedule};
 use mhost_model::{FixedClock, TaskId};
-use mhost_store::conformance::{BASE, Subject, at, name, spec};
 use mhost_store::{Edit, RedbStore, RunFilter, TaskStatus, TaskStore};
 use redb::StorageBackend;
 
@@ -195,7 +195,7 @@ async fn change(story: &mut Story) {
     let put = Edit::PutTask {
         name: name("d"),
         spec: Box::new(renamed),
-        pin: mhost_store::conformance::digest(2),
+        pin: mhost_conformance::digest(2),
         enabled: true,
     };
     story.edit(vec![put, pause]).await;

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use mhost_conformance::{IntervalPlanner, Subject, at, name, spec};
 use mhost_model::plan::{Decision, Ended, OpenRun, Planner, Progress, Verdict};
 use mhost_model::task::Task;
 use mhost_model::{FixedClock, Instant};
-use mhost_store::conformance::{IntervalPlanner, Subject, at, name, spec};
 use mhost_store::{OpenOptions, RedbStore, StoreError};
 
 /// Falls over when it is told to.
@@ -60,7 +60,7 @@ async fn a_panic_is_an_error_of_its_own_message() {
         let edit = mhost_store::Edit::PutTask {
             name: name(task),
             spec: Box::new(spec(60)),
-            pin: mhost_store::conformance::digest(1),
+            pin: mhost_conformance::digest(1),
             enabled: true,
         };
         s.store.edit(vec![edit]).await

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::common::options;
+use mhost_conformance::{Subject, at, spec};
 use mhost_model::FixedClock;
 use mhost_model::plan::Ended;
 use mhost_model::run::RunState;
-use mhost_store::conformance::{Subject, at, spec};
 use mhost_store::{FORMAT, RedbStore, StoreError};
 use redb::{Database, TableDefinition};
 use tempfile::TempDir;

@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use mhost_conformance::{Subject, at, name};
 use mhost_model::FixedClock;
 use mhost_model::plan::Ended;
 use mhost_model::run::{Outcome, RunState};
-use mhost_store::conformance::{Subject, at, name};
 use mhost_store::{RedbStore, RunFilter};
 
 use crate::common::options;

@@ -4,11 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use mhost_conformance::{BASE, Subject, name};
 use mhost_model::plan::Ended;
 use mhost_model::policy::Overlap;
 use mhost_model::run::{ErrorKind, RunError, RunState, Trigger};
 use mhost_model::{RunId, TaskId};
-use mhost_store::conformance::{BASE, Subject, name};
 use mhost_store::{Answer, Claim, Edit, RunFilter};
 use proptest::prelude::*;
 

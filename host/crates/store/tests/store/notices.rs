@@ -5,6 +5,7 @@ mod outbox;
 
 use std::sync::Arc;
 
+use mhost_conformance::{Subject, at, name, spec};
 use mhost_model::alert::{AlertChange, Severity};
 use mhost_model::channel::ChannelDef;
 use mhost_model::notify::{EventKind, Standing};
@@ -14,7 +15,6 @@ use mhost_model::run::{ErrorKind, RunError};
 use mhost_model::task::TaskSpec;
 use mhost_model::{FixedClock, Instant, Span, TaskId};
 use mhost_sched::Scheduler;
-use mhost_store::conformance::{Subject, at, name, spec};
 use mhost_store::{
     Came, Claim, Edit, Letter, LetterState, Notices, OpenOptions, Posting, RedbStore, Tried,
 };

@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
+use mhost_conformance::{IntervalPlanner, Subject, at, name, spec};
 use mhost_model::plan::{
     Armed, Decision, Ended, Era, OpenRun, Planner, Progress, Verdict, ZoneChange,
 };
 use mhost_model::schedule::Schedule;
 use mhost_model::task::Task;
 use mhost_model::{FixedClock, Instant};
-use mhost_store::conformance::{IntervalPlanner, Subject, at, name, spec};
 use mhost_store::{Moved, OpenOptions, RedbStore};
 
 /// Fires once a day, as early as a release of the data says.

@@ -7,7 +7,7 @@ use mhost_model::policy::Overlap;
 use mhost_model::run::{Outcome, Trigger};
 
 use super::subject::{Subject, at, digest, expected, failed, name, spec};
-use crate::{Answer, Asked, Claim, Edit, StoreError};
+use mhost_store::{Answer, Asked, Claim, Edit, StoreError};
 
 fn started(answer: Answer) -> Claim {
     match answer {

@@ -7,7 +7,7 @@ use mhost_model::policy::Overlap;
 use mhost_model::resource::PoolDef;
 
 use super::subject::{Subject, at, expected, name, spec};
-use crate::Edit;
+use mhost_store::Edit;
 
 pub async fn a_full_pool_holds_fires_and_does_not_spin(s: &Subject) {
     s.put("a", spec(60)).await;

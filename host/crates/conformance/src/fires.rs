@@ -4,7 +4,7 @@ use mhost_model::plan::Ended;
 use mhost_model::{Fence, Instant};
 
 use super::subject::{Subject, at, expected, name, spec};
-use crate::Edit;
+use mhost_store::Edit;
 
 pub async fn a_new_task_first_fires_at_its_next_due_time(s: &Subject) {
     s.set(5);

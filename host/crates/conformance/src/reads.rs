@@ -5,7 +5,7 @@ use mhost_model::run::{Outcome, Trigger};
 use mhost_model::{RunId, TaskId};
 
 use super::subject::{Subject, at, failed, line, name, spec};
-use crate::RunFilter;
+use mhost_store::RunFilter;
 
 fn filter(limit: usize) -> RunFilter {
     RunFilter {
@@ -132,7 +132,7 @@ pub async fn logs_are_numbered(s: &Subject) {
     let nobody = s.store.append_log(RunId(999), vec![line(0)]).await;
     assert!(matches!(
         nobody,
-        Err(crate::StoreError::NotFound { kind: "run", .. })
+        Err(mhost_store::StoreError::NotFound { kind: "run", .. })
     ));
 }
 
@@ -206,7 +206,7 @@ pub async fn changes_share_a_group(s: &Subject) {
     let good = |number: u32| vec![super::subject::put(&format!("g{number}"), spec(60))];
     let bad = |number: u32| {
         let mut batch = vec![super::subject::put(&format!("b{number}"), spec(60))];
-        batch.push(crate::Edit::RemoveTask(name("missing")));
+        batch.push(mhost_store::Edit::RemoveTask(name("missing")));
         batch
     };
     let edits: Vec<_> = (0..20)
@@ -221,7 +221,9 @@ pub async fn changes_share_a_group(s: &Subject) {
         .collect();
     let ask = s.manual("t", 1).await;
     let answer = s.store.ask(ask).await.unwrap();
-    assert!(matches!(answer, crate::Answer::Start(claim) if claim.run.trigger == Trigger::Manual));
+    assert!(
+        matches!(answer, mhost_store::Answer::Start(claim) if claim.run.trigger == Trigger::Manual)
+    );
     for (number, call) in calls.into_iter().enumerate() {
         assert_eq!(call.await.unwrap().is_ok(), number % 3 != 0, "{number}");
     }

@@ -11,7 +11,7 @@ use mhost_model::run::{Artifact, ErrorKind, Outcome, Report, RunState, Trigger};
 use mhost_model::schedule::{AfterOn, Schedule};
 
 use super::subject::{Subject, at, expected, failed, line, name, spec};
-use crate::StoreError;
+use mhost_store::StoreError;
 
 pub async fn an_end_commits_everything(s: &Subject) {
     s.put("t", spec(60)).await;
@@ -257,7 +257,7 @@ pub async fn dependents_wait_for_their_outcome(s: &Subject) {
     put_after(s, "bad", "a", AfterOn::Failed).await;
     put_after(s, "any", "a", AfterOn::Any).await;
     put_after(s, "off", "a", AfterOn::Any).await;
-    let off = crate::Edit::SetEnabled {
+    let off = mhost_store::Edit::SetEnabled {
         name: name("off"),
         enabled: false,
     };

@@ -1,5 +1,5 @@
 //! The behaviour that every store must show, whatever it stands on: functions over
-//! the trait and a clock that is set. [`conformance_tests!`](crate::conformance_tests)
+//! the trait and a clock that is set. [`conformance_tests!`]
 //! makes a test of each.
 //!
 //! Decisions come from [`IntervalPlanner`], so that nothing here depends on the
@@ -20,8 +20,8 @@ pub use planner::IntervalPlanner;
 pub use subject::{BASE, Subject, at, digest, name, spec};
 
 /// Makes a test of every function of the suite. `$make` gives a
-/// [`Subject`](crate::conformance::Subject) with an empty store, whose clock shows
-/// [`BASE`](crate::conformance::BASE).
+/// [`Subject`] with an empty store, whose clock shows
+/// [`BASE`].
 #[macro_export]
 macro_rules! conformance_tests {
     ($make:expr) => {
@@ -61,7 +61,7 @@ macro_rules! conformance_tests {
             $(#[tokio::test]
             async fn $test() {
                 let subject = $make;
-                $crate::conformance::$module::$test(&subject).await;
+                $crate::$module::$test(&subject).await;
                 let findings = subject.store.verify().await.unwrap();
                 assert_eq!(findings, Vec::<String>::new());
             })+

@@ -4,7 +4,7 @@ use mhost_model::plan::Ended;
 use mhost_model::watch::{Condition, Lookback, Observation};
 
 use super::subject::{Subject, digest, failed, name, spec};
-use crate::{Answer, Ask, Asked, Edit, Watcher};
+use mhost_store::{Answer, Ask, Asked, Edit, Watcher};
 
 fn one(subject: &str, condition: Condition, latency_us: u64, memory: &str) -> Observation {
     Observation {

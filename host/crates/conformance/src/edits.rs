@@ -6,7 +6,7 @@ use mhost_model::resource::{DatabaseDef, Endpoint, Engine, PoolDef};
 use mhost_model::run::Outcome;
 
 use super::subject::{Subject, at, digest, expected, name, put, spec};
-use crate::{Answer, Definitions, Edit, StoreError};
+use mhost_store::{Answer, Definitions, Edit, StoreError};
 
 pub async fn a_batch_is_all_or_nothing(s: &Subject) {
     s.put("t", spec(60)).await;
@@ -90,7 +90,7 @@ pub async fn overdue_fires_are_passed_over(s: &Subject) {
     s.edit(enable("t", false)).await.unwrap();
     let skipped = expected(&[(60, "skipped"), (120, "skipped")]);
     assert_eq!(s.rows("t").await, skipped);
-    let runs = s.store.runs(crate::RunFilter {
+    let runs = s.store.runs(mhost_store::RunFilter {
         limit: 1,
         ..Default::default()
     });
@@ -214,8 +214,8 @@ pub async fn runs_are_forgotten(s: &Subject) {
     }
     s.set(300);
     let on = s.claim_one().await;
-    let forget = |run, what| crate::Forget { run, what };
-    use crate::Forgotten::{Log, Run};
+    let forget = |run, what| mhost_store::Forget { run, what };
+    use mhost_store::Forgotten::{Log, Run};
     let what = vec![
         forget(runs[0], Run),
         forget(runs[1], Run),
@@ -233,7 +233,7 @@ pub async fn runs_are_forgotten(s: &Subject) {
     assert_eq!(history.eras[0].from, at(120));
     s.end(&on, Ended::Succeeded).await;
     s.edit(enable("t", false)).await.unwrap();
-    let all = s.store.runs(crate::RunFilter {
+    let all = s.store.runs(mhost_store::RunFilter {
         limit: 99,
         ..Default::default()
     });
@@ -359,7 +359,7 @@ pub async fn a_removed_task_leaves_its_runs(s: &Subject) {
     s.put("t", spec(60)).await;
     assert!(s.id("t").await > id);
     assert!(s.rows("t").await.is_empty());
-    let filter = crate::RunFilter {
+    let filter = mhost_store::RunFilter {
         task_name: Some(name("t")),
         limit: 10,
         ..Default::default()

@@ -11,7 +11,7 @@ use mhost_model::schedule::Schedule;
 use mhost_model::task::TaskSpec;
 use mhost_model::{FixedClock, Instant, Name, RunId, Span, TaskId};
 
-use crate::{
+use mhost_store::{
     Ask, Asked, Claim, ClaimDue, Claimed, Completed, Completion, Edit, RunFilter, StoreResult,
     TaskStatus, TaskStore,
 };
