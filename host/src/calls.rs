@@ -20,7 +20,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::app::App;
-use crate::exit::Outcomes;
+use crate::exit::{Outcomes, Problem};
+
+/// Rows that one answer holds at the most.
+const MOST: usize = 100_000;
 
 /// One question. It is answered by the process that holds the store.
 pub trait Call: Serialize + DeserializeOwned + Send + 'static {
@@ -33,4 +36,17 @@ pub trait Call: Serialize + DeserializeOwned + Send + 'static {
     type Answer: Serialize + DeserializeOwned + Send;
 
     fn answer(self, app: &Arc<App>) -> impl Future<Output = Outcomes<Self::Answer>> + Send;
+}
+
+/// A page's size, as it was asked for: whoever asks over the wire must not take the memory of
+/// the process that everybody shares.
+fn page(limit: usize) -> Outcomes<usize> {
+    match limit {
+        0..=MOST => Ok(limit),
+        _ => Err(
+            Problem::usage(format!("{limit} rows are too many for one answer")).hint(format!(
+                "ask for {MOST} at the most, and go on from the last"
+            )),
+        ),
+    }
 }

@@ -10,6 +10,7 @@ mod live;
 mod progress;
 mod settle;
 mod ticks;
+mod waiters;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -158,6 +159,7 @@ impl Loop {
             }
         }
         self.answer_ticks();
+        self.answer_idle().await;
         if self.draining && self.live.is_empty() {
             self.drained.drain(..).for_each(|done| {
                 let _ = done.send(());
@@ -332,9 +334,9 @@ impl Loop {
             Asked::Task(_) => None,
         };
         if self.draining || self.closed.is_some() {
-            let _ = reply.send(Err(Problem::busy(
-                "mhost is shutting down and starts no run",
-            )));
+            let problem = Problem::busy("mhost is shutting down and starts no run");
+            let hint = "ask again when it has ended; `mhost serve` starts it anew";
+            let _ = reply.send(Err(problem.hint(hint)));
             return;
         }
         let answer = match self.app.store.ask(ask).await {
@@ -396,25 +398,6 @@ impl Loop {
         }
     }
 
-    /// Answers those who wait for a run; one that will be tried again is answered when
-    /// it is over, unless nobody here will try it.
-    fn answer_run(&mut self, id: RunId, row: &Outcomes<mhost_model::run::Run>) {
-        if let Ok(run) = row
-            && run.outcome().is_none()
-            && self.timers
-        {
-            return;
-        }
-        let (done, waiting) = std::mem::take(&mut self.run_waiters)
-            .into_iter()
-            .partition(|(waits_for, _)| *waits_for == id);
-        self.run_waiters = waiting;
-        let done: Vec<_> = done;
-        for (_, reply) in done {
-            let _ = reply.send(row.clone());
-        }
-    }
-
     fn force(&self, reason: &str) {
         for live in self.live.values() {
             live.cancel.cancel(reason);
@@ -425,19 +408,11 @@ impl Loop {
         self.draining = true;
         self.patience.lose();
         self.force(reason);
-        let waited = self.run_waiters.iter().map(|(run, _)| *run);
-        let idle: Vec<_> = waited.filter(|run| !self.live.contains_key(run)).collect();
-        for run in idle {
-            let store = &self.app.store;
-            let row = match store.cancel_open(run, reason.to_owned()).await {
-                Ok(_) => store.run(run).await,
-                Err(error) => Err(error),
-            };
-            let gone = || Problem::not_found(format!("run {run} is gone"));
-            let row = row
-                .map_err(Problem::from)
-                .and_then(|row| row.ok_or_else(gone));
-            self.answer_run(run, &row);
+        for run in self.idle() {
+            let cancelled = self.app.store.cancel_open(run, reason.to_owned()).await;
+            if let Err(error) = cancelled {
+                tracing::error!(%run, %error, "a run that waits cannot be cancelled");
+            }
         }
     }
 
@@ -483,6 +458,7 @@ fn told(run: &mhost_model::run::Run, service: bool) {
         (Some(outcome), Some(why)) if service => {
             tracing::warn!(run = %id, %task, %outcome, why, "run ended");
         }
-        (outcome, _) => tracing::info!(run = %id, %task, ?outcome, "run ended"),
+        (Some(outcome), _) => tracing::info!(run = %id, %task, %outcome, "run ended"),
+        (None, _) => tracing::info!(run = %id, %task, "run ended, and may be tried again"),
     }
 }

@@ -57,8 +57,7 @@ pub async fn serve(home: Home, options: Options) -> Outcomes<()> {
         }
     }
     drain(&app, &mut signals).await?;
-    socket::close(&app).await;
-    app.close().await
+    finish(&app, &mut signals).await
 }
 
 /// Waits for a command that has the store at this moment: nobody should have to start the
@@ -120,8 +119,11 @@ async fn apply_file(app: &Arc<App>, path: &Path) -> Outcomes<()> {
     for warning in &applied.warnings {
         tracing::warn!("{warning}");
     }
+    if applied.changes.is_empty() {
+        tracing::info!(path = %path.display(), "the configuration file changes nothing");
+    }
     for change in &applied.changes {
-        tracing::info!(%change, "configuration applied");
+        tracing::info!(path = %path.display(), %change, "configuration applied");
     }
     Ok(())
 }
@@ -155,6 +157,28 @@ async fn drain(app: &Arc<App>, signals: &mut Signals) -> Outcomes<()> {
             done = &mut drained => return done,
             _ = signals.term.recv() => app.runs.send(Event::Force(SECOND.to_owned())),
             _ = signals.int.recv() => app.runs.send(Event::Force(SECOND.to_owned())),
+        }
+    }
+}
+
+/// Gives the last answers. What runs ended with is in the store, so nothing is lost by one
+/// more signal.
+async fn finish(app: &Arc<App>, signals: &mut Signals) -> Outcomes<()> {
+    let finished = async {
+        socket::close(app).await;
+        app.close().await
+    };
+    let signalled = async {
+        tokio::select! {
+            _ = signals.term.recv() => {}
+            _ = signals.int.recv() => {}
+        }
+    };
+    tokio::select! {
+        done = finished => done,
+        () = signalled => {
+            tracing::warn!("told once more to end: the last answers and messages are not waited for");
+            Ok(())
         }
     }
 }

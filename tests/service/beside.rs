@@ -126,6 +126,8 @@ fn term_drains_and_a_second_one_forces() {
     let output = waiting.wait_with_output().unwrap();
     let run: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(run["outcome"], "cancelled", "{run}");
+    let reason = "the service was told to end a second time";
+    assert_eq!(run["reason"], reason, "{run}");
     assert_eq!(service.end(), Some(0));
 }
 

@@ -41,6 +41,10 @@ pub fn check(disk: &Mount) {
     let told = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert_eq!(refused.status.code(), Some(1), "{told}");
     assert!(told.contains("No space left on device"), "{told}");
+    // Full is not damaged.
+    let doctor = run(disk, &["doctor"]);
+    let told = String::from_utf8_lossy(&doctor.stdout);
+    assert!(!told.contains("damaged"), "{told}");
     disk.empty();
     succeeds(disk, &["task", "disable", "mirror"]);
     succeeds(disk, &["doctor"]);

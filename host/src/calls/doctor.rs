@@ -1,12 +1,13 @@
 //! Looks for what is wrong, or soon will be, and says what to do about each.
 
 mod notices;
+mod reach;
 
 use std::sync::Arc;
 
 use mhost_model::Fault;
 use mhost_model::run::Outcome;
-use mhost_store::TaskStatus;
+use mhost_store::{StoreError, TaskStatus};
 use serde::{Deserialize, Serialize};
 
 use super::Call;
@@ -68,23 +69,31 @@ impl Call for Doctor {
 
     async fn answer(self, app: &Arc<App>) -> Outcomes<Self::Answer> {
         let mut findings = vec![state_folder(&app.home), free_space(&app.home)];
+        findings.extend(cache(&app.home));
         findings.extend(store(app).await?);
         findings.extend(components(app).await?);
         let tasks = app.all_tasks().await?;
         findings.push(Finding::ok("tasks", format!("{} defined", tasks.len())));
         for status in &tasks {
             findings.extend(task(app, status));
+            findings.extend(reach::secrets(status));
         }
+        let definitions = app.store.definitions().await?;
+        findings.extend(reach::databases(&definitions, &tasks));
         findings.extend(notices::look(app).await?);
         Ok(findings)
     }
 }
 
-/// What can be said where the store cannot be opened because it is damaged; another problem
-/// stays one.
+/// What can be said where the store cannot be opened because it is damaged, or its folder
+/// is not safe; another problem stays one.
 pub fn without_store(home: &Home, problem: Problem) -> Outcomes<Vec<Finding>> {
-    if problem.kind != Kind::Damaged {
-        return Err(problem);
+    match problem.kind {
+        Kind::Damaged => {}
+        Kind::Refused if home.check_private().is_err() => {
+            return Ok(vec![state_folder(home), free_space(home)]);
+        }
+        _ => return Err(problem),
     }
     let store = Finding::wrong(
         Weight::Error,
@@ -105,6 +114,20 @@ fn state_folder(home: &Home) -> Finding {
             &problem.hint.unwrap_or_default(),
         ),
     }
+}
+
+/// Where it cannot be used, no plugin runs.
+fn cache(home: &Home) -> Option<Finding> {
+    let fault = mhost_engine::check_cache(&home.cache()).err()?;
+    Some(Finding::wrong(
+        Weight::Error,
+        "cache",
+        fault.to_string(),
+        &format!(
+            "mend it, or remove {}: it is made anew",
+            home.cache().display()
+        ),
+    ))
 }
 
 /// Below this the next commits may fail.
@@ -132,7 +155,17 @@ fn free_space(home: &Home) -> Finding {
 }
 
 async fn store(app: &App) -> Outcomes<Vec<Finding>> {
-    let faults = app.store.verify().await?;
+    let faults = match app.store.verify().await {
+        Err(StoreError::Failed { why, .. }) => {
+            return Ok(vec![Finding::wrong(
+                Weight::Error,
+                "store",
+                format!("it cannot be checked now: {why}"),
+                "see whether its disk is full or fails, and look again: nothing says that it is damaged",
+            )]);
+        }
+        checked => checked?,
+    };
     if faults.is_empty() {
         return Ok(vec![Finding::ok(
             "store",

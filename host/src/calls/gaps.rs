@@ -35,6 +35,12 @@ pub struct Gaps {
     /// The first instant after which the ledger accounts for due times: the task's creation,
     /// or later where older rows were cleaned away. None where it never was due.
     pub known_after: Option<Instant>,
+    /// What was looked at begins here: as asked for, or at `known_after` where that is later.
+    #[serde(default)]
+    pub since: Option<Instant>,
+    /// And ends before this, where it was asked for.
+    #[serde(default)]
+    pub until: Option<Instant>,
     /// Why there are no due times, where the schedule has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub none_because: Option<String>,
@@ -60,7 +66,7 @@ impl Call for FindGaps {
     async fn answer(self, app: &Arc<App>) -> Outcomes<Self::Answer> {
         let status = tasks::find(app, &self.task).await?;
         let id = status.task.id;
-        let none_because = tasks::timeless(&status.task);
+        let none_because = tasks::timeless(&status.task.spec.schedule);
         let history = app.store.history(id).await?;
         let wrong = |fault: mhost_sched::ScheduleFault| {
             Problem::failed(format!(
@@ -72,7 +78,7 @@ impl Call for FindGaps {
         let next_due = status.progress.next_due.unwrap_or(end);
         let due = chain::due_times(&history.eras, self.since, end.min(next_due)).map_err(wrong)?;
         let mut proof = Proof::new(due.filter(|due| !in_arrears(&history, *due)));
-        let known_after = history.eras.first().map(|era| era.from);
+        let known_after = chain::known_after(&history.eras);
         let known = known_after.map(|after| after + TimeDelta::milliseconds(1));
         let mut since = known.map(|known| self.since.map_or(known, |since| since.max(known)));
         while let Some(from) = since {
@@ -89,6 +95,8 @@ impl Call for FindGaps {
         Ok(Gaps {
             task: status.task.name,
             known_after,
+            since: known_after.map(|known| self.since.map_or(known, |since| since.max(known))),
+            until: self.until,
             none_because,
             accounted: proof.accounted,
             gap_count: proof.gaps.count,

@@ -9,8 +9,8 @@ use mhost_model::notify::{Event, EventKind, Standing};
 use mhost_store::Letter;
 use serde::{Deserialize, Serialize};
 
-use super::Call;
 use super::tasks::find;
+use super::{Call, page};
 use crate::app::App;
 use crate::exit::{Outcomes, Problem};
 use crate::post::{Carrier as _, Channels, machine};
@@ -100,9 +100,10 @@ impl Call for ListLetters {
     type Answer = Vec<Letter>;
 
     async fn answer(self, app: &Arc<App>) -> Outcomes<Self::Answer> {
+        let limit = page(self.limit)?;
         Ok(match self.waiting {
-            true => app.notices.waiting(self.limit).await?,
-            false => app.notices.letters(self.limit).await?,
+            true => app.notices.waiting(limit).await?,
+            false => app.notices.letters(limit).await?,
         })
     }
 }

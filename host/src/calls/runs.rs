@@ -10,7 +10,7 @@ use mhost_model::{Instant, Name, RunId};
 use mhost_store::RunFilter;
 use serde::{Deserialize, Serialize};
 
-use super::Call;
+use super::{Call, page};
 use crate::app::App;
 use crate::exit::{Outcomes, Problem, no_run};
 
@@ -135,7 +135,7 @@ impl Call for ListRuns {
                 since: self.since,
                 until: self.until,
                 before: self.before,
-                limit: self.limit,
+                limit: page(self.limit)?,
             })
             .await?;
         Ok(runs.into_iter().map(RunView::from).collect())
@@ -173,7 +173,10 @@ impl Call for RunLogLines {
         if app.store.run(self.run).await?.is_none() {
             return Err(no_run(self.run));
         }
-        Ok(app.store.log(self.run, self.from, self.limit).await?)
+        Ok(app
+            .store
+            .log(self.run, self.from, page(self.limit)?)
+            .await?)
     }
 }
 

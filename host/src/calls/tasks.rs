@@ -9,12 +9,12 @@ use mhost_model::run::Outcome;
 use mhost_model::schedule::{AfterOn, Schedule};
 use mhost_model::task::Task;
 use mhost_model::{Instant, Name};
-use mhost_sched::preview::Coming;
+use mhost_sched::preview::{self, Coming};
 use mhost_store::{Edit, TaskStatus};
 use serde::{Deserialize, Serialize};
 
 use self::drills::Drilled;
-use super::Call;
+use super::{Call, page};
 use crate::app::App;
 use crate::exit::{Outcomes, Problem};
 use crate::{housekeeping, watch};
@@ -76,7 +76,7 @@ impl Call for ListTasks {
     type Answer = Vec<TaskRow>;
 
     async fn answer(self, app: &Arc<App>) -> Outcomes<Self::Answer> {
-        let tasks = app.store.tasks(self.after, self.limit).await?;
+        let tasks = app.store.tasks(self.after, page(self.limit)?).await?;
         let backups = |status: &TaskStatus| status.task.spec.plugin.name.as_str() == "backup";
         let drilled = match tasks.iter().any(backups) {
             true => Drilled::among(&app.all_tasks().await?),
@@ -229,6 +229,9 @@ pub struct NextFires {
     pub count: usize,
 }
 
+/// Fires that one answer holds at the most.
+pub const MOST_FIRES: usize = 10_000;
+
 /// The answer to [`NextFires`].
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Fires {
@@ -248,21 +251,29 @@ impl Call for NextFires {
         let TaskStatus { task, progress } = find(app, &self.name).await?;
         let compiled = mhost_sched::Compiled::parse(&task.spec.schedule)
             .map_err(|fault| Problem::usage(fault.to_string()))?;
-        let fires =
-            mhost_sched::preview::coming(&task, &compiled, &progress, app.now(), self.count);
-        let none_because = fires.is_empty().then(|| why_none(&task)).flatten();
-        Ok(Fires {
-            task: task.name,
-            zone: compiled.zone_name().to_owned(),
-            none_because,
-            fires,
-        })
+        let (now, count) = (app.now(), self.count);
+        if count > MOST_FIRES {
+            let asked = format!("{count} fires are too many for one answer");
+            return Err(Problem::usage(asked).hint(format!("ask for {MOST_FIRES} at the most")));
+        }
+        // A long backlog is gone through: others are answered meanwhile.
+        let look = move || {
+            let fires = preview::coming(&task, &compiled, &progress, now, count);
+            Fires {
+                none_because: fires.is_empty().then(|| why_none(&task)).flatten(),
+                task: task.name,
+                zone: compiled.zone_name().to_owned(),
+                fires,
+            }
+        };
+        let looked = tokio::task::spawn_blocking(look).await;
+        looked.map_err(|error| Problem::bug(format!("cannot look ahead: {error}")))
     }
 }
 
-/// When a task runs whose schedule has no due times.
-pub(super) fn timeless(task: &Task) -> Option<String> {
-    match &task.spec.schedule {
+/// When a task with this schedule runs, where it has no due times.
+pub fn timeless(schedule: &Schedule) -> Option<String> {
+    match schedule {
         Schedule::Manual => Some("runs only when asked for".into()),
         Schedule::After { after, on } => {
             let end = match on {
@@ -284,7 +295,7 @@ fn why_none(task: &Task) -> Option<String> {
         Schedule::Once { .. } => "its only fire is over",
         _ => "its schedule is over",
     };
-    let when = timeless(task).unwrap_or_else(|| over.into());
+    let when = timeless(&task.spec.schedule).unwrap_or_else(|| over.into());
     Some(match (&task.quarantine, task.enabled) {
         (Some(quarantine), _) => format!("{when}; now in quarantine: {quarantine}"),
         (None, false) => format!("{when}; now paused: `mhost task enable {}`", task.name),

@@ -46,9 +46,20 @@ pub async fn run(_: Args, context: &Context) -> Outcomes<u8> {
             true => format!("A configuration to begin with is in {config}: edit it, then"),
             false => format!("The configuration {config} was there already and stays. Now"),
         };
-        format!("The state is in {state}.\n{written}\n\n  mhost apply --dry-run   # shows what would change\n  mhost apply\n  mhost serve             # or `mhost tick` from a timer\n")
+        let mhost = format!("mhost{}", there(&made.home));
+        format!(
+            "The state is in {state}.\n{written}\n\n  {mhost} apply --dry-run   # shows what would change\n  {mhost} apply\n  {mhost} serve             # or `{mhost} tick` from a timer\n"
+        )
     })?;
     Ok(0)
+}
+
+/// The option by which later commands find the state, where they would look elsewhere.
+fn there(home: &std::path::Path) -> String {
+    match crate::home::Home::locate(None) {
+        Ok(usual) if usual.root() == home => String::new(),
+        _ => format!(" --home {}", home.display()),
+    }
 }
 
 const SAMPLE: &str = include_str!("init/sample.toml");

@@ -97,7 +97,7 @@ fn read(file: &Path) -> Outcomes<Vec<u8>> {
 /// before there is a state.
 async fn named(text: &str, context: &Context) -> Outcomes<PluginView> {
     if text.contains('/') || text.ends_with(".wasm") {
-        return looked_at(read(Path::new(text))?, context).await;
+        return looked_at_file(Path::new(text), context).await;
     }
     let plugin: PluginRef = text
         .parse()
@@ -118,11 +118,19 @@ async fn named(text: &str, context: &Context) -> Outcomes<PluginView> {
 }
 
 async fn check(file: &Path, context: &Context) -> Outcomes<u8> {
-    let view = looked_at(read(file)?, context).await?;
+    let view = looked_at_file(file, context).await?;
     context.output.data(&view, |view| {
         format!("{} runs on this mhost.\n{}", file.display(), inspect(view))
     })?;
     Ok(0)
+}
+
+async fn looked_at_file(file: &Path, context: &Context) -> Outcomes<PluginView> {
+    let looked = looked_at(read(file)?, context).await;
+    looked.map_err(|problem| Problem {
+        message: format!("{}: {}", file.display(), problem.message),
+        ..problem
+    })
 }
 
 /// Needs no state: the component is looked at by a sandbox of its own.

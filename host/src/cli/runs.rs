@@ -136,7 +136,11 @@ pub async fn run(command: Command, context: &Context) -> Outcomes<u8> {
         Command::Cancel { id } => {
             let view = session::ask(home, CancelRun { run: id }).await?;
             context.output.data(&view, |view| {
-                format!("Run {} was asked to end.\n", view.run)
+                match view.outcome {
+                    // It stood in a queue, or between two attempts.
+                    Some(_) => format!("Run {} is cancelled.\n", view.run),
+                    None => format!("Run {} was asked to end.\n", view.run),
+                }
             })?;
         }
         Command::Gaps { task, since, until } => {
@@ -162,37 +166,52 @@ fn gaps(found: &Gaps) -> String {
     let Some(known_after) = found.known_after else {
         return format!("{}: no due time yet.\n", found.task);
     };
-    let mut text = format!(
-        "{}: {} due times since {} have their runs",
-        found.task,
-        found.accounted,
-        output::time(Some(known_after))
-    );
+    let since = found.since.unwrap_or(known_after);
+    let mut text = format!("{}: {}", found.task, times(found.accounted));
+    text.push_str(&format!(" since {}", output::time(Some(since))));
+    if found.until.is_some() {
+        text.push_str(&format!(" and before {}", output::time(found.until)));
+    }
+    text.push_str(match found.accounted {
+        1 => " has its run",
+        _ => " have their runs",
+    });
     text.push_str(match found.gap_count {
         0 => "; none is without.\n",
         _ => ".\n",
     });
-    let mut list = |what: &str, count: u64, times: &[Instant]| {
+    let mut list = |what: &str, count: u64, named: &[Instant]| {
         if count > 0 {
             text.push_str(&format!("{count} {what}:\n"));
         }
-        for time in times.iter().take(SHOWN) {
+        for time in named.iter().take(SHOWN) {
             text.push_str(&format!("  {}\n", output::time(Some(*time))));
         }
         if count > SHOWN as u64 {
             text.push_str(&format!("  and {} more\n", count - SHOWN as u64));
         }
     };
-    list("due times have no run", found.gap_count, &found.gaps);
-    list("runs are of no due time", found.stray_count, &found.strays);
+    list("without a run", found.gap_count, &found.gaps);
+    list(
+        "with a run, and no due time",
+        found.stray_count,
+        &found.strays,
+    );
     if let Some(since) = found.waiting_since {
         text.push_str(&format!(
-            "{} due times since {} wait for the service or the next `mhost tick`.\n",
-            found.waiting,
+            "{} since {} without a run yet: for the service or the next `mhost tick`, once a slot is free and their jitter is over.\n",
+            times(found.waiting as u64),
             output::time(Some(since))
         ));
     }
     text
+}
+
+fn times(count: u64) -> String {
+    match count {
+        1 => "1 due time".into(),
+        _ => format!("{count} due times"),
+    }
 }
 
 fn log_line(line: &mhost_model::run::LogLine) -> String {
@@ -231,10 +250,13 @@ pub fn list(views: &[RunView]) -> String {
 fn gist(view: &RunView) -> String {
     let error = view.error.as_ref().map(|error| error.message.clone());
     let summary = view.report.as_ref().map(|report| report.summary.clone());
-    error
-        .or(view.reason.clone())
-        .or(summary)
-        .unwrap_or_default()
+    let reason = view.reason.clone();
+    // Where something else ended it, the error is of an attempt before, or says no more.
+    let told = match view.outcome {
+        Some(Outcome::Cancelled | Outcome::Skipped | Outcome::Lost) => reason.or(error),
+        _ => error.or(reason),
+    };
+    told.or(summary).unwrap_or_default()
 }
 
 /// A run for a person, whole.

@@ -2,11 +2,13 @@
 
 use clap::Subcommand;
 use mhost_model::Instant;
+use mhost_model::schedule::Schedule;
 use mhost_sched::preview::{self, Coming};
 use mhost_sched::{Compiled, parse_expr};
 
 use super::output::{self, Output};
 use crate::app::{clock, parse_instant};
+use crate::calls::tasks::timeless;
 use crate::exit::{Outcomes, Problem};
 
 #[derive(Subcommand)]
@@ -60,10 +62,23 @@ pub fn run(command: Command, output: &Output) -> Outcomes<u8> {
     }
     let mut fires = preview::fires(&compiled, from, next.until, count).peekable();
     if fires.peek().is_none() {
-        output::print("No fires.\n")?;
+        output::print(&none(&schedule, count))?;
     }
     output::lines(fires.map(|fire| line(&fire)))?;
     Ok(0)
+}
+
+/// Why there are none.
+fn none(schedule: &Schedule, count: usize) -> String {
+    let why = match timeless(schedule) {
+        Some(when) => format!("no due times: it {when}"),
+        None if count == 0 => "none was asked for".to_owned(),
+        None => match Compiled::parse(schedule) {
+            Err(fault) => fault.to_string(),
+            Ok(_) => "none in that time".to_owned(),
+        },
+    };
+    format!("No fires: {why}.\n")
 }
 
 /// A fire on its zone's wall clock, and what is unusual about it.

@@ -12,10 +12,18 @@ const LARGEST: u64 = 16 << 20;
 
 /// The text of a configuration file: at most 16 MiB of UTF-8.
 pub fn read(path: &Path) -> Result<String, ConfigError> {
+    text(
+        path,
+        "name another one, or let `mhost init` write a first one",
+    )
+}
+
+/// The text of a file; `or` says what can be done where there is none.
+pub fn text(path: &Path, or: &'static str) -> Result<String, ConfigError> {
     let name = path.display().to_string();
     let outside = |refusal| ConfigError::one(Mistake::outside(name.clone(), refusal));
     let bytes = bytes(path).map_err(|error| {
-        let (message, help) = explain(&error);
+        let (message, help) = explain(&error, or);
         outside(Refusal::new(message, help))
     })?;
     if bytes.len() as u64 > LARGEST {
@@ -39,12 +47,9 @@ fn bytes(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn explain(error: &io::Error) -> (String, &'static str) {
+fn explain(error: &io::Error, or: &'static str) -> (String, &'static str) {
     match error.kind() {
-        io::ErrorKind::NotFound => (
-            "there is no such file".into(),
-            "name another one, or let `mhost init` write a first one",
-        ),
+        io::ErrorKind::NotFound => ("there is no such file".into(), or),
         io::ErrorKind::PermissionDenied => (
             "this user may not read the file".into(),
             "change its owner or mode, or run mhost as another user",

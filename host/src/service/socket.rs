@@ -119,13 +119,18 @@ pub fn listen(app: &Arc<App>) -> Outcomes<()> {
     Ok(())
 }
 
+/// How long the last answers may take once the socket is closed.
+const LAST_ANSWERS: Duration = Duration::from_secs(10);
+
 /// Takes the socket away, and answers those who have asked already.
 pub async fn close(app: &App) {
     unlink(&app.home);
     if let Some(Listening { stop, served }) = app.release_socket() {
         let _ = stop.send(());
         // It ends by itself, when the last answer is out.
-        let _ = served.await;
+        if tokio::time::timeout(LAST_ANSWERS, served).await.is_err() {
+            tracing::warn!("some who asked are not answered: it took too long");
+        }
     }
 }
 

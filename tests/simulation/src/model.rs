@@ -24,6 +24,10 @@ pub struct Task {
     pub next: Option<i64>,
     /// The newest due time that has one.
     pub last: Option<i64>,
+    /// From when on it is due under this schedule, while it is at all.
+    pub since: Option<i64>,
+    /// Where it was paused: who catches up goes on from there.
+    pub off_since: Option<i64>,
     /// Rule 9: how much later the task starts. Known once it was seen.
     pub offset: Option<i64>,
     /// Whether what is due waits for a slot of its pool.
@@ -41,10 +45,21 @@ impl Task {
     /// Rule 3: a new or changed schedule catches nothing up, and rule 6: it goes on
     /// behind what was fired already.
     pub fn arm(&mut self, now: i64) {
-        let from = self.last.map_or(now, |last| last.max(now));
+        self.arm_after(self.last.map_or(now, |last| last.max(now)));
+    }
+
+    fn arm_after(&mut self, from: i64) {
         let next = || calendar::next(&self.spec.schedule, self.created_at, from);
         self.next = self.enabled.then(next).flatten();
+        self.since = self.next.map(|_| from);
         (self.held, self.doubt) = (false, false);
+    }
+
+    /// Rule 3, where it is asked for: what came due while the task was paused is missed, and
+    /// not passed over.
+    pub fn catch_up(&mut self) {
+        let paused = self.off_since.unwrap_or(self.created_at);
+        self.arm_after(self.last.map_or(paused, |last| last.max(paused)));
     }
 
     /// To be called whenever something was done about the task.
@@ -60,6 +75,9 @@ impl Task {
         while let Some(fire) = self.next.filter(|fire| self.enabled && *fire <= until) {
             overdue.push(fire);
             self.fired(fire);
+        }
+        if let Some(since) = self.since.take() {
+            self.off_since = Some(until.max(since));
         }
         overdue
     }

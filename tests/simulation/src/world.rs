@@ -5,6 +5,7 @@ mod edits;
 mod ends;
 mod looks;
 mod nodes;
+mod retention;
 mod rows;
 mod wishes;
 
@@ -96,6 +97,9 @@ pub struct Tally {
     pub crashes: usize,
     pub jumps_back: usize,
     pub edits: usize,
+    pub caught_up: usize,
+    pub forgotten: usize,
+    pub proved: usize,
 }
 
 impl std::ops::AddAssign for Tally {
@@ -111,6 +115,9 @@ impl std::ops::AddAssign for Tally {
         self.crashes += other.crashes;
         self.jumps_back += other.jumps_back;
         self.edits += other.edits;
+        self.caught_up += other.caught_up;
+        self.forgotten += other.forgotten;
+        self.proved += other.proved;
     }
 }
 
@@ -255,7 +262,8 @@ impl World {
             89..=90 => self.crash().await,
             91..=92 => self.abandon(),
             93..=94 => self.jump_back(),
-            95..=96 => self.jump_ahead(),
+            95 => self.jump_ahead(),
+            96 => self.forget().await,
             97 => self.repeat().await,
             _ => self.edit_pool().await,
         }

@@ -47,6 +47,9 @@ fn rules_1_to_9_hold_in_every_world() {
         all.crashes,
         all.jumps_back,
         all.edits,
+        all.caught_up,
+        all.forgotten,
+        all.proved,
     ];
     assert!(happened.iter().all(|count| *count >= 20), "{all:?}");
 }

@@ -23,6 +23,33 @@ use crate::EngineError;
 /// The version that the workspace pins; a test compares them.
 const WASMTIME: &str = "48.0.8";
 
+/// Makes the folder where it is missing, and refuses one that others can write to.
+pub fn check(folder: &Path) -> Result<(), EngineError> {
+    let failed = |why: String| EngineError::Failed {
+        operation: "use the cache of compiled code",
+        why: format!("{}: {why}", folder.display()),
+    };
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|error| failed(error.to_string()))?;
+    // The folder itself: where a link leads may be anybody's, and no grant is kept from it.
+    let metadata = fs::symlink_metadata(folder).map_err(|error| failed(error.to_string()))?;
+    if !metadata.is_dir() {
+        return Err(failed(
+            "it is a link; code is kept in a folder of mhost's own".into(),
+        ));
+    }
+    if !ours(&metadata) {
+        return Err(failed(
+            "others can write to it, and could run code in mhost; make it yours alone (chmod 700)"
+                .into(),
+        ));
+    }
+    Ok(())
+}
+
 /// One folder of compiled code.
 pub(crate) struct Cache {
     folder: PathBuf,
@@ -30,27 +57,6 @@ pub(crate) struct Cache {
 }
 
 impl Cache {
-    /// Makes the folder where it is missing, and refuses one that others can write to.
-    pub(crate) fn check(folder: &Path) -> Result<(), EngineError> {
-        let failed = |why: String| EngineError::Failed {
-            operation: "use the cache of compiled code",
-            why: format!("{}: {why}", folder.display()),
-        };
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
-            .map_err(|error| failed(error.to_string()))?;
-        let metadata = fs::metadata(folder).map_err(|error| failed(error.to_string()))?;
-        if !ours(&metadata) {
-            return Err(failed(
-                "others can write to it, and could run code in mhost; make it yours alone (chmod 700)"
-                    .into(),
-            ));
-        }
-        Ok(())
-    }
-
     pub(crate) fn new(folder: &Path, engine: &Engine) -> Self {
         let mut hasher = Sha(Sha256::new());
         engine.precompile_compatibility_hash().hash(&mut hasher);
@@ -156,7 +162,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for (mode, good) in [(0o700, true), (0o755, true), (0o770, false), (0o707, false)] {
             fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode)).unwrap();
-            assert_eq!(Cache::check(folder.path()).is_ok(), good, "{mode:o}");
+            assert_eq!(check(folder.path()).is_ok(), good, "{mode:o}");
         }
+        let (place, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let link = place.path().join("cache");
+        std::os::unix::fs::symlink(elsewhere.path(), &link).unwrap();
+        assert!(check(&link).is_err(), "a link");
     }
 }

@@ -31,6 +31,7 @@ mod ticker;
 mod worker;
 
 pub use api::*;
+pub use cache::check as check_cache;
 pub use directories::{check_grants, real_path};
 pub use network::{Network, RecordKind, Resolver, SystemResolver};
 pub use plugin::Plugin;

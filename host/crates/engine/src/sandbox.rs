@@ -12,7 +12,7 @@ use wasmtime::{
     WasmBacktraceDetails,
 };
 
-use crate::cache::Cache;
+use crate::cache::{self, Cache};
 use crate::network::Network;
 use crate::plugin::Plugin;
 use crate::slots::Slots;
@@ -54,7 +54,7 @@ impl Sandbox {
     /// Fails when the cache could be written by others.
     pub fn new(config: EngineConfig) -> Result<Self, EngineError> {
         if let Some(cache) = &config.cache {
-            Cache::check(cache)?;
+            cache::check(cache)?;
         }
         Ok(Self {
             config,

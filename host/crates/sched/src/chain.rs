@@ -40,6 +40,15 @@ pub fn due_times(
     }))
 }
 
+/// The instant after which due times can be proved. Where older rows were cleaned away, an
+/// empty era may stand before the first that holds anything: it keeps only that the task was
+/// off after it.
+pub fn known_after(eras: &[Era]) -> Option<Instant> {
+    let holds = |era: &&Era| era.until.is_none_or(|until| until > era.from);
+    let era = eras.iter().find(holds);
+    era.or(eras.last()).map(|era| era.from)
+}
+
 /// Due times held against rows, both in order.
 pub struct Proof<I: Iterator<Item = Instant>> {
     due: Peekable<I>,

@@ -27,12 +27,26 @@ pub fn parse_expr(text: &str, tz: Option<&str>) -> Result<Schedule, ScheduleFaul
     let schedule = match text {
         "manual" => Schedule::Manual,
         _ if text.starts_with(['{', '"', '\'']) => from_toml(text)?,
+        _ if text.contains('=') => return Err(without_braces(text)),
         cron => Schedule::Cron {
             cron: cron.into(),
             tz: None,
         },
     };
     in_zone(schedule, tz)
+}
+
+/// No expression has a `=` in it: what was meant is a table.
+fn without_braces(text: &str) -> ScheduleFault {
+    let table = format!("{{ {text} }}");
+    match from_toml(&table) {
+        Ok(_) => fault(
+            text,
+            "its braces are missing",
+            &format!("write `{}`", shown(&table)),
+        ),
+        Err(_) => fault(text, "it is no cron expression", FORMS),
+    }
 }
 
 /// What there is to write instead.
@@ -154,9 +168,18 @@ mod tests {
             (
                 "{ cron = \"60 3 * * *\", tz = \"Europe/Kiyv\" }",
                 None,
-                "`60` is out of range: write 0 to 59; and time zone `Europe/Kiyv` is not known: did",
+                "`60` is out of range: write 0 to 59, such as `59`; and time zone `Europe/Kiyv` is not known: did",
             ),
-            ("60 3 * * *", Some("Europe/Kiyv"), "59; and time zone"),
+            ("60 3 * * *", Some("Europe/Kiyv"), "`59`; and time zone"),
+            (
+                "cron = \"0 3 * * *\"",
+                None,
+                "braces are missing: write `{ cron = \"0 3 * * *\" }`",
+            ),
+            ("at = 3am", None, "write a cron expression"),
+            ("0-70 * * * *", None, "write `0-59`"),
+            ("0 3 * 1-13 *", None, "write `1-12`"),
+            ("0 3 0 * *", None, "such as `1`"),
             ("{ every = 6 }", None, "such as \"6s\" or \"6h\""),
             (
                 "{ every = \"6 hour s\" }",

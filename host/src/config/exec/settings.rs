@@ -89,7 +89,7 @@ fn insert(settings: &mut Map<String, Json>, steps: &[&str], value: Json) -> Resu
 }
 
 fn from_file(path: &Path) -> Result<Map<String, Json>, ConfigError> {
-    let text = file::read(path)?;
+    let text = file::text(path, "name another one")?;
     let name = path.display().to_string();
     let one = |refusal| Mistake::outside(name.as_str(), refusal);
     match serde_json::from_str(&text) {

@@ -331,8 +331,11 @@ static SCHEDULE: Fixed = Fixed {
             "on",
             one(Word(&[
                 ("succeeded", "when it succeeded"),
-                ("failed", "when it did not"),
-                ("any", "in any case"),
+                ("failed", "when it failed, ran out of time or was lost"),
+                (
+                    "any",
+                    "when it ended, cancelled or not; not when a fire did not run",
+                ),
             ])),
             Default("\"succeeded\""),
             "Beside `after`: which end sets this task off.",

@@ -135,6 +135,8 @@ impl World {
             created_at: now,
             next: None,
             last: None,
+            since: None,
+            off_since: None,
             offset: None,
             held: false,
             doubt: false,
@@ -181,25 +183,37 @@ impl World {
         Ok(())
     }
 
-    /// Rule 3: who resumes catches nothing up.
+    /// Rule 3: who resumes catches nothing up, unless that is asked for.
     async fn set_enabled(&mut self) -> Checked {
         let Some(task) = self.some_task() else {
             return Ok(());
         };
         let enabled = !self.dice.one_in(3);
-        self.note(format!("`{}` is enabled: {enabled}", task.name));
+        let catch_up = enabled && !task.enabled && self.dice.one_in(2);
+        self.note(format!(
+            "`{}` is enabled: {enabled}, catching up: {catch_up}",
+            task.name
+        ));
         let name = name(&task.name);
-        self.apply(Edit::SetEnabled { name, enabled }).await;
-        if enabled && !task.enabled {
+        let asked = catch_up.then(|| Edit::CatchUp(name.clone()));
+        let batch = asked
+            .into_iter()
+            .chain([Edit::SetEnabled { name, enabled }]);
+        self.store().edit(batch.collect()).await.unwrap();
+        if enabled && !task.enabled && !catch_up {
             self.resume(task.id);
         }
+        self.tally.caught_up += usize::from(catch_up);
         let now = self.now;
         let task = self.tasks.get_mut(&task.id).unwrap();
         if task.enabled != enabled {
             let overdue = task.close(now);
             self.overdue.entry(task.id).or_default().extend(overdue);
             task.enabled = enabled;
-            task.arm(now);
+            match catch_up {
+                true => task.catch_up(),
+                false => task.arm(now),
+            }
         }
         Ok(())
     }

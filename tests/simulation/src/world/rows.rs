@@ -227,6 +227,7 @@ impl World {
                 "a row became another behind our back: {known:?} is {run:?}"
             );
         }
+        self.prove().await?;
         let findings = self.store().verify().await.unwrap();
         hold!(1, findings.is_empty(), "the store is damaged: {findings:?}");
         Ok(())

@@ -299,7 +299,10 @@ impl Field {
             }
             None if text.bytes().any(|b| b.is_ascii_alphabetic()) => Err(self.unknown_name(text)),
             _ if text.bytes().all(|b| b.is_ascii_digit()) && !text.is_empty() => {
-                Err(Wrong::text("is out of range", &self.takes()))
+                let below = number(text).is_some_and(|value| value < self.low);
+                let nearest = if below { self.low } else { self.high };
+                let say = format!("{}, such as `{{}}`", self.takes());
+                Err(Wrong::form("is out of range", &nearest.to_string()).say(&say))
             }
             _ => Err(Wrong::text("is not understood", &self.takes())),
         }

@@ -187,7 +187,14 @@ impl Judge {
     fn passed(&self, fire_at: Instant, newest: Option<Instant>) -> Passed {
         let late = Span((self.until - fire_at).to_std().unwrap_or_default());
         let (outcome, reason) = match (self.missed, newest) {
-            (Missed::Skip, _) => (
+            (Missed::Skip, Some(newest)) => (
+                Outcome::Skipped,
+                format!(
+                    "missed by {late}, and the newer fire of {} is next: `missed = \"skip\"`",
+                    rfc3339(newest)
+                ),
+            ),
+            (Missed::Skip, None) => (
                 Outcome::Skipped,
                 format!("missed by {late}: `missed = \"skip\"`"),
             ),

@@ -63,10 +63,12 @@ impl Tx<'_> {
         // What is asked for from here on may come too late for this look.
         self.memory.stirred = false;
         self.settle_some_arrears(super::era::BATCH)?;
+        // Before anything starts: what starts late now has not started in time.
+        let more = self.look_around(round.limit)?;
         self.claim_waiting(&mut round)?;
         self.claim_timed(&mut round)?;
         let mut done = round.done;
-        done.more |= self.look_around(round.limit)?;
+        done.more |= more;
         done.cancel.append(&mut self.memory.cancel);
         done.cancel.sort();
         done.cancel.dedup();

@@ -63,10 +63,10 @@ impl Tx<'_> {
         for row in eras {
             let (key, era) = row?;
             let era: EraRec = decode(era.value())?;
-            if era.from >= floor {
-                break;
+            // Where the clock was set back, a later era may begin before an earlier one.
+            if era.from < floor {
+                lower.push((key.value(), era));
             }
-            lower.push((key.value(), era));
         }
         for (key, mut era) in lower {
             // The last one tells where the task was paused.

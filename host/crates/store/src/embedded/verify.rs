@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use mhost_model::channel::ChannelDef;
 use mhost_model::notify::Notify;
 use mhost_model::resource::{DatabaseDef, PoolDef, RemoteDef, RepositoryDef};
-use redb::{Database, ReadableTable};
+use redb::{Database, DatabaseError, ReadableTable, StorageError};
 
 use super::edit::{CHANNEL, DATABASE, NOTIFY, POOL, REMOTE, REPOSITORY, SOURCE};
 use super::read::{Snapshot, parse_name};
@@ -61,6 +61,10 @@ pub fn findings(database: &mut Database) -> Res<Vec<String>> {
     match database.check_integrity() {
         Ok(true) => {}
         Ok(false) => findings.add("the pages did not fit their checksums, and were mended"),
+        // What the disk refuses, when it is full, says nothing of the pages.
+        Err(DatabaseError::Storage(error @ (StorageError::Io(_) | StorageError::PreviousIo))) => {
+            return Err(error.into());
+        }
         Err(error) => {
             findings.add(format!("the pages are damaged: {error}"));
             return Ok(findings.0);

@@ -87,10 +87,7 @@ impl Worker {
         T: Send + 'static,
         F: FnOnce(&Snapshot) -> Res<T> + Send + 'static,
     {
-        if self.shared.failed() {
-            // The thread that writes opens it; whether it could, the read tells.
-            let _ = self.change("open the store again", |_| Ok(())).await;
-        }
+        self.open_again().await;
         let (reply, answer) = oneshot::channel();
         let path = Arc::clone(&self.path);
         self.readers.send(Box::new(move |shared| {
@@ -99,6 +96,14 @@ impl Worker {
             let _ = reply.send(result.map_err(|trouble| trouble.during(operation, &path)));
         }));
         answer.await.unwrap_or_else(|_| Err(ended(operation)))
+    }
+
+    /// After a failure: the thread that writes opens the file anew with the next change.
+    /// Whether it could, is told by what comes next.
+    async fn open_again(&self) {
+        if self.shared.failed() {
+            let _ = self.change("open the store again", |_| Ok(())).await;
+        }
     }
 
     /// Checks the file with nothing else going on.
@@ -116,6 +121,7 @@ impl Worker {
         operation: &'static str,
         work: fn(&Writer) -> StoreResult<T>,
     ) -> StoreResult<T> {
+        self.open_again().await;
         let (reply, answer) = oneshot::channel();
         self.send(Message::Alone(Box::new(move |writer| {
             // Whoever asked may have gone.

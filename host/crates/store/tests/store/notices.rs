@@ -484,6 +484,26 @@ async fn rule_10_each_disappointment_is_told_once_without_polling() {
     w.sound().await;
 }
 
+/// rule 10: nobody looked when it should have started, and it starts at once now.
+#[tokio::test]
+async fn rule_10_what_starts_late_at_the_first_look_is_late() {
+    use EventKind::{Late, Recovered};
+    let w = World::plain().await;
+    let mut spec = spec(600);
+    spec.limits.time = Span::seconds(3000);
+    spec.policy.expect = Some(Expect {
+        start_within: Some(Span::seconds(30)),
+        finish_within: None,
+        at_least: None,
+    });
+    w.s.put("t", spec).await;
+    w.run(700, Ended::Succeeded).await;
+    assert_eq!(w.kinds().await, [Late, Recovered]);
+    w.run(1230, Ended::Succeeded).await;
+    assert_eq!(w.kinds().await, [Late, Recovered], "in time");
+    w.sound().await;
+}
+
 /// rule 10: what was paused is not missed.
 #[tokio::test]
 async fn rule_10_nobody_expects_a_success_of_a_paused_task() {
