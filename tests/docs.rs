@@ -62,3 +62,25 @@ fn the_commands_page_is_true() {
 fn the_configuration_page_is_true() {
     check("configuration.md", &mhost::config::reference());
 }
+
+/// Every call that the service answers stands in its page.
+#[test]
+fn the_service_page_names_every_call() {
+    let page = fs::read_to_string(page("service.md")).unwrap();
+    let calls = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/calls");
+    let mut named = 0;
+    for entry in fs::read_dir(calls).unwrap() {
+        let path = entry.unwrap().path();
+        let Ok(source) = fs::read_to_string(&path) else {
+            continue;
+        };
+        for line in source.lines() {
+            let call = line.trim().strip_prefix("const PATH: &'static str = \"");
+            if let Some(call) = call.and_then(|rest| rest.strip_suffix("\";")) {
+                assert!(page.contains(&format!("`/v1/{call}`")), "{call}");
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 25, "{named} calls found");
+}

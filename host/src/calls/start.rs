@@ -25,10 +25,13 @@ use crate::watch;
 #[derive(Debug, Serialize, Deserialize)]
 pub struct RunTask {
     pub name: Name,
+    #[serde(default)]
     pub dry_run: bool,
     /// Beside a living run, whatever the overlap policy says.
+    #[serde(default)]
     pub force: bool,
     /// Answer when it is over.
+    #[serde(default)]
     pub wait: bool,
 }
 
