@@ -23,7 +23,7 @@ use crate::app::App;
 use crate::exit::{Outcomes, Problem};
 
 /// Rows that one answer holds at the most.
-const MOST: usize = 100_000;
+pub const MOST: usize = 100_000;
 
 /// One question. It is answered by the process that holds the store.
 pub trait Call: Serialize + DeserializeOwned + Send + 'static {

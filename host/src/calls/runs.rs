@@ -92,7 +92,7 @@ impl RunView {
 }
 
 /// Runs, newest first.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ListRuns {
     pub task: Option<Name>,

@@ -8,10 +8,12 @@ use mhost_model::{ByteSize, Instant, Name, RunId};
 use super::watched::{uptime, views_of};
 use super::{Context, details, output};
 use crate::app::parse_instant;
+use crate::calls::MOST;
 use crate::calls::gaps::{FindGaps, Gaps};
 use crate::calls::runs::{CancelRun, ListRuns, RunLogLines, RunView, ShowRun};
 use crate::calls::watched::Uptime;
 use crate::exit::{Kind, Outcomes};
+use crate::home::Home;
 use crate::session;
 
 #[derive(Subcommand)]
@@ -93,7 +95,7 @@ pub async fn run(command: Command, context: &Context) -> Outcomes<u8> {
             limit,
         } => {
             let outcomes = outcome.into_iter().collect();
-            let call = ListRuns {
+            let asked = ListRuns {
                 task,
                 outcomes,
                 since,
@@ -101,7 +103,7 @@ pub async fn run(command: Command, context: &Context) -> Outcomes<u8> {
                 before,
                 limit,
             };
-            let views = session::ask(home, call).await?;
+            let views = all_of(asked, home).await?;
             context
                 .output
                 .data(&views, |views| match views.is_empty() {
@@ -154,6 +156,25 @@ pub async fn run(command: Command, context: &Context) -> Outcomes<u8> {
         }
     }
     Ok(0)
+}
+
+/// As many as were asked for, however many answers that takes.
+async fn all_of(asked: ListRuns, home: &Home) -> Outcomes<Vec<RunView>> {
+    let mut views: Vec<RunView> = Vec::new();
+    loop {
+        let call = ListRuns {
+            before: views.last().map(|view| view.run).or(asked.before),
+            limit: (asked.limit - views.len()).min(MOST),
+            ..asked.clone()
+        };
+        let page = call.limit;
+        let found = session::ask(home, call).await?;
+        let last = found.len() < page;
+        views.extend(found);
+        if last || views.len() >= asked.limit {
+            return Ok(views);
+        }
+    }
 }
 
 /// What is shown of a list of times.
