@@ -34,4 +34,4 @@ pub use api::*;
 pub use directories::{check_grants, real_path};
 pub use network::{Network, RecordKind, Resolver, SystemResolver};
 pub use plugin::Plugin;
-pub use sandbox::Sandbox;
+pub use sandbox::{Sandbox, digest};
