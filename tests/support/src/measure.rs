@@ -23,12 +23,13 @@ pub struct Cost {
 /// Runs a command to its good end, without its standard output.
 pub fn run(command: &mut Command) -> Cost {
     let (begun, before) = (Instant::now(), cpu_of_ended());
-    let mut child = command.stdout(Stdio::null()).spawn().unwrap();
+    let child = command.stdout(Stdio::null()).spawn();
+    let mut child = child.expect("the program is there");
     let mut peak = 0;
     let ended = loop {
         // It may have ended meanwhile.
         peak = peak.max(memory(child.id(), "VmHWM:").unwrap_or(0));
-        match child.try_wait().unwrap() {
+        match child.try_wait().expect("a child can be asked") {
             Some(ended) => break ended,
             None => std::thread::park_timeout(PAUSE),
         }
@@ -58,16 +59,16 @@ fn cpu_of_ended() -> Duration {
 
 /// Resident memory of a process, MiB.
 pub fn resident(pid: u32) -> u64 {
-    memory(pid, "VmRSS:").unwrap() >> 10
+    memory(pid, "VmRSS:").expect("the process is there") >> 10
 }
 
 /// The sum of fields, by their numbers in the manual.
 fn ticks(pid: u32, fields: RangeInclusive<usize>) -> Duration {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process is there");
     // The state is the first field behind the name, field 3.
-    let (_, behind) = stat.rsplit_once(')').unwrap();
+    let (_, behind) = stat.rsplit_once(')').expect("a name in brackets");
     let all: Vec<&str> = behind.split_ascii_whitespace().collect();
-    let ticks = fields.map(|field| all[field - 3].parse::<f64>().unwrap());
+    let ticks = fields.map(|field| all[field - 3].parse::<f64>().expect("a number"));
     Duration::from_secs_f64(ticks.sum::<f64>() / TICKS)
 }
 

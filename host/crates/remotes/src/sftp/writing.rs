@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use mhost_model::{Fault, FaultResult};
 use mhost_model::ports::remote::{Remote as _, Writer};
+use mhost_model::{Fault, FaultResult};
 use openssh_sftp_client::file::File;
 use openssh_sftp_client::{Error, Sftp as Client};
 

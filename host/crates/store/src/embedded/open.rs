@@ -9,8 +9,8 @@ use std::path::Path;
 
 use mhost_model::NodeId;
 use redb::{
-    Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable, StorageBackend,
-    StorageError, TableError,
+    Database, DatabaseError, ReadTransaction, ReadableDatabase, StorageBackend, StorageError,
+    TableError,
 };
 
 use super::caught::caught;

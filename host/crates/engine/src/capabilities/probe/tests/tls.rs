@@ -77,8 +77,8 @@ async fn a_plain_connection_is_not_granted_by_it() {
     let peer = serve(Peer::Silent, None).await;
     let port = peer.address.port();
     let run = Run::granted(&[&format!("tcp://localhost:{port}")]);
-    let peer = ("localhost".to_owned(), port);
-    let answer = tls(&run.shared(), peer, None, soon(1000)).await;
+    let asked = ("localhost".to_owned(), port);
+    let answer = tls(&run.shared(), asked, None, soon(1000)).await;
     assert_eq!(kind(&answer), "denied");
     assert_eq!(peer.count(), 0);
 }
