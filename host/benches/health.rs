@@ -9,12 +9,13 @@ use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use mhost_test_support::measure::{Cost, run};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -84,13 +85,6 @@ async fn ask(port: u16, at: usize) -> bool {
     good && body.starts_with(b"1")
 }
 
-/// What a child took.
-struct Took {
-    wall: Duration,
-    cpu: Duration,
-    peak_kib: u64,
-}
-
 fn compare() {
     let count = std::env::var("MHOST_BENCH_TARGETS").ok();
     let count: usize = count.map_or(10_000, |text| text.parse().unwrap());
@@ -129,15 +123,15 @@ fn compare() {
         command
     };
     // The first run compiles the component, which later ones find.
-    measure(mhost());
+    run(&mut mhost());
     println!("{count} targets, {TOGETHER} at a time; load {}", load());
     println!("{:<8} {:>9} {:>9} {:>10}", "", "wall", "cpu", "peak");
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..3 {
-        theirs.push(show("native", measure(native())));
-        ours.push(show("mhost", measure(mhost())));
+        theirs.push(show("native", run(&mut native())));
+        ours.push(show("mhost", run(&mut mhost())));
     }
-    let least = |all: &[Took]| all.iter().map(|one| one.cpu).min().unwrap();
+    let least = |all: &[Cost]| all.iter().map(|one| one.cpu).min().unwrap();
     let ratio = least(&ours).as_secs_f64() / least(&theirs).as_secs_f64();
     println!("cpu: mhost takes {ratio:.2} times what the native client takes");
     server.kill().unwrap();
@@ -154,9 +148,9 @@ fn read_port(server: &mut Child) -> u16 {
     port.parse().unwrap()
 }
 
-fn show(name: &str, took: Took) -> Took {
+fn show(name: &str, took: Cost) -> Cost {
     let (wall, cpu) = (took.wall.as_secs_f64(), took.cpu.as_secs_f64());
-    let peak = took.peak_kib as f64 / 1024.0;
+    let peak = took.peak as f64 / 1024.0;
     println!("{name:<8} {wall:>8.2}s {cpu:>8.2}s {peak:>7.1}MiB");
     took
 }
@@ -164,46 +158,4 @@ fn show(name: &str, took: Took) -> Took {
 fn load() -> String {
     let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split(' ').next().unwrap_or_default().to_owned()
-}
-
-/// Runs to its end; it must succeed.
-fn measure(mut command: Command) -> Took {
-    let before = children_cpu();
-    let begun = Instant::now();
-    let mut child = command.stdout(Stdio::null()).spawn().unwrap();
-    let mut peak_kib = 0;
-    let status = loop {
-        peak_kib = peak_kib.max(high_water(child.id()));
-        if let Some(status) = child.try_wait().unwrap() {
-            break status;
-        }
-        #[allow(clippy::disallowed_methods)] // A bench waits for its child.
-        std::thread::sleep(Duration::from_millis(10));
-    };
-    assert!(status.success(), "{command:?}: {status}");
-    Took {
-        wall: begun.elapsed(),
-        cpu: children_cpu() - before,
-        peak_kib,
-    }
-}
-
-fn high_water(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let number = line.and_then(|line| line.split_whitespace().next());
-    number.and_then(|text| text.parse().ok()).unwrap_or(0)
-}
-
-/// User and system time of the children that have ended, in ticks of 10 ms.
-fn children_cpu() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<&str> = stat
-        .rsplit_once(')')
-        .unwrap()
-        .1
-        .split_whitespace()
-        .collect();
-    let ticks = |at: usize| fields[at].parse::<u64>().unwrap();
-    Duration::from_millis((ticks(13) + ticks(14)) * 10)
 }

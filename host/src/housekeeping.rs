@@ -19,7 +19,6 @@ use serde::Deserialize;
 use crate::app::App;
 use crate::execute::{Attempt, LogLines};
 use crate::exit::{Outcomes, Problem};
-use crate::plugins;
 
 /// The plugin's name.
 pub const PLUGIN: &str = "mhost";
@@ -96,27 +95,18 @@ fn schema() -> serde_json::Value {
 pub fn digest() -> Outcomes<Digest> {
     let manifest = serde_json::to_vec(&manifest()?);
     let manifest = manifest.map_err(|error| Problem::bug(error.to_string()))?;
-    Ok(plugins::digest(&manifest))
+    Ok(mhost_engine::digest(&manifest))
 }
 
 /// The task as it is where nobody tuned it.
 pub fn spec() -> Outcomes<TaskSpec> {
+    let schedule = Schedule::Cron {
+        cron: SCHEDULE.into(),
+        tz: None,
+    };
     Ok(TaskSpec {
-        plugin: plugin()?,
-        action: ACTION.into(),
-        schedule: Schedule::Cron {
-            cron: SCHEDULE.into(),
-            tz: None,
-        },
         description: Some("Removes old runs and logs, and compacts the store".into()),
-        renamed_from: None,
-        config: serde_json::Map::new(),
-        holds: Default::default(),
-        receive: Default::default(),
-        notify: None,
-        grants: Default::default(),
-        policy: Default::default(),
-        limits: Default::default(),
+        ..TaskSpec::new(plugin()?, ACTION, schedule)
     })
 }
 

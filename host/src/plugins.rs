@@ -10,9 +10,8 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use mhost_engine::{Allocation, EngineConfig, Plugin, Sandbox};
+use mhost_engine::{Allocation, EngineConfig, Plugin, Sandbox, digest};
 use mhost_model::plugin::{Digest, Manifest, PluginRecord, PluginRef};
-use sha2::{Digest as _, Sha256};
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::exit::{Outcomes, Problem};
@@ -28,11 +27,6 @@ pub struct Catalog {
     cached: bool,
     sandbox: OnceCell<Sandbox>,
     loaded: Mutex<HashMap<Digest, Arc<Plugin>>>,
-}
-
-/// The name a component has everywhere.
-pub fn digest(component: &[u8]) -> Digest {
-    Digest(Sha256::digest(component).into())
 }
 
 impl Catalog {

@@ -89,26 +89,22 @@ impl Tightening {
         });
     }
 
+    /// Whether a grant was used at all; one that was not is taken.
+    fn keeps(&mut self, kind: &str, name: &Name) -> bool {
+        let grant = format!("{kind}.{name}");
+        let keep = self.used.contains_key(&grant);
+        if !keep {
+            self.took(&grant, "all of it");
+        }
+        keep
+    }
+
     fn keep_used<T>(&mut self, kind: &str, grants: &mut BTreeMap<Name, T>) {
-        grants.retain(|name, _| {
-            let grant = format!("{kind}.{name}");
-            let keep = self.used.contains_key(&grant);
-            if !keep {
-                self.took(&grant, "all of it");
-            }
-            keep
-        });
+        grants.retain(|name, _| self.keeps(kind, name));
     }
 
     fn keep_listed(&mut self, kind: &str, names: &mut BTreeSet<Name>) {
-        names.retain(|name| {
-            let grant = format!("{kind}.{name}");
-            let keep = self.used.contains_key(&grant);
-            if !keep {
-                self.took(&grant, "all of it");
-            }
-            keep
-        });
+        names.retain(|name| self.keeps(kind, name));
     }
 
     /// Reading is enough where nothing was written.

@@ -143,23 +143,9 @@ async fn put(post: &Post, name: &str, group: &str) {
 }
 
 async fn tell(post: &Post, at: Instant, channel: &str, title: &str) {
-    let event = Event {
-        kind: EventKind::Failed,
-        at,
-        task: None,
-        key: None,
-        severity: Severity::Critical,
-        title: title.into(),
-        text: String::new(),
-        run: None,
-        since: None,
-        repeated: 0,
-        details: None,
-        over: Vec::new(),
-    };
     let posting = Posting {
         channel: channel.parse().unwrap(),
-        event,
+        event: Event::new(EventKind::Failed, at, Severity::Critical, title),
         files: Vec::new(),
         once: None,
     };

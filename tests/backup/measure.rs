@@ -10,16 +10,14 @@ use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::Instant;
 
+use mhost_test_support::measure::{Cost, run};
 use mhost_test_support::{Tool, scratch, tools};
 
 /// All files together; `MHOST_BENCH_MIB` changes it.
 const MIB: usize = 512;
 const ROUNDS: usize = 5;
 const PASSWORD: &str = "correct horse";
-/// Clock ticks of `/proc`, in a second.
-const TICKS: f64 = 100.0;
 
 fn main() {
     let (Ok(restic), Ok(borg)) = (tools::restic(), Tool::Borg.path()) else {
@@ -36,7 +34,7 @@ fn main() {
     println!("{} files, the least of {ROUNDS} rounds", files.len());
     println!("| case | program | wall s | CPU s | peak MiB | CPU beside restic |");
     println!("| --- | --- | --- | --- | --- | --- |");
-    let mut rounds: Vec<Vec<Vec<Run>>> = Vec::new();
+    let mut rounds: Vec<Vec<Vec<Cost>>> = Vec::new();
     for round in 0..ROUNDS {
         let mut cases = vec![bench.all(&[Bench::clear])];
         cases.push(bench.all(&[]));
@@ -47,18 +45,19 @@ fn main() {
     for (case, name) in ["fresh", "unchanged", "1 % changed"].iter().enumerate() {
         let least = |program: usize| {
             let runs = rounds.iter().map(|cases| &cases[case][program]);
-            runs.min_by(|a, b| a.cpu.total_cmp(&b.cpu)).unwrap()
+            runs.min_by_key(|run| run.cpu).unwrap()
         };
-        let theirs = least(1).cpu;
+        let theirs = least(1).cpu.as_secs_f64();
         for (program, label) in PROGRAMS.iter().enumerate() {
             let (run, walls) = (least(program), rounds.iter());
-            let wall = walls.map(|cases| cases[case][program].wall);
+            let wall = walls.map(|cases| cases[case][program].wall).min();
+            let cpu = run.cpu.as_secs_f64();
             println!(
                 "| {name} | {label} | {:.2} | {:.2} | {} | {:.2} |",
-                wall.fold(f64::MAX, f64::min),
-                run.cpu,
+                wall.unwrap().as_secs_f64(),
+                cpu,
                 run.peak >> 10,
-                run.cpu / theirs
+                cpu / theirs
             );
         }
     }
@@ -72,14 +71,6 @@ struct Bench {
     borg: PathBuf,
     /// Each has a name.
     archives: Cell<u32>,
-}
-
-#[derive(Debug)]
-struct Run {
-    wall: f64,
-    cpu: f64,
-    /// KiB.
-    peak: u64,
 }
 
 impl Bench {
@@ -131,15 +122,16 @@ impl Bench {
         }
     }
 
-    fn all(&self, before: &[fn(&Self)]) -> Vec<Run> {
+    fn all(&self, before: &[fn(&Self)]) -> Vec<Cost> {
         before.iter().for_each(|step| step(self));
         let src = self.at("src");
         self.archives.set(self.archives.get() + 1);
         let archive = format!("::{}", self.archives.get());
+        let quiet = |mut command: Command| run(command.stderr(Stdio::null()));
         vec![
-            measure(self.mhost()),
-            measure(self.restic(&["backup", src.to_str().unwrap()])),
-            measure(self.borg(&["create", &archive, src.to_str().unwrap()])),
+            quiet(self.mhost()),
+            quiet(self.restic(&["backup", src.to_str().unwrap()])),
+            quiet(self.borg(&["create", &archive, src.to_str().unwrap()])),
         ]
     }
 
@@ -173,47 +165,6 @@ impl Bench {
             .env("BORG_RELOCATED_REPO_ACCESS_IS_OK", "yes");
         command
     }
-}
-
-/// Runs it to its end.
-fn measure(mut command: Command) -> Run {
-    let (started, before) = (Instant::now(), children());
-    let mut child = command
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak = 0;
-    let ended = loop {
-        let known = fs::read_to_string(&status).ok();
-        peak = peak.max(known.and_then(|text| high(&text)).unwrap_or(0));
-        match child.try_wait().unwrap() {
-            Some(ended) => break ended,
-            None => std::thread::park_timeout(std::time::Duration::from_millis(5)),
-        }
-    };
-    assert!(ended.success(), "{command:?}: {ended}");
-    Run {
-        wall: started.elapsed().as_secs_f64(),
-        cpu: children() - before,
-        peak,
-    }
-}
-
-/// The most memory of a process, KiB.
-fn high(status: &str) -> Option<u64> {
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    line.split_ascii_whitespace().nth(1)?.parse().ok()
-}
-
-/// Processor seconds of all children that have ended.
-fn children() -> f64 {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap();
-    let (_, fields) = stat.rsplit_once(')').unwrap();
-    let fields: Vec<_> = fields.split_ascii_whitespace().collect();
-    let ticks = |at: usize| fields[at].parse::<f64>().unwrap();
-    (ticks(13) + ticks(14)) / TICKS
 }
 
 /// The same in every run.

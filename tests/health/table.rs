@@ -38,11 +38,9 @@ impl Table {
         state: &'static str,
         why: &'static str,
     ) {
-        let port = serve(bad);
-        let mut target = json!({ "http": format!("http://127.0.0.1:{port}/") });
-        let fields = target.as_object_mut().unwrap();
-        fields.extend(settings.as_object().unwrap().clone());
-        self.add(name, format!("http://127.0.0.1:{port}"), target, state, why);
+        let origin = format!("http://127.0.0.1:{}", serve(bad));
+        let target = with(json!({ "http": format!("{origin}/") }), &settings);
+        self.add(name, origin, target, state, why);
     }
 
     pub fn tcp(
@@ -53,11 +51,9 @@ impl Table {
         state: &'static str,
         why: &'static str,
     ) {
-        let port = serve(bad);
-        let mut target = json!({ "tcp": format!("127.0.0.1:{port}") });
-        let fields = target.as_object_mut().unwrap();
-        fields.extend(settings.as_object().unwrap().clone());
-        self.add(name, format!("tcp://127.0.0.1:{port}"), target, state, why);
+        let peer = format!("127.0.0.1:{}", serve(bad));
+        let target = with(json!({ "tcp": peer }), &settings);
+        self.add(name, format!("tcp://{peer}"), target, state, why);
     }
 
     /// Runs all, and compares.
@@ -82,6 +78,12 @@ impl Table {
         assert_eq!(found.len(), self.expected.len());
         run
     }
+}
+
+fn with(mut target: Value, settings: &Value) -> Value {
+    let fields = target.as_object_mut().unwrap();
+    fields.extend(settings.as_object().unwrap().clone());
+    target
 }
 
 /// A server that answers so.

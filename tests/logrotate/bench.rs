@@ -7,16 +7,14 @@
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use mhost_test_support::{scratch, tools};
+use mhost_test_support::{measure, scratch, tools};
 
 const LOGS: usize = 1000;
 /// Bytes of the large log; `MHOST_BENCH_MIB` changes it.
 const LARGE_MIB: usize = 512;
 const ROUNDS: usize = 3;
-/// Clock ticks of `/proc`, in a second.
-const TICKS: f64 = 100.0;
 
 struct Case {
     name: &'static str,
@@ -117,7 +115,7 @@ impl Run {
             .arg(folder.path().join("state"))
             .args(case.force.then_some("-f"))
             .arg(&conf);
-        measure(&mut command, &folder.path().join("logs"))
+        measured(&mut command, &folder.path().join("logs"))
     }
 
     fn mhost(case: &Case, home: &Path) -> Self {
@@ -128,7 +126,7 @@ impl Run {
             .arg(folder.path().join("state"))
             .args(case.force.then_some("-f"))
             .arg(&conf);
-        measure(&mut command, &folder.path().join("logs"))
+        measured(&mut command, &folder.path().join("logs"))
     }
 }
 
@@ -180,49 +178,13 @@ fn write(path: &Path, bytes: usize, seed: usize) {
     file.flush().unwrap();
 }
 
-fn measure(command: &mut Command, logs: &Path) -> Run {
-    let before = children();
-    let mut child = command.stdout(Stdio::null()).spawn().unwrap();
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak = 0;
-    let ended = loop {
-        peak = peak.max(
-            fs::read_to_string(&status)
-                .ok()
-                .and_then(|text| high(&text))
-                .unwrap_or(0),
-        );
-        match child.try_wait().unwrap() {
-            Some(ended) => break ended,
-            None => std::thread::park_timeout(std::time::Duration::from_millis(5)),
-        }
-    };
-    assert!(ended.success(), "{command:?}: {ended}");
+fn measured(command: &mut Command, logs: &Path) -> Run {
+    let cost = measure::run(command);
     let entries = fs::read_dir(logs).unwrap();
+    let sizes = entries.map(|entry| entry.unwrap().metadata().unwrap().len());
     Run {
-        seconds: children() - before,
-        bytes: entries
-            .map(|entry| entry.unwrap().metadata().unwrap().len())
-            .sum(),
-        peak,
+        seconds: cost.cpu.as_secs_f64(),
+        bytes: sizes.sum(),
+        peak: cost.peak,
     }
-}
-
-/// The most memory of a process, KiB.
-fn high(status: &str) -> Option<u64> {
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    line.split_ascii_whitespace().nth(1)?.parse().ok()
-}
-
-/// Processor seconds of all children that have ended.
-fn children() -> f64 {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<_> = stat
-        .rsplit_once(')')
-        .unwrap()
-        .1
-        .split_ascii_whitespace()
-        .collect();
-    let ticks = |at: usize| fields[at].parse::<f64>().unwrap();
-    (ticks(13) + ticks(14)) / TICKS
 }

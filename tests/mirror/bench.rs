@@ -7,14 +7,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use mhost_test_support::{scratch, tools};
+use mhost_test_support::{measure, scratch, tools};
 
 /// Unchanged trees are looked at so often, and the median counts.
 const ROUNDS: usize = 3;
-/// Clock ticks of `/proc`, in a second.
-const TICKS: f64 = 100.0;
 
 fn main() {
     let Ok(rsync) = tools::rsync() else {
@@ -76,6 +74,7 @@ impl Trees {
         }
     }
 
+    /// Processor seconds.
     fn mhost(&self, home: &Path) -> f64 {
         let place = |name: &str| self.room.path().join(name).display().to_string();
         fs::create_dir_all(place("ours")).unwrap();
@@ -86,7 +85,7 @@ impl Trees {
             .args(["--dir", &format!("a={}:ro", place("source"))])
             .args(["--dir", &format!("b={}:rw", place("ours"))])
             .args(["--set", "from=/a", "--set", "to=/b"]);
-        measure(&mut command)
+        measure::run(&mut command).cpu.as_secs_f64()
     }
 
     fn rsync(&self, rsync: &Path) -> f64 {
@@ -96,23 +95,6 @@ impl Trees {
             .arg("-a")
             .arg(place("source/"))
             .arg(place("theirs/"));
-        measure(&mut command)
+        measure::run(&mut command).cpu.as_secs_f64()
     }
-}
-
-/// Processor seconds of a command and its children.
-fn measure(command: &mut Command) -> f64 {
-    let before = children();
-    let ended = command.stdout(Stdio::null()).status().unwrap();
-    assert!(ended.success(), "{command:?}: {ended}");
-    children() - before
-}
-
-/// Processor seconds of all children that have ended.
-fn children() -> f64 {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap();
-    let (_, fields) = stat.rsplit_once(')').unwrap();
-    let fields: Vec<_> = fields.split_ascii_whitespace().collect();
-    let ticks = |at: usize| fields[at].parse::<f64>().unwrap();
-    (ticks(13) + ticks(14)) / TICKS
 }

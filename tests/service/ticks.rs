@@ -2,6 +2,8 @@
 
 use std::process::Child;
 
+use serde_json::Value;
+
 use super::home::{Home, mirror};
 
 const EVE: Option<&str> = Some("2026-12-01T02:00:00Z");
@@ -80,6 +82,12 @@ fn missed_fires_have_a_row_each() {
     );
 }
 
+/// The tasks of runs.
+fn order(runs: &Value) -> Vec<&str> {
+    let runs = runs.as_array().unwrap().iter();
+    runs.map(|run| run["task"].as_str().unwrap()).collect()
+}
+
 #[test]
 fn a_task_runs_after_another_in_the_same_tick() {
     let config =
@@ -87,13 +95,7 @@ fn a_task_runs_after_another_in_the_same_tick() {
     let home = Home::new(&config);
     home.json(EVE, 0, &["apply", "mhost.toml"]);
     let runs = home.json(DUE, 0, &["tick"]);
-    let order: Vec<&str> = runs
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|run| run["task"].as_str().unwrap())
-        .collect();
-    assert_eq!(order, ["first", "second"], "{runs}");
+    assert_eq!(order(&runs), ["first", "second"], "{runs}");
     assert_eq!(runs[1]["trigger"], "dependency");
 }
 
@@ -108,11 +110,5 @@ fn a_tick_runs_a_whole_chain_of_tasks() {
     // The clock goes on: a run that follows is due later than the tick was asked for.
     home.json(EVE, 0, &["apply", "mhost.toml"]);
     let runs = home.json(DUE, 0, &["tick"]);
-    let order: Vec<&str> = runs
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|run| run["task"].as_str().unwrap())
-        .collect();
-    assert_eq!(order, ["t0", "t1", "t2", "t3"], "{runs}");
+    assert_eq!(order(&runs), ["t0", "t1", "t2", "t3"], "{runs}");
 }

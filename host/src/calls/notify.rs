@@ -39,19 +39,10 @@ impl Call for TestChannel {
             return Err(no_channel(&self.channel, definitions.channels.keys()));
         };
         let machine = machine();
+        let title = format!("test of the channel {}", self.channel);
         let event = Event {
-            kind: EventKind::Test,
-            at: app.now(),
-            task: None,
-            key: None,
-            severity: Severity::Degraded,
-            title: format!("test of the channel {}", self.channel),
             text: format!("mhost on {machine} can reach you this way."),
-            run: None,
-            since: None,
-            repeated: 0,
-            details: None,
-            over: Vec::new(),
+            ..Event::new(EventKind::Test, app.now(), Severity::Degraded, title)
         };
         let bundle = Bundle {
             channel: self.channel.clone(),

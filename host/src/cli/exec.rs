@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use mhost_model::grant::SecretSource;
 use mhost_model::limits::Limits;
 use mhost_model::plugin::PluginRef;
-use mhost_model::policy::Policy;
 use mhost_model::schedule::Schedule;
 use mhost_model::task::TaskSpec;
 use mhost_model::{ByteSize, Span};
@@ -128,22 +127,14 @@ fn prepare(args: Args) -> Outcomes<Exec> {
     let defaults = Limits::default();
     Ok(Exec {
         spec: TaskSpec {
-            plugin: args.plugin,
-            action: args.action,
-            schedule: Schedule::Manual,
-            description: None,
-            renamed_from: None,
             config: config::exec_config(&args.set, args.config.as_deref()).map_err(wrong)?,
-            holds: Default::default(),
-            receive: Default::default(),
-            notify: None,
             grants: granted.grants,
-            policy: Policy::default(),
             limits: Limits {
                 memory: args.memory.unwrap_or(defaults.memory),
                 time: args.time.unwrap_or(defaults.time),
                 ..defaults
             },
+            ..TaskSpec::new(args.plugin, args.action, Schedule::Manual)
         },
         databases: granted.databases,
         repositories: granted.repositories,

@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use clap::CommandFactory as _;
 use mhost_format_logrotate::{Configuration, Severity, Source as _};
 use mhost_model::limits::Limits;
-use mhost_model::policy::Policy;
 use mhost_model::run::{ErrorKind, RunError};
 use mhost_model::schedule::Schedule;
 use mhost_model::task::TaskSpec;
@@ -229,26 +228,18 @@ fn exec(
         .map_err(|error| Problem::bug(format!("logrotate: {error}")))?;
     let exec = Exec {
         spec: TaskSpec {
-            plugin,
-            action: "rotate".to_owned(),
-            schedule: Schedule::Manual,
-            description: None,
-            renamed_from: None,
             config: config
                 .map(|(key, value)| (key.to_owned(), value))
                 .into_iter()
                 .collect(),
             grants: granted.grants,
-            policy: Policy::default(),
             // What logrotate does not bound, this does not either.
             limits: Limits {
                 time: Span::seconds(LONGEST),
                 free_space: ByteSize(0),
                 ..Limits::default()
             },
-            holds: Default::default(),
-            receive: Default::default(),
-            notify: None,
+            ..TaskSpec::new(plugin, "rotate", Schedule::Manual)
         },
         databases: Default::default(),
         repositories: Default::default(),

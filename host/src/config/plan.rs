@@ -77,7 +77,7 @@ pub fn plan(
 fn notify(plan: &mut Plan, old: Option<&Notify>, new: Option<&Notify>) {
     let (sign, details) = match (old, new) {
         (old, new) if old == new => return,
-        (Some(old), Some(new)) => (Sign::Changed, diff::notify(old, new)),
+        (Some(old), Some(new)) => (Sign::Changed, diff::changed(old, new)),
         (_, None) => (Sign::Removed, Vec::new()),
         (None, Some(new)) => (Sign::Added, diff::whole(new)),
     };
@@ -222,7 +222,7 @@ impl Wanted<'_> {
             }
             return Change::new(Sign::Added, Kind::Task, self.name, details);
         };
-        let mut details = diff::spec(&lasting(&old.spec), &lasting(spec));
+        let mut details = diff::changed(&lasting(&old.spec), &lasting(spec));
         if old.enabled != self.entry.enabled {
             details.push(diff::enabled(old.enabled, self.entry.enabled));
         }

@@ -62,13 +62,10 @@ impl Reader<'_> {
     /// Notes a key that the table has not.
     pub fn unknown(&mut self, fixed: &Fixed, name: &str, key: &Extent) {
         let known = || fixed.keys.iter().map(|key| key.name);
-        let near = match self.notes.full() {
-            true => None,
-            false => suggest::nearest(name, known()),
-        };
-        let help = match near {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("the keys here are {}", suggest::list(known())),
+        let all = || format!("the keys here are {}", suggest::list(known()));
+        let help = match self.notes.full() {
+            true => all(),
+            false => suggest::remedy(name, known(), all),
         };
         let message = format!("unknown key `{}`", short(name));
         self.error(key, Refusal::new(message, help));

@@ -168,10 +168,9 @@ fn word(text: &str, words: &'static [(&str, &str)]) -> Read {
     if known().any(|word| word == text) {
         return Ok(Json::from(text));
     }
-    let help = match suggest::nearest(text, known()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("write {}", Scalar::Word(words).example()),
-    };
+    let help = suggest::remedy(text, known(), || {
+        format!("write {}", Scalar::Word(words).example())
+    });
     Err(Refusal::new(
         format!("`{}` is not known here", short(text)),
         help,

@@ -98,19 +98,13 @@ impl Messenger for Outbox {
                 format!("there is no channel `{channel}`; define it: `[channels.{channel}]`");
             return Err(Fault::NotFound(text));
         }
+        let now = self.clock.now();
         let event = Event {
-            kind: EventKind::Message,
-            at: self.clock.now(),
             task: Some(self.name.clone()),
             key: Some(message.id.clone()),
-            severity: Severity::Degraded,
-            title: message.subject,
             text: message.text,
             run: Some(self.run),
-            since: None,
-            repeated: 0,
-            details: None,
-            over: Vec::new(),
+            ..Event::new(EventKind::Message, now, Severity::Degraded, message.subject)
         };
         let posting = Posting {
             channel: channel.clone(),

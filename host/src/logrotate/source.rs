@@ -7,6 +7,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 
 use mhost_format_logrotate::{Found, Kind, Source};
+use mhost_trees::accounts;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -82,11 +83,11 @@ impl Source for Machine {
     }
 
     fn user(&self, name: &str) -> Option<u32> {
-        number(USERS, name)
+        accounts::user(name).ok()
     }
 
     fn group(&self, name: &str) -> Option<u32> {
-        number("/etc/group", name)
+        accounts::group(name).ok()
     }
 
     fn owner_must_be_root(&self) -> bool {
@@ -104,13 +105,5 @@ fn dangling(path: &str) -> Option<Found> {
         kind: Kind::Other,
         mode: found.mode() & 0o7777,
         uid: found.uid(),
-    })
-}
-
-fn number(file: &str, name: &str) -> Option<u32> {
-    let text = fs::read_to_string(file).ok()?;
-    text.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        (fields.next()? == name).then(|| fields.nth(1)?.parse().ok())?
     })
 }

@@ -119,8 +119,7 @@ pub fn find(context: &Context, config: Find) -> Result<Report, Failure> {
             instant(first.time),
         ),
     };
-    let mut listed = Capped::default();
-    found.iter().for_each(|one| listed.push(one));
+    let listed: Capped<_> = found.iter().collect();
     let rows = found.iter().map(|one| {
         [
             short(&one.snapshot).to_owned(),

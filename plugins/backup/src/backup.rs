@@ -238,8 +238,7 @@ fn report(done: &[(String, BackupResult)]) -> Report {
         .collect();
     let first = &done[0].1.summary;
     let added: u64 = done.iter().map(|(_, one)| one.summary.bytes_added).sum();
-    let mut unread = Capped::default();
-    first.unread.iter().for_each(|gap| unread.push(gap));
+    let unread: Capped<_> = first.unread.iter().collect();
     let each = |(name, one): &(String, BackupResult)| -> Value {
         json!({
             "repository": name, "snapshot": one.summary.snapshot, "made": one.made,

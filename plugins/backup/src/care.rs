@@ -25,11 +25,7 @@ pub fn check(context: &Context, config: Check) -> Result<Report, Failure> {
     } else {
         format!("the repository `{name}` is damaged")
     };
-    let mut findings = Capped::default();
-    verdict
-        .findings
-        .iter()
-        .for_each(|finding| findings.push(finding));
+    let findings: Capped<_> = verdict.findings.iter().collect();
     let report = Report::new(text)
         .metric("bytes_checked", verdict.bytes_read)
         .metric(
@@ -136,10 +132,7 @@ fn forgotten(judged: &[Judged], dry_run: bool) -> Report {
     let kept = judged.iter().filter(|snapshot| snapshot.keep).count();
     let removed = judged.len() - kept;
     let verb = if dry_run { "would remove" } else { "removed" };
-    let mut listed = Capped::default();
-    judged
-        .iter()
-        .for_each(|snapshot| listed.push(verdict(snapshot)));
+    let listed: Capped<_> = judged.iter().map(verdict).collect();
     let columns = ["id", "time", "host", "paths", "tags", "kept for"];
     let rows = judged.iter().map(|one| {
         let [id, time, host, paths, tags] = cells(&one.snapshot);

@@ -126,8 +126,7 @@ impl Tried {
         if let Some(since) = self.since {
             text = format!("{text}; {since} things changed in the sources since");
         }
-        let mut listed = Capped::default();
-        findings.iter().for_each(|finding| listed.push(finding));
+        let listed: Capped<_> = findings.iter().collect();
         let report = Report::new(text)
             .metric("files_restored", files)
             .metric("bytes_restored", bytes)

@@ -27,8 +27,7 @@ pub fn list(context: &Context, config: Snapshots) -> Result<Report, Failure> {
         0 => text,
         bytes => format!("{text} with {}", human_bytes(bytes)),
     };
-    let mut listed = Capped::default();
-    found.iter().for_each(|snapshot| listed.push(snapshot));
+    let listed: Capped<_> = found.iter().collect();
     let columns = ["id", "time", "host", "paths", "tags", "size"];
     let rows = found.iter().map(|snapshot| {
         let [id, time, host, paths, tags] = cells(snapshot);

@@ -105,19 +105,17 @@ fn windows(report: Report, items: &[Item]) -> Report {
 }
 
 fn details(ground: &Ground<'_>, done: &Done) -> serde_json::Value {
-    let mut lines = Capped::default();
     // What went wrong comes first, so that it is there however many logs there are.
     let (bad, good): (Vec<_>, Vec<_>) = done.items.iter().partition(|item| item.outcome.bad());
-    for item in bad.into_iter().chain(good) {
-        lines.push(Line {
-            log: &item.log,
-            outcome: item.outcome.word(),
-            reason: &item.reason,
-            steps: &item.steps,
-            window_ns: item.drained.map(|drained| drained.window_ns),
-            late_bytes: item.drained.map(|drained| drained.bytes),
-        });
-    }
+    let lines = bad.into_iter().chain(good).map(|item| Line {
+        log: &item.log,
+        outcome: item.outcome.word(),
+        reason: &item.reason,
+        steps: &item.steps,
+        window_ns: item.drained.map(|drained| drained.window_ns),
+        late_bytes: item.drained.map(|drained| drained.bytes),
+    });
+    let lines: Capped<_> = lines.collect();
     let mut details = json!({ "logs": lines });
     let problems = done
         .read

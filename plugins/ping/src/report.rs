@@ -1,5 +1,6 @@
 //! What a check found, for people and programs.
 
+use chrono::{DateTime, Utc};
 use mhost_sdk::{Context, Error, Failure, Report};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -160,31 +161,10 @@ pub fn judge(findings: &[Finding], report: Report) -> Result<Report, Failure> {
 
 /// `2026-03-01 04:05Z`.
 pub fn time(millis: u64) -> String {
-    let minutes = millis / 60_000;
-    let (days, minute) = (minutes / 1440, minutes % 1440);
-    let (year, month, day) = civil(days);
-    format!(
-        "{year}-{month:02}-{day:02} {:02}:{:02}Z",
-        minute / 60,
-        minute % 60
-    )
-}
-
-/// Days since 1970 as a date of the Gregorian calendar (Howard Hinnant's
-/// `civil_from_days`).
-fn civil(days: u64) -> (u64, u64, u64) {
-    let shifted = days + 719_468;
-    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let shifted_month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
-    (year + era * 400 + u64::from(month <= 2), month, day)
+    let at = i64::try_from(millis).ok();
+    let at = at.and_then(DateTime::from_timestamp_millis);
+    let at = at.unwrap_or(DateTime::<Utc>::MAX_UTC);
+    at.format("%Y-%m-%d %H:%MZ").to_string()
 }
 
 #[cfg(test)]

@@ -110,6 +110,14 @@ impl<T> Default for Capped<T> {
     }
 }
 
+impl<T> FromIterator<T> for Capped<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
+        let mut capped = Self::default();
+        items.into_iter().for_each(|item| capped.push(item));
+        capped
+    }
+}
+
 impl<T> Capped<T> {
     /// Items that are kept. With paths of 300 bytes they stay below the limit of details.
     pub const MOST: usize = 5_000;

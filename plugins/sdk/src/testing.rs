@@ -20,6 +20,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -88,7 +89,7 @@ pub struct NativeHost {
     loses_cache: Cell<bool>,
     /// Files with contents that are not durable.
     unsynced: RefCell<BTreeSet<PathBuf>>,
-    waited: trees::Waited,
+    unwatched: Arc<mhost_trees::Unwatched>,
 }
 
 impl Default for NativeHost {
@@ -135,7 +136,7 @@ impl NativeHost {
             room: Cell::new(None),
             loses_cache: Cell::new(false),
             unsynced: RefCell::default(),
-            waited: trees::Waited::default(),
+            unwatched: Arc::default(),
         }
     }
 

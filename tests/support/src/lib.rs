@@ -1,13 +1,14 @@
 //! What integration tests share: external programs that they get by themselves
 //! ([`tools`]), a harness that says *ignored, because …* instead of passing
 //! without having tested ([`harness`]), folders below `target/` ([`place`]), disks
-//! that can be filled ([`mount`]), chance that a seed brings back ([`dice`]), and the
-//! comparison of trees ([`tree`]).
+//! that can be filled ([`mount`]), chance that a seed brings back ([`dice`]), what
+//! processes cost ([`measure`]), and the comparison of trees ([`tree`]).
 //!
 //! Nothing in here knows mhost; it serves every crate's tests.
 
 pub mod dice;
 pub mod harness;
+pub mod measure;
 pub mod mount;
 pub mod place;
 pub mod servers;

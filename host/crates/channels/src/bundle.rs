@@ -2,7 +2,7 @@
 
 use mhost_model::Name;
 use mhost_model::alert::Attachment;
-use mhost_model::notify::Event;
+use mhost_model::notify::{Event, clipped, stamp};
 
 /// One event on its way.
 #[derive(Debug, Clone)]
@@ -88,19 +88,6 @@ fn told(item: &Item) -> String {
     text
 }
 
-fn stamp(at: mhost_model::Instant) -> String {
-    at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
-}
-
-/// Cut to so many bytes.
-pub fn clipped(mut text: String, most: usize) -> String {
-    if text.len() > most {
-        text.truncate(text.floor_char_boundary(most));
-        text.push('…');
-    }
-    text
-}
-
 #[cfg(test)]
 pub mod tests_support {
     //! Events for tests.
@@ -111,22 +98,14 @@ pub mod tests_support {
     use super::{Bundle, Item};
 
     pub fn event(kind: EventKind, title: &str) -> Event {
+        let severity = match kind {
+            EventKind::Degraded => Severity::Degraded,
+            _ => Severity::Critical,
+        };
+        let at = "2026-12-01T02:00:00Z".parse().unwrap();
         Event {
-            kind,
-            at: "2026-12-01T02:00:00Z".parse().unwrap(),
             task: Some("site".parse().unwrap()),
-            key: None,
-            severity: match kind {
-                EventKind::Degraded => Severity::Degraded,
-                _ => Severity::Critical,
-            },
-            title: title.into(),
-            text: String::new(),
-            run: None,
-            since: None,
-            repeated: 0,
-            details: None,
-            over: Vec::new(),
+            ..Event::new(kind, at, severity, title)
         }
     }
 

@@ -3,24 +3,27 @@
 
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::bundle::{Bundle, clipped};
+use crate::bundle::Bundle;
+use crate::masks::Keyring;
 use crate::{Delivered, Failure, render};
 
 /// How long it may take.
 const PATIENCE: Duration = Duration::from_secs(25);
 /// What is kept of its complaints, bytes.
 const COMPLAINTS: usize = 2000;
+/// And shown of them.
+const SHOWN: usize = 300;
 /// How long the pipe is read on after the command's end.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-pub async fn run(words: &[String], bundle: &Bundle) -> Delivered {
+pub async fn run(words: &[String], bundle: &Bundle, keyring: &Keyring) -> Delivered {
     let (program, arguments) = words
         .split_first()
         .ok_or_else(|| Failure::new("there is no command"))?;
@@ -41,7 +44,7 @@ pub async fn run(words: &[String], bundle: &Bundle) -> Delivered {
     let said = render::json(bundle);
     let work = tokio::task::spawn_blocking(move || talk(child, said));
     let ended = tokio::time::timeout(PATIENCE, work).await;
-    let (success, how, complaint) = match ended {
+    let (status, complaint) = match ended {
         Ok(Ok(Ok(ended))) => ended,
         Ok(Ok(Err(error))) => return Err(Failure::new(format!("{program}: {error}"))),
         Ok(Err(error)) => return Err(Failure::new(format!("{program}: {error}"))),
@@ -53,12 +56,16 @@ pub async fn run(words: &[String], bundle: &Bundle) -> Delivered {
         }
     };
     std::mem::forget(group);
-    match success {
-        true => Ok(()),
-        false => Err(Failure::new(format!(
-            "{program} ended with {how}{complaint}"
-        ))),
+    if status.success() {
+        return Ok(());
     }
+    let complaint = match keyring.quoted(&complaint, SHOWN).as_str() {
+        "" => String::new(),
+        said => format!(": {said}"),
+    };
+    Err(Failure::new(format!(
+        "{program} ended with {status}{complaint}"
+    )))
 }
 
 /// Kills the command and its children unless it ended; a delivery can be dropped too.
@@ -74,7 +81,7 @@ impl Drop for Group {
 
 /// The command is through when it ends, whoever still holds its ends of the pipes: what it
 /// left running in the background is nobody's business here.
-fn talk(mut child: Child, said: Vec<u8>) -> std::io::Result<(bool, String, String)> {
+fn talk(mut child: Child, said: Vec<u8>) -> std::io::Result<(ExitStatus, String)> {
     if let Some(mut stdin) = child.stdin.take() {
         // One that does not want to know closes its end.
         std::thread::spawn(move || stdin.write_all(&said));
@@ -94,13 +101,7 @@ fn talk(mut child: Child, said: Vec<u8>) -> std::io::Result<(bool, String, Strin
         let _ = read.recv_timeout(LAST_WORDS);
     }
     let complaint = complaint.lock().unwrap_or_else(PoisonError::into_inner);
-    let text = String::from_utf8_lossy(&complaint);
-    let text = text.split(char::is_control).collect::<Vec<_>>().join(" ");
-    let text = match text.trim() {
-        "" => String::new(),
-        text => format!(": {}", clipped(text.to_owned(), 300)),
-    };
-    Ok((status.success(), status.to_string(), text))
+    Ok((status, String::from_utf8_lossy(&complaint).into_owned()))
 }
 
 /// Keeps the beginning; the rest goes nowhere, but must not stop the command.
@@ -119,14 +120,12 @@ mod tests {
 
     use super::*;
     use crate::bundle::tests_support::{bundle, event};
+    use crate::masks::tests_support::keyring;
 
     async fn shell(script: &str) -> Delivered {
         let words = ["/bin/sh", "-c", script].map(str::to_owned);
-        run(
-            &words,
-            &bundle(vec![event(EventKind::Failed, "site failed")]),
-        )
-        .await
+        let said = bundle(vec![event(EventKind::Failed, "site failed")]);
+        run(&words, &said, &keyring()).await
     }
 
     #[tokio::test]
@@ -155,7 +154,8 @@ mod tests {
         let failure = shell("echo no pager >&2; exit 3").await.unwrap_err();
         assert_eq!(failure.why, "/bin/sh ended with exit status: 3: no pager");
         let missing = ["/nowhere/page".to_owned()];
-        let failure = run(&missing, &bundle(vec![event(EventKind::Test, "t")])).await;
+        let said = bundle(vec![event(EventKind::Test, "t")]);
+        let failure = run(&missing, &said, &keyring()).await;
         assert!(
             failure
                 .unwrap_err()

@@ -3,10 +3,10 @@
 //! Source: https://healthchecks.io/docs/http_api/
 
 use mhost_model::channel::DeadMan;
-use mhost_model::notify::{Event, EventKind};
+use mhost_model::notify::{Event, EventKind, clipped};
 use sha2::{Digest as _, Sha256};
 
-use crate::bundle::{Bundle, clipped};
+use crate::bundle::Bundle;
 use crate::http::{Post, post};
 use crate::masks::Keyring;
 use crate::{Delivered, Failure};
@@ -75,7 +75,7 @@ fn rid(machine: &str, event: &Event, run: u64) -> String {
     bytes.copy_from_slice(&hash[..16]);
     bytes[6] = bytes[6] & 0x0f | 0x80;
     bytes[8] = bytes[8] & 0x3f | 0x80;
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex::encode(bytes);
     let (a, b, c, d, e) = (
         &hex[..8],
         &hex[8..12],

@@ -205,6 +205,7 @@ fn judge(answer: Response<()>, body: &[u8], keyring: &Keyring) -> Delivered {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::masks::tests_support;
 
     #[test]
     fn targets() {
@@ -233,17 +234,9 @@ mod tests {
         }
     }
 
-    struct Nothing;
-
-    impl mhost_model::ports::run::Secrets for Nothing {
-        fn read(&self, _: &mhost_model::grant::SecretSource) -> mhost_model::FaultResult<String> {
-            Err(mhost_model::Fault::NotFound("nothing".into()))
-        }
-    }
-
     #[test]
     fn answers() {
-        let keyring = Keyring::new(std::sync::Arc::new(Nothing));
+        let keyring = tests_support::keyring();
         let answer = |status: u16, headers: &[(&str, &str)]| {
             let mut builder = Response::builder().status(status);
             for (name, value) in headers {

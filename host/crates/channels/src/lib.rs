@@ -81,6 +81,6 @@ async fn send(channel: &ChannelDef, bundle: &Bundle, keyring: &Keyring, now: Ins
         Transport::DeadMan(dead_man) => dead_man::send(dead_man, bundle, keyring).await,
         Transport::Syslog(syslog) => system::syslog(syslog, bundle),
         Transport::Journald(socket) => system::journald(socket, bundle),
-        Transport::Command(words) => command::run(words, bundle).await,
+        Transport::Command(words) => command::run(words, bundle, keyring).await,
     }
 }

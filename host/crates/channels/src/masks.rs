@@ -5,10 +5,10 @@ use std::sync::Arc;
 use mhost_model::channel::Endpoint;
 use mhost_model::grant::SecretSource;
 use mhost_model::masks::Masks;
+use mhost_model::notify::clipped;
 use mhost_model::ports::run::Secrets;
 
 use crate::Failure;
-use crate::bundle::clipped;
 
 pub struct Keyring {
     secrets: Arc<dyn Secrets>,
@@ -58,5 +58,31 @@ impl Keyring {
     pub fn masked(&self, mut failure: Failure) -> Failure {
         self.seen.hide_in(&mut failure.why);
         failure
+    }
+}
+
+#[cfg(test)]
+pub mod tests_support {
+    //! A keyring for tests.
+
+    use std::sync::Arc;
+
+    use mhost_model::grant::SecretSource;
+    use mhost_model::ports::run::Secrets;
+    use mhost_model::{Fault, FaultResult};
+
+    use super::Keyring;
+
+    struct Nothing;
+
+    impl Secrets for Nothing {
+        fn read(&self, _: &SecretSource) -> FaultResult<String> {
+            Err(Fault::NotFound("nothing".into()))
+        }
+    }
+
+    /// One that can read no secret.
+    pub fn keyring() -> Keyring {
+        Keyring::new(Arc::new(Nothing))
     }
 }

@@ -1,10 +1,10 @@
 //! Bodies that well-known receivers understand, and what templates are given.
 
 use chrono::TimeDelta;
-use mhost_model::notify::{Event, EventKind};
+use mhost_model::notify::{Event, EventKind, clipped};
 use serde_json::{Value, json};
 
-use crate::bundle::{Bundle, Item, clipped, loudness};
+use crate::bundle::{Bundle, Item, loudness};
 use crate::http::Target;
 
 /// What a template and the preset `json` see.

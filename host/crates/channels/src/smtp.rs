@@ -9,10 +9,11 @@ use mail_send::smtp::message::Message;
 use mail_send::{Credentials, Error, SmtpClient, SmtpClientBuilder};
 use mhost_model::Instant;
 use mhost_model::channel::{Smtp, SmtpTls};
+use mhost_model::notify::clipped;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 
-use crate::bundle::{Bundle, clipped};
+use crate::bundle::Bundle;
 use crate::masks::Keyring;
 use crate::{Delivered, Failure, dial, http, trust};
 

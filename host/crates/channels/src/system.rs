@@ -4,9 +4,9 @@ use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
 use mhost_model::channel::Syslog;
-use mhost_model::notify::Event;
+use mhost_model::notify::{Event, clipped};
 
-use crate::bundle::{Bundle, clipped, loudness};
+use crate::bundle::{Bundle, loudness};
 use crate::{Delivered, Failure};
 
 /// The most of one line, bytes: what every implementation takes.

@@ -40,19 +40,12 @@ impl Secrets for Known {
 }
 
 fn event(kind: EventKind, title: &str) -> Event {
+    let at = "2026-12-01T02:00:00Z".parse().unwrap();
     Event {
-        kind,
-        at: "2026-12-01T02:00:00Z".parse().unwrap(),
         task: Some("site".parse().unwrap()),
-        key: None,
-        severity: Severity::Critical,
-        title: title.into(),
         text: "line one\nline two".into(),
         run: Some(mhost_model::RunId(7)),
-        since: None,
-        repeated: 0,
-        details: None,
-        over: Vec::new(),
+        ..Event::new(kind, at, Severity::Critical, title)
     }
 }
 

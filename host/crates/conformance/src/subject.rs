@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use mhost_model::plan::Ended;
 use mhost_model::plugin::Digest;
-use mhost_model::policy::Policy;
 use mhost_model::run::{ErrorKind, LogLevel, LogLine, Report, Run, RunError, Trigger};
 use mhost_model::schedule::Schedule;
 use mhost_model::task::TaskSpec;
@@ -34,26 +33,14 @@ pub fn digest(byte: u8) -> Digest {
 
 /// A task that fires every so many seconds; 0 is a manual one.
 pub fn spec(every: u64) -> TaskSpec {
-    TaskSpec {
-        plugin: "pack".parse().unwrap(),
-        action: "pack".into(),
-        schedule: match every {
-            0 => Schedule::Manual,
-            every => Schedule::Every {
-                every: Span::seconds(every),
-                from: None,
-            },
+    let schedule = match every {
+        0 => Schedule::Manual,
+        every => Schedule::Every {
+            every: Span::seconds(every),
+            from: None,
         },
-        description: None,
-        renamed_from: None,
-        config: serde_json::Map::new(),
-        holds: Default::default(),
-        receive: Default::default(),
-        notify: None,
-        grants: Default::default(),
-        policy: Policy::default(),
-        limits: Default::default(),
-    }
+    };
+    TaskSpec::new("pack".parse().unwrap(), "pack", schedule)
 }
 
 /// An empty store and its clock.

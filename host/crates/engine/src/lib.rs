@@ -35,4 +35,4 @@ pub use cache::check as check_cache;
 pub use directories::{check_grants, real_path};
 pub use network::{Network, RecordKind, Resolver, SystemResolver};
 pub use plugin::Plugin;
-pub use sandbox::Sandbox;
+pub use sandbox::{Sandbox, digest};

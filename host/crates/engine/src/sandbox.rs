@@ -179,7 +179,8 @@ impl Core {
     }
 }
 
-fn digest(bytes: &[u8]) -> Digest {
+/// By what a component is known, and pinned.
+pub fn digest(bytes: &[u8]) -> Digest {
     Digest(Sha256::digest(bytes).into())
 }
 

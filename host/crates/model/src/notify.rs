@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::alert::Severity;
 use crate::{Instant, Name, RunId, Span};
 pub use standing::Standing;
+pub use telling::{clipped, stamp};
 
 /// What can happen that people are told of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -141,6 +142,26 @@ pub struct Event {
     /// The keys of all alerts that a recovery ends; `key` is the first of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub over: Vec<String>,
+}
+
+impl Event {
+    /// One of which no more is known.
+    pub fn new(kind: EventKind, at: Instant, severity: Severity, title: impl Into<String>) -> Self {
+        Self {
+            kind,
+            at,
+            task: None,
+            key: None,
+            severity,
+            title: title.into(),
+            text: String::new(),
+            run: None,
+            since: None,
+            repeated: 0,
+            details: None,
+            over: Vec::new(),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -47,6 +47,26 @@ pub struct TaskSpec {
     pub limits: Limits,
 }
 
+impl TaskSpec {
+    /// One that says nothing beyond what it must.
+    pub fn new(plugin: PluginRef, action: impl Into<String>, schedule: Schedule) -> Self {
+        Self {
+            plugin,
+            action: action.into(),
+            schedule,
+            description: None,
+            renamed_from: None,
+            config: serde_json::Map::new(),
+            holds: BTreeSet::new(),
+            grants: Grants::default(),
+            receive: BTreeMap::new(),
+            notify: None,
+            policy: Policy::default(),
+            limits: Limits::default(),
+        }
+    }
+}
+
 /// What the store keeps of a task.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Task {

@@ -1,7 +1,7 @@
 //! Paths within a remote: relative, `/` between names, nothing that climbs.
 
 use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 
 use mhost_model::{Fault, FaultResult};
 
@@ -70,6 +70,19 @@ pub(crate) fn aside_name(name: &str) -> String {
     let mut hasher = DefaultHasher::new();
     name.hash(&mut hasher);
     format!("{ASIDE_PREFIX}{:016x}{ASIDE_SUFFIX}", hasher.finish())
+}
+
+/// Where a file of a service is made: two that write the same one do not disturb each other.
+pub(crate) fn aside_path(path: &str) -> FaultResult<String> {
+    let (folder, name) = split(path);
+    refuse_aside(name, path)?;
+    let number = RandomState::new().build_hasher().finish();
+    Ok(join(folder, &aside_name(&format!("{name}.{number:016x}"))))
+}
+
+/// The answer of a file in the making that was lost before.
+pub(crate) fn lost(path: &str) -> Fault {
+    Fault::Failed(format!("cannot write `{path}`: an error went before"))
 }
 
 /// Nobody else writes files of such names.

@@ -8,7 +8,6 @@ mod reach;
 mod upload;
 
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -17,7 +16,7 @@ use mhost_model::{Fault, FaultResult, Instant};
 use opendal::{ErrorKind, Operator};
 
 use self::upload::{Sending, Upload};
-use crate::path::{aside_name, check, check_folder, is_aside, join, refuse_aside, split};
+use crate::path::{aside_path, check, check_folder, is_aside, split};
 use crate::worker::Worker;
 use crate::{CHUNK, check_limit};
 
@@ -152,14 +151,6 @@ impl Service {
     /// Pieces that S3 takes; what is smaller goes in one.
     async fn begin(&self, path: &str) -> opendal::Result<opendal::Writer> {
         self.operator.writer_with(path).chunk(PART).await
-    }
-
-    /// Where a file is made that would be seen while it grows.
-    fn aside(&self, path: &str) -> FaultResult<String> {
-        let (folder, name) = split(path);
-        refuse_aside(name, path)?;
-        let number = RandomState::new().build_hasher().finish();
-        Ok(join(folder, &aside_name(&format!("{name}.{number:016x}"))))
     }
 
     /// Makes the folders that a new file needs.
@@ -309,7 +300,7 @@ impl Remote for Service {
         let sending = match &self.put {
             Some(put) => {
                 self.make_way(path)?;
-                Sending::aside(put, &self.aside(path)?, &self.worker)?
+                Sending::aside(put, &aside_path(path)?, &self.worker)?
             }
             None => {
                 let writer = self.worker.run(self.begin(path))?;
@@ -327,7 +318,7 @@ impl Remote for Service {
             let written = self.worker.run(self.operator.write(path, content))?;
             return written.map(drop).map_err(failed);
         }
-        let aside = self.aside(path)?;
+        let aside = aside_path(path)?;
         let sent = self.worker.run(async {
             self.operator.write(&aside, content).await?;
             self.operator.rename(&aside, path).await

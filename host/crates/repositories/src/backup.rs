@@ -43,11 +43,7 @@ pub struct Request {
 
 impl Request {
     pub fn new(sources: &[Source], options: &BackupOptions, now: Instant) -> FaultResult<Self> {
-        let plan = Plan {
-            mounts: Arc::new(Mount::open(sources)?),
-            rules: Rules::new(options)?,
-            one_file_system: options.one_file_system,
-        };
+        let plan = plan(sources, options)?;
         let mut snapshot = new_snapshot(options, now)?;
         let mut stands: Vec<_> = sources.iter().map(|source| &source.stand).collect();
         stands.sort_unstable();
@@ -62,14 +58,19 @@ impl Request {
     }
 }
 
-/// What would be stored, and what could not be read, by the rules of a backup: folders
-/// are read, files are not.
-pub fn foresee(sources: &[Source], options: &BackupOptions) -> FaultResult<BackupPlan> {
-    let plan = Plan {
+/// What is walked, and how.
+fn plan(sources: &[Source], options: &BackupOptions) -> FaultResult<Plan> {
+    Ok(Plan {
         mounts: Arc::new(Mount::open(sources)?),
         rules: Rules::new(options)?,
         one_file_system: options.one_file_system,
-    };
+    })
+}
+
+/// What would be stored, and what could not be read, by the rules of a backup: folders
+/// are read, files are not.
+pub fn foresee(sources: &[Source], options: &BackupOptions) -> FaultResult<BackupPlan> {
+    let plan = plan(sources, options)?;
     let journal = Arc::new(Journal::default());
     let mut found = BackupPlan::default();
     for entry in Walk::scout(Arc::new(plan), Arc::clone(&journal)) {

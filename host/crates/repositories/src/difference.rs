@@ -10,8 +10,7 @@ use mhost_model::ports::repository::{Change, Difference};
 use rustic_core::repofile::Node;
 use rustic_core::{Repository, TreeId};
 
-use crate::fault;
-use crate::session::Session;
+use crate::session::{Session, indexed};
 use crate::snapshots::{self, Reference};
 use crate::trees::{self, read_tree};
 
@@ -24,10 +23,7 @@ pub fn run(session: Session, before: &str, after: &str, limit: u32) -> FaultResu
     for reference in &roots {
         found.push(snapshots::find(&session.repo, reference.snapshot)?.tree);
     }
-    let repo = session
-        .repo
-        .to_indexed_ids()
-        .map_err(|error| fault::rustic("reading the index", &error))?;
+    let repo = indexed(session.repo)?;
     let mut trees = Vec::new();
     for (tree, reference) in found.into_iter().zip(&roots) {
         trees.push(folder(&repo, tree, reference.folder)?);

@@ -9,9 +9,8 @@ use rustic_core::repofile::{Node, SnapshotFile};
 use rustic_core::{IndexedIdsStatus, Repository, TreeId};
 
 use crate::backup::exclude::Excludes;
-use crate::fault;
 use crate::listing::listed;
-use crate::session::Session;
+use crate::session::{Session, indexed};
 use crate::snapshots::{self, Snapshots};
 use crate::trees::read_tree;
 
@@ -45,10 +44,7 @@ pub fn run(
             .collect::<FaultResult<_>>()?,
     };
     snapshots.reverse();
-    let repo = session
-        .repo
-        .to_indexed_ids()
-        .map_err(|error| fault::rustic("reading the index", &error))?;
+    let repo = indexed(session.repo)?;
     let mut search = Search {
         repo,
         patterns,

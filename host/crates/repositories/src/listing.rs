@@ -6,8 +6,7 @@ use mhost_model::FaultResult;
 use mhost_model::ports::repository::Node as Listed;
 use rustic_core::repofile::{Node, NodeType};
 
-use crate::fault;
-use crate::session::Session;
+use crate::session::{Session, indexed};
 use crate::snapshots::{self, instant};
 use crate::trees::{self, StepKind, Walk, Wanted};
 
@@ -16,10 +15,7 @@ use crate::trees::{self, StepKind, Walk, Wanted};
 pub fn run(session: Session, snapshot: &str, path: &str, limit: u32) -> FaultResult<Vec<Listed>> {
     let path = trees::absolute(if path.is_empty() { "/" } else { path })?;
     let snapshot = snapshots::find(&session.repo, snapshot)?;
-    let repo = session
-        .repo
-        .to_indexed_ids()
-        .map_err(|error| fault::rustic("reading the index", &error))?;
+    let repo = indexed(session.repo)?;
     let start = trees::find(&repo, snapshot.tree, &path)?;
     let first = start.as_ref().map(|node| listed(&path, node));
     let tree = match &start {

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use mhost_model::FaultResult;
 use rustic_core::repofile::MasterKey;
 use rustic_core::{
-    Credentials, OpenStatus, Repository, RepositoryBackends, RepositoryOptions, RusticResult,
+    Credentials, IndexedIdsStatus, OpenStatus, Repository, RepositoryBackends, RepositoryOptions,
+    RusticResult,
 };
 
 use crate::crypto::Sealer;
@@ -69,6 +70,12 @@ impl Access {
             remarks,
         })
     }
+}
+
+/// The repository with the index of what is stored where.
+pub fn indexed(repo: Repository<OpenStatus>) -> FaultResult<Repository<IndexedIdsStatus>> {
+    repo.to_indexed_ids()
+        .map_err(|error| fault::rustic("reading the index", &error))
 }
 
 /// The repository before a key is known.

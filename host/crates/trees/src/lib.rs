@@ -6,6 +6,7 @@
 //! the directory that it was handed: parents are resolved beneath it and without
 //! following links (see [`place`]).
 
+pub mod accounts;
 mod apply;
 mod attributes;
 mod compare;

@@ -44,7 +44,7 @@ impl Bench {
 
     fn step(&self, step: &Step) -> FaultResult<Done> {
         let (source, target) = (self.root("a"), self.root("b"));
-        Apply::new(&Unwatched, Some(&source), &target, Some(&target)).step(step)
+        Apply::new(&Unwatched::default(), Some(&source), &target, Some(&target)).step(step)
     }
 
     fn copy(&self, from: &str, to: &str, how: Copying) -> FaultResult<Done> {
@@ -256,7 +256,11 @@ fn contents_are_compared() {
         pair("x", "none"),
         pair("", "x"),
     ];
-    let answers = same(&Unwatched, (&bench.root("a"), &bench.root("b")), &pairs);
+    let answers = same(
+        &Unwatched::default(),
+        (&bench.root("a"), &bench.root("b")),
+        &pairs,
+    );
     assert_eq!(answers[..2], [Ok(true), Ok(false)]);
     assert!(matches!(answers[2], Err(Fault::NotFound(_))));
     assert!(matches!(answers[3], Err(Fault::Invalid(_))));
@@ -269,7 +273,8 @@ fn listed(bench: &Bench, name: &str) -> Vec<(String, u8, String)> {
         attributes: true,
         ..WalkOptions::default()
     };
-    let mut listing = Listing::start(handle.into(), "/a", options, Arc::new(Unwatched)).unwrap();
+    let mut listing =
+        Listing::start(handle.into(), "/a", options, Arc::<Unwatched>::default()).unwrap();
     let mut found = Vec::new();
     loop {
         let page = listing.next_page().unwrap();

@@ -1,6 +1,7 @@
 //! What the work asks of the run around it.
 
 use std::os::fd::BorrowedFd;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use mhost_model::FaultResult;
@@ -35,9 +36,16 @@ pub trait Watch: Send + Sync {
     fn wait(&self, time: Duration) -> FaultResult<()>;
 }
 
-/// Lets everything through, and never waits: for tests.
-#[derive(Debug, Clone, Copy)]
-pub struct Unwatched;
+/// Lets everything through, and adds up what it is asked to wait: for tests.
+#[derive(Debug, Default)]
+pub struct Unwatched(Mutex<Duration>);
+
+impl Unwatched {
+    /// What a run would have waited.
+    pub fn waited(&self) -> Duration {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Watch for Unwatched {
     fn go_on(&self) -> FaultResult<()> {
@@ -66,7 +74,8 @@ impl Watch for Unwatched {
 
     fn changed(&self) {}
 
-    fn wait(&self, _: Duration) -> FaultResult<()> {
+    fn wait(&self, time: Duration) -> FaultResult<()> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) += time;
         Ok(())
     }
 }

@@ -231,10 +231,10 @@ fn verbs<T: DeserializeOwned + Ord>(
         let here = at..at + word.len();
         at = here.end + 1;
         let verb = serde_json::from_value(json!(word)).map_err(|_| {
-            let help = match suggest::nearest(word, known.iter().copied()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("the verbs are {}", suggest::list(known.iter().copied())),
-            };
+            let known = || known.iter().copied();
+            let help = suggest::remedy(word, known(), || {
+                format!("the verbs are {}", suggest::list(known()))
+            });
             Wrong::new(here, format!("`{}` is not a verb here", short(word)), help)
         })?;
         verbs.insert(verb);

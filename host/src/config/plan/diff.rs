@@ -38,8 +38,8 @@ fn shown(key: &str, value: &Json) -> String {
     }
 }
 
-/// Two states of who is told.
-pub(super) fn notify(old: &impl Serialize, new: &impl Serialize) -> Vec<Detail> {
+/// Two states of a task, or of who is told.
+pub(super) fn changed<T: Serialize>(old: &T, new: &T) -> Vec<Detail> {
     let mut details = Vec::new();
     objects(
         &KeyPath::default(),
@@ -52,14 +52,8 @@ pub(super) fn notify(old: &impl Serialize, new: &impl Serialize) -> Vec<Detail> 
 
 /// Two states of a database, repository, remote or pool. Another place is more for every
 /// task that is granted it.
-pub(super) fn definition(old: &impl Serialize, new: &impl Serialize) -> Vec<Detail> {
-    let mut details = Vec::new();
-    objects(
-        &KeyPath::default(),
-        &fields(old),
-        &fields(new),
-        &mut details,
-    );
+pub(super) fn definition<T: Serialize>(old: &T, new: &T) -> Vec<Detail> {
+    let mut details = changed(old, new);
     for detail in &mut details {
         detail.wider = !matches!(detail.key.as_str(), "size" | "rate" | "group");
     }
@@ -97,18 +91,6 @@ pub(super) fn enabled(old: bool, new: bool) -> Detail {
         new: Some(new.to_string()),
         wider: false,
     }
-}
-
-/// Two states of a task.
-pub(super) fn spec(old: &TaskSpec, new: &TaskSpec) -> Vec<Detail> {
-    let mut details = Vec::new();
-    objects(
-        &KeyPath::default(),
-        &fields(old),
-        &fields(new),
-        &mut details,
-    );
-    details
 }
 
 fn fields(value: &impl Serialize) -> Map<String, Json> {

@@ -45,10 +45,9 @@ fn place(name: &Name) -> KeyPath {
 
 fn nobody(document: &Document, name: &Name, after: &Name) -> Finding {
     let others = document.tasks.keys().filter(|other| *other != name);
-    let help = match suggest::nearest(after.as_str(), others.map(Name::as_str)) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("define it: `[tasks.{after}]`"),
-    };
+    let help = suggest::remedy(after.as_str(), others.map(Name::as_str), || {
+        format!("define it: `[tasks.{after}]`")
+    });
     let message = format!("there is no task `{after}` in this file");
     Finding::error(place(name), Show::Value, Refusal::new(message, help))
 }

@@ -81,11 +81,10 @@ fn undefined(root: &Node, section: &str, what: &str, name: &Name) -> Finding {
         .and_then(Node::table)
         .into_iter()
         .flatten();
-    let near = suggest::nearest(name.as_str(), defined.map(|(name, _)| name.as_str()));
-    let help = match near {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("define it: `[{section}.{name}]`"),
-    };
+    let defined = defined.map(|(name, _)| name.as_str());
+    let help = suggest::remedy(name.as_str(), defined, || {
+        format!("define it: `[{section}.{name}]`")
+    });
     let message = format!("there is no {what} `{name}` in this file");
     Finding::error(path, Show::Key, Refusal::new(message, help))
 }

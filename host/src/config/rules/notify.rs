@@ -60,10 +60,9 @@ fn undefined(root: &Node, path: &KeyPath, notify: &Notify) -> Vec<Finding> {
         .filter(|name| !known().any(|known| known == name.as_str()));
     missing
         .map(|name| {
-            let help = match suggest::nearest(name.as_str(), known()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("define it: `[channels.{name}]`"),
-            };
+            let help = suggest::remedy(name.as_str(), known(), || {
+                format!("define it: `[channels.{name}]`")
+            });
             let message = format!("there is no channel `{name}` in this file");
             Finding::error(
                 path.key("channels"),

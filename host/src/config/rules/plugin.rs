@@ -42,15 +42,14 @@ fn unknown(reference: &PluginRef, plugins: &dyn Plugins) -> Finding {
     let names = plugins.names();
     let known = || names.iter().map(String::as_str);
     let same = known().any(|name| name == reference.name.as_str());
-    let help = match suggest::nearest(reference.name.as_str(), known()) {
-        Some(_) if same => {
-            "another version of it is there; `mhost plugin list` shows which".to_owned()
-        }
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!(
-            "there are {}; `mhost plugin install FILE` adds one",
-            suggest::list(known())
-        ),
+    let help = match same {
+        true => "another version of it is there; `mhost plugin list` shows which".to_owned(),
+        false => suggest::remedy(reference.name.as_str(), known(), || {
+            format!(
+                "there are {}; `mhost plugin install FILE` adds one",
+                suggest::list(known())
+            )
+        }),
     };
     let message = format!("there is no plugin `{reference}`");
     Finding::error(
@@ -85,10 +84,9 @@ pub(in crate::config) fn judge(
 
 fn no_action(spec: &TaskSpec, manifest: &Manifest) -> Finding {
     let known = || manifest.actions.iter().map(|action| action.name.as_str());
-    let help = match suggest::nearest(&spec.action, known()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("it has {}", suggest::list(known())),
-    };
+    let help = suggest::remedy(&spec.action, known(), || {
+        format!("it has {}", suggest::list(known()))
+    });
     let message = format!(
         "the plugin `{}` has no action `{}`",
         manifest.name, spec.action

@@ -192,10 +192,9 @@ fn properties(subschema: &Json) -> BTreeMap<&str, &Json> {
 fn unknown(path: &KeyPath, subschema: &Json, name: &str) -> Finding {
     let properties = properties(subschema);
     let known = || properties.keys().copied();
-    let help = match suggest::nearest(name, known()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("the plugin takes {}", suggest::list(known())),
-    };
+    let help = suggest::remedy(name, known(), || {
+        format!("the plugin takes {}", suggest::list(known()))
+    });
     let message = format!("the plugin takes no `{}` here", short(name));
     Finding::error(path.key(name), Show::Key, Refusal::new(message, help))
 }

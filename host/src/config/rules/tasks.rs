@@ -37,10 +37,9 @@ fn pool(root: &Node, pool: &Name) -> Option<Finding> {
     if *pool == default_pool() || root.at(&["pools", pool.as_str()]).is_some() {
         return None;
     }
-    let help = match suggest::nearest(pool.as_str(), names(root, &["pools"])) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("define it: `[pools.{pool}]` with `size = 2`"),
-    };
+    let help = suggest::remedy(pool.as_str(), names(root, &["pools"]), || {
+        format!("define it: `[pools.{pool}]` with `size = 2`")
+    });
     let message = format!("there is no pool `{pool}` in this file");
     let path = KeyPath::keys(&["policy", "pool"]);
     Some(Finding::error(
@@ -86,10 +85,9 @@ fn watched(root: &Node, name: &Name, directory: &Name) -> Option<Finding> {
     if granted.contains(&directory.as_str()) {
         return None;
     }
-    let help = match suggest::nearest(directory.as_str(), granted.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("grant it: `grants.dirs.{directory} = {{ path = \"…\" }}`"),
-    };
+    let help = suggest::remedy(directory.as_str(), granted.iter().copied(), || {
+        format!("grant it: `grants.dirs.{directory} = {{ path = \"…\" }}`")
+    });
     let message = format!("this task is granted no directory `{directory}`");
     let path = KeyPath::keys(&["schedule", "on_change"]);
     Some(Finding::error(

@@ -187,7 +187,7 @@ impl<'p> Inbox<'p> {
         if let Some(held @ (Held::Waiting | Held::Done)) = self.held(name)? {
             return Ok(Answer::There(held));
         }
-        let aside = format!(".new-{name}.{}", hex(&part.digest[..8]));
+        let aside = format!(".new-{name}.{}", hex::encode(&part.digest[..8]));
         let mut file = self.aside(&aside)?;
         // Another request may have finished it before this one had the file for itself.
         if let Some(held @ (Held::Waiting | Held::Done)) = self.held(name)? {
@@ -340,8 +340,4 @@ fn digest(file: &mut File) -> std::io::Result<[u8; 32]> {
             count => hash.update(&buffer[..count]),
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

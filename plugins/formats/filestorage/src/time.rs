@@ -3,7 +3,16 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Datelike as _, Days, Months, NaiveDate, NaiveTime, Timelike as _, Utc};
+
 use crate::layout::Tid;
+
+/// The year that is counted from.
+const FIRST: i32 = 1900;
+const START: NaiveDate = match NaiveDate::from_ymd_opt(FIRST, 1, 1) {
+    Some(start) => start,
+    None => unreachable!(),
+};
 
 /// Seconds in a unit of the lower half.
 const UNIT: f64 = 60.0 / 65_536.0 / 65_536.0;
@@ -12,74 +21,41 @@ impl Tid {
     /// The id of an instant, `seconds` since 1970-01-01T00:00:00Z and a part of one. `None`
     /// before 1900 and where the number does not suffice (about the year 9900).
     pub fn at(seconds: i64, nanoseconds: u32) -> Option<Self> {
-        let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-        let (year, month, day) = civil(days);
-        let months = (year - 1900).checked_mul(12)? + i64::from(month) - 1;
-        let minutes =
-            ((months * 31 + i64::from(day) - 1) * 24 + second / 3600) * 60 + second / 60 % 60;
+        let time = DateTime::from_timestamp(seconds, 0)?;
+        let months = i64::from(time.year() - FIRST) * 12 + i64::from(time.month0());
+        let days = months * 31 + i64::from(time.day0());
+        let minutes = (days * 24 + i64::from(time.hour())) * 60 + i64::from(time.minute());
         let high = u32::try_from(minutes).ok()?;
-        let rest = (second % 60) as f64 + f64::from(nanoseconds) / 1e9;
+        let rest = f64::from(time.second()) + f64::from(nanoseconds) / 1e9;
         let low = (rest / UNIT) as u32;
         Some(Self(u64::from(high) << 32 | u64::from(low)))
     }
 
     /// Seconds since 1970-01-01T00:00:00Z, and nanoseconds. A day that its month lacks is one of the next.
     pub fn instant(self) -> (i64, u32) {
-        let (high, low) = ((self.0 >> 32) as i64, self.0 as u32);
-        let (minute, hour) = (high % 60, high / 60 % 24);
-        let (day, months) = (high / 1440 % 31, high / 1440 / 31);
-        let days = days(1900 + months / 12, months % 12 + 1) + day;
+        let (high, low) = ((self.0 >> 32) as u32, self.0 as u32);
+        let (minutes, days) = (high % 1440, high / 1440);
+        let date = START + Months::new(days / 31) + Days::new(u64::from(days % 31));
+        let midnight = date.and_time(NaiveTime::MIN).and_utc().timestamp();
         let rest = f64::from(low) * UNIT;
         let nanoseconds = ((rest.fract() * 1e9) as u32).min(999_999_999);
-        (
-            days * 86_400 + hour * 3600 + minute * 60 + rest as i64,
-            nanoseconds,
-        )
+        let seconds = midnight + i64::from(minutes) * 60 + rest as i64;
+        (seconds, nanoseconds)
     }
 
     /// Whether it can be a time at all, and one after ZODB was made.
     pub fn plausible(self) -> bool {
         let (high, low) = (self.0 >> 32, f64::from(self.0 as u32));
-        let year = 1900 + high / 1440 / 31 / 12;
+        let year = FIRST as u64 + high / 1440 / 31 / 12;
         (1990..2200).contains(&year) && low * UNIT < 60.0
     }
 
     /// For people: `2024-01-01 00:00:01Z`.
     pub fn when(self) -> impl fmt::Display {
         let (seconds, _) = self.instant();
-        let (year, month, day) = civil(seconds.div_euclid(86_400));
-        let second = seconds.rem_euclid(86_400);
-        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-        format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}Z")
+        let time = DateTime::from_timestamp(seconds, 0).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        time.format("%Y-%m-%d %H:%M:%SZ").to_string()
     }
-}
-
-/// Year, month and day of a day since 1970-01-01, counting from March so that the leap day comes last.
-fn civil(days: i64) -> (i64, u32, u32) {
-    let z = days + 719_468;
-    let era = z.div_euclid(146_097);
-    let of_era = z.rem_euclid(146_097);
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 {
-        from_march + 3
-    } else {
-        from_march - 9
-    };
-    let year = year + era * 400 + i64::from(month <= 2);
-    (year, month as u32, day as u32)
-}
-
-/// Days from 1970-01-01 to the first of a month.
-fn days(year: i64, month: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let from_march = (month + 9) % 12;
-    let of_year = (153 * from_march + 2) / 5;
-    let era = year.div_euclid(400);
-    let of_era = year.rem_euclid(400);
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
 #[cfg(test)]

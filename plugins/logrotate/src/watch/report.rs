@@ -88,8 +88,7 @@ pub fn report(config: &Config, told: &Told) -> Report {
     for (level, count) in &all.levels {
         report = report.metric(&format!("events_{level}"), *count);
     }
-    let mut items = Capped::default();
-    told.items.iter().for_each(|item| items.push(item));
+    let items: Capped<_> = told.items.iter().collect();
     report.details(&json!({ "logs": items }))
 }
 

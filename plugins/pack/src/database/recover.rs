@@ -50,11 +50,7 @@ fn report(label: &str, output: &str, recovered: &Recovered) -> Report {
             recovered.orphans, recovered.rows_lost, recovered.pages_lost
         ));
     }
-    let mut findings = Capped::default();
-    recovered
-        .findings
-        .iter()
-        .for_each(|finding| findings.push(finding));
+    let findings: Capped<_> = recovered.findings.iter().collect();
     Report::new(summary)
         .metric("bytes_before", recovered.before)
         .metric("bytes_after", recovered.after)

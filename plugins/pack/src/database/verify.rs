@@ -18,11 +18,7 @@ pub fn verify(context: &Context, name: &str) -> Result<Report, Failure> {
         true => format!("{label} is sound ({})", human_bytes(info.size)),
         false => format!("{label} is damaged"),
     };
-    let mut findings = Capped::default();
-    verdict
-        .findings
-        .iter()
-        .for_each(|finding| findings.push(finding));
+    let findings: Capped<_> = verdict.findings.iter().collect();
     let report = Report::new(summary)
         .metric("bytes_checked", info.size)
         .metric(

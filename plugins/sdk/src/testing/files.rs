@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lzma_rust2::{XzOptions, XzReader, XzWriter};
+use mhost_trees::accounts;
 use rustix::fs::{AtFlags, Timespec, Timestamps, UTIME_OMIT};
 use sha2::Digest as _;
 
@@ -316,11 +317,11 @@ impl Files for NativeHost {
     }
 
     fn user_id(&self, _: &str, name: &str) -> Result<u32> {
-        account("/etc/passwd", name)
+        accounts::user(name)
     }
 
     fn group_id(&self, _: &str, name: &str) -> Result<u32> {
-        account("/etc/group", name)
+        accounts::group(name)
     }
 
     fn open_compressed(&self, path: &str, offset: u64) -> Result<Box<dyn io::Read + '_>> {
@@ -488,15 +489,6 @@ fn whole(
 }
 
 /// The number of a user or a group.
-fn account(file: &str, name: &str) -> Result<u32> {
-    let text = done(fs::read_to_string(file), &format!("read {file}"))?;
-    let found = text.lines().find_map(|line| {
-        let fields: Vec<_> = line.split(':').collect();
-        (fields.first() == Some(&name)).then(|| fields.get(2)?.parse().ok())?
-    });
-    found.ok_or_else(|| Error::NotFound(format!("there is no `{name}` in {file}")))
-}
-
 fn vacant(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),

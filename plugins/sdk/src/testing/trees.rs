@@ -3,54 +3,16 @@
 
 use std::cell::RefCell;
 use std::fs::File;
-use std::os::fd::{BorrowedFd, OwnedFd};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::Duration;
 
-use mhost_model::{Fault, FaultResult};
-use mhost_trees::{Apply, Root, Watch};
+use mhost_trees::{Apply, Root};
 
 use super::NativeHost;
 use crate::files::{Changes, Lock, Moment};
 use crate::trees::{Basis, Done, Facts, ListOptions, Listing, Step, Trees};
-use crate::{Denial, Error, Result};
-
-/// Lets everything through, and adds up what the run would wait.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Waited(Arc<Mutex<Duration>>);
-
-impl Watch for Waited {
-    fn go_on(&self) -> FaultResult<()> {
-        Ok(())
-    }
-
-    fn write(&self, _: u64, _: BorrowedFd<'_>) -> FaultResult<()> {
-        Ok(())
-    }
-
-    fn share(&self, _: u64) -> FaultResult<()> {
-        Ok(())
-    }
-
-    fn room(&self, _: u64, _: BorrowedFd<'_>) -> FaultResult<()> {
-        Ok(())
-    }
-
-    fn change(&self) -> FaultResult<()> {
-        Ok(())
-    }
-
-    fn opened(&self) {}
-
-    fn read(&self, _: u64) {}
-
-    fn changed(&self) {}
-
-    fn wait(&self, time: Duration) -> FaultResult<()> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) += time;
-        Ok(())
-    }
-}
+use crate::{Error, Result};
 
 struct Held(File);
 
@@ -68,14 +30,14 @@ struct Listed(RefCell<mhost_trees::Listing>);
 
 impl Listing for Listed {
     fn next(&self) -> Result<Vec<u8>> {
-        self.0.borrow_mut().next_page().map_err(error)
+        self.0.borrow_mut().next_page()
     }
 }
 
 impl NativeHost {
     /// What the run would have waited to keep to a rate.
     pub fn waited(&self) -> Duration {
-        *self.waited.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.unwatched.waited()
     }
 
     fn open_root(&self, root: &str) -> Result<File> {
@@ -100,8 +62,8 @@ impl Trees for NativeHost {
             attributes: options.attributes,
         };
         let handle = OwnedFd::from(self.open_root(root)?);
-        let watch = Arc::new(self.waited.clone());
-        let listing = mhost_trees::Listing::start(handle, root, options, watch).map_err(error)?;
+        let watch = Arc::clone(&self.unwatched);
+        let listing = mhost_trees::Listing::start(handle, root, options, watch)?;
         Ok(Box::new(Listed(RefCell::new(listing))))
     }
 
@@ -123,13 +85,13 @@ impl Trees for NativeHost {
         let source = source.map(|path| self.root(path)).transpose()?;
         let beside = beside.map(|path| self.root(path)).transpose()?;
         let target = self.root(target)?;
-        let mut work = Apply::new(&self.waited, source.as_ref(), &target, beside.as_ref());
+        let mut work = Apply::new(&*self.unwatched, source.as_ref(), &target, beside.as_ref());
         let answers = steps.iter().map(|asked| {
             let step = step(asked);
             let (verb, path) = step.about();
             self.change(
                 || format!("{verb} `{}`", target.shown(path)),
-                || work.step(&step).map(done).map_err(error),
+                || work.step(&step).map(done),
             )
         });
         Ok(answers.collect())
@@ -142,11 +104,7 @@ impl Trees for NativeHost {
         pairs: &[(Vec<u8>, Vec<u8>)],
     ) -> Result<Vec<Result<bool>>> {
         let (left, right) = (self.root(left)?, self.root(right)?);
-        let answers = mhost_trees::same(&self.waited, (&left, &right), pairs);
-        Ok(answers
-            .into_iter()
-            .map(|answer| answer.map_err(error))
-            .collect())
+        Ok(mhost_trees::same(&*self.unwatched, (&left, &right), pairs))
     }
 
     fn lock(&self, root: &str) -> Result<Box<dyn Lock + '_>> {
@@ -172,27 +130,6 @@ fn done(done: mhost_trees::Done) -> Done {
         bytes: done.bytes,
         written: done.written,
         changed_meanwhile: done.changed_meanwhile,
-    }
-}
-
-fn error(fault: Fault) -> Error {
-    match fault {
-        Fault::Denied(denial) => Error::Denied(Denial {
-            capability: denial.capability,
-            target: denial.target,
-            verb: denial.verb,
-            remedy: denial.remedy,
-        }),
-        Fault::DryRun(text) => Error::DryRun(text),
-        Fault::NotFound(text) => Error::NotFound(text),
-        Fault::Exists(text) => Error::Exists(text),
-        Fault::Busy(text) => Error::Busy(text),
-        Fault::Invalid(text) => Error::Invalid(text),
-        Fault::Unsupported(text) => Error::Unsupported(text),
-        Fault::Limit(text) => Error::Limit(text),
-        Fault::TimedOut(text) => Error::TimedOut(text),
-        Fault::Damaged(text) => Error::Damaged(text),
-        Fault::Failed(text) => Error::Failed(text),
     }
 }
 

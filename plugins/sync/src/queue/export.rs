@@ -33,6 +33,22 @@ pub struct Thing {
     pub time: Option<(i64, u32)>,
 }
 
+impl Thing {
+    /// One of no time and mode, with these bytes.
+    fn of_bytes(noun: Noun, key: String, payload: Vec<u8>) -> Self {
+        Self {
+            noun,
+            key,
+            size: payload.len() as u64,
+            modified: 0,
+            mark: item::digest(&payload),
+            payload: Payload::Bytes(payload),
+            mode: None,
+            time: None,
+        }
+    }
+}
+
 /// What an item carries.
 pub enum Payload {
     /// A guest path.

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use mhost_model::plan::Ended;
 use mhost_model::plugin::Digest;
-use mhost_model::policy::Policy;
 use mhost_model::schedule::Schedule;
 use mhost_model::task::TaskSpec;
 use mhost_model::{FixedClock, Name, Span};
@@ -27,20 +26,7 @@ pub fn run() {
 
 /// A task that is due every second.
 pub fn spec(plugin: &str, action: &str, schedule: Schedule) -> TaskSpec {
-    TaskSpec {
-        plugin: plugin.parse().unwrap(),
-        action: action.into(),
-        schedule,
-        description: None,
-        renamed_from: None,
-        config: serde_json::Map::new(),
-        grants: Default::default(),
-        policy: Policy::default(),
-        limits: Default::default(),
-        holds: Default::default(),
-        receive: Default::default(),
-        notify: None,
-    }
+    TaskSpec::new(plugin.parse().unwrap(), action, schedule)
 }
 
 fn fires(tasks: u32) {

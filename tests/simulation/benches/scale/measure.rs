@@ -3,49 +3,10 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-/// Clock ticks of `/proc` a second; the kernel has it so on every machine that mhost runs on.
-const TICKS: f64 = 100.0;
+pub use mhost_test_support::measure::{cpu_of, cpu_of_all, resident};
 
 pub fn load() -> String {
     fs::read_to_string("/proc/loadavg").unwrap_or_else(|_| "unknown".into())
-}
-
-/// Processor time of a process that is there, user and system, all threads.
-pub fn cpu_of(pid: u32) -> Duration {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let fields: Vec<&str> = stat
-        .rsplit(')')
-        .next()
-        .unwrap()
-        .split_whitespace()
-        .collect();
-    // The state is the first field behind the name, field 3 of the manual.
-    let ticks = |field: usize| fields[field - 3].parse::<f64>().unwrap();
-    Duration::from_secs_f64((ticks(14) + ticks(15)) / TICKS)
-}
-
-/// With what its ended and reaped children used.
-pub fn cpu_of_all(pid: u32) -> Duration {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let fields: Vec<&str> = stat
-        .rsplit(')')
-        .next()
-        .unwrap()
-        .split_whitespace()
-        .collect();
-    let ticks = |field: usize| fields[field - 3].parse::<f64>().unwrap();
-    Duration::from_secs_f64((14..=17).map(ticks).sum::<f64>() / TICKS)
-}
-
-/// Resident memory of a process, MiB.
-pub fn resident(pid: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmRSS:"))
-        .unwrap();
-    let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-    kib / 1024
 }
 
 /// A stretch of time in this process.

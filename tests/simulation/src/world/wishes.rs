@@ -59,19 +59,11 @@ impl World {
     }
 
     pub fn some_spec(&mut self, name: &str) -> TaskSpec {
+        // The schedule is drawn before the policy.
+        let schedule = self.some_schedule(name);
         TaskSpec {
-            plugin: "pack".parse().unwrap(),
-            action: "pack".into(),
-            schedule: self.some_schedule(name),
-            description: None,
-            renamed_from: None,
-            config: serde_json::Map::new(),
-            grants: Default::default(),
             policy: self.some_policy(),
-            limits: Default::default(),
-            holds: Default::default(),
-            receive: Default::default(),
-            notify: None,
+            ..TaskSpec::new("pack".parse().unwrap(), "pack", schedule)
         }
     }
 

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use mhost_model::{Fault, FaultResult};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Error, OpenFlags, ffi};
 
@@ -19,6 +20,13 @@ use super::Site;
 use super::fault::{fault, not_a_database};
 use crate::file::{self, check_regular, folder};
 use crate::place::{COMPANIONS, suffixed};
+
+/// What the path in a URI may hold as it is.
+const IN_URIS: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.');
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -206,16 +214,9 @@ pub(super) fn open_copy(path: &Path) -> FaultResult<Connection> {
 
 /// Opens a file that nobody changes, without locks and without companions.
 pub(super) fn open_still(path: &Path) -> FaultResult<Connection> {
-    let mut uri = String::from("file:");
-    for byte in real(path)?.as_os_str().as_bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' => {
-                uri.push(char::from(*byte));
-            }
-            _ => uri.push_str(&format!("%{byte:02x}")),
-        }
-    }
-    uri.push_str("?immutable=1");
+    let place = real(path)?;
+    let place = percent_encode(place.as_os_str().as_bytes(), IN_URIS);
+    let uri = format!("file:{place}?immutable=1");
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_URI
         | OpenFlags::SQLITE_OPEN_NO_MUTEX

@@ -4,7 +4,6 @@
 //! The work is done by the modules below, which know the run only as
 //! [`Work`](work::Work).
 
-mod accounts;
 mod aside;
 mod compress;
 mod content;
@@ -27,6 +26,7 @@ use std::sync::Arc;
 
 use mhost_model::grant::Access::{ReadOnly, ReadWrite};
 use mhost_model::{Fault, FaultResult};
+use mhost_trees::accounts;
 use wasmtime::component::{Linker, Resource};
 
 use crate::beneath::{Place, locate};

@@ -11,27 +11,30 @@ mod name;
 mod query;
 mod question;
 mod shake;
+mod single;
 mod talk;
-mod tcp;
 #[cfg(test)]
 mod tests;
 mod tls;
 mod web;
 
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use mhost_model::grant::{Origin, Scheme};
 use mhost_model::{Denial, Fault, FaultResult};
+use tokio::net::TcpStream;
 use wasmtime::component::{Linker, Resource};
 
 use crate::bindings::mhost::plugin::probe::{
     self as contract, DnsAnswer, Host, RecordType, TcpAnswer, TlsAnswer,
 };
-use crate::network::{DialError, Dialed, Family, dial};
+use crate::network::{DialError, Family, addresses, dial};
 use crate::permits::{OriginUse, Permit};
 use crate::refusal::Answer;
 use crate::state::{Call, Calls, RunState, Shared, enter};
 pub use batch::Batch;
+use clockwork::Clockwork;
 
 /// The most that a probe sends or hands out, bytes.
 const MOST: usize = 64 << 10;
@@ -52,14 +55,7 @@ impl Host for Call<'_> {
         timeout_ms: u32,
     ) -> Answer<TcpAnswer> {
         let until = until(&self.shared, timeout_ms);
-        let asked = tcp::Exchange::new(send, max_bytes)?;
-        Ok(tcp::probe(
-            &self.shared,
-            &origin(Scheme::Tcp, &host, port)?,
-            asked,
-            until,
-        )
-        .await?)
+        Ok(single::tcp(&self.shared, (host, port), send, max_bytes, until).await?)
     }
 
     async fn tls(
@@ -70,8 +66,7 @@ impl Host for Call<'_> {
         timeout_ms: u32,
     ) -> Answer<TlsAnswer> {
         let until = until(&self.shared, timeout_ms);
-        let origin = origin(Scheme::Tls, &host, port)?;
-        Ok(tls::probe(&self.shared, &origin, server_name, until).await?)
+        Ok(single::tls(&self.shared, (host, port), server_name, until).await?)
     }
 
     async fn resolve(
@@ -111,17 +106,35 @@ async fn reach(
     shared: &Shared,
     permit: &Permit<OriginUse>,
     family: Family,
-    until: Instant,
-) -> FaultResult<Dialed> {
+    clock: &mut Clockwork,
+) -> FaultResult<(TcpStream, SocketAddr)> {
     let origin = &permit.origin;
-    match dial(&shared.network, origin, family, until).await {
+    match dial(&shared.network, origin, family, clock.until()).await {
         Ok(dialed) => {
             permit.used_part(&origin.to_string());
             shared.meter.reached(origin.to_string());
-            Ok(dialed)
+            clock.dialed(dialed.resolve, dialed.connect);
+            Ok((dialed.stream, dialed.address))
         }
         Err(error) => Err(unreached(shared, origin, &error)),
     }
+}
+
+/// The address of a permitted origin that nothing is connected to.
+async fn resolve(
+    shared: &Shared,
+    origin: &Origin,
+    family: Family,
+    clock: &mut Clockwork,
+) -> FaultResult<IpAddr> {
+    let begun = Instant::now();
+    let about = origin.to_string();
+    let found = addresses(&shared.network, &origin.host, family);
+    let found = clock.step(&about, "resolving the name", found).await?;
+    let found = found.map_err(|error| unreached(shared, origin, &error))?;
+    clock.dialed(begun.elapsed(), Duration::ZERO);
+    let first = found.first().copied();
+    first.ok_or_else(|| Fault::NotFound(format!("{about}: it has no address")))
 }
 
 fn unreached(shared: &Shared, origin: &Origin, error: &DialError) -> Fault {
@@ -145,13 +158,4 @@ fn unreached(shared: &Shared, origin: &Origin, error: &DialError) -> Fault {
 
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
-fn timings(resolve: Duration, connect: Duration) -> contract::Timings {
-    contract::Timings {
-        resolve: nanos(resolve),
-        connect: nanos(connect),
-        handshake: 0,
-        exchange: 0,
-    }
 }

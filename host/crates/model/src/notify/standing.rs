@@ -76,18 +76,14 @@ impl Standing {
     /// The event that tells it again.
     pub fn event(&self, at: Instant) -> Event {
         Event {
-            kind: self.kind,
-            at,
             task: Some(self.task.clone()),
             key: Some(self.key.clone()),
-            severity: self.severity,
-            title: self.title.clone(),
             text: self.text.clone(),
             run: self.run,
             since: Some(self.since),
             repeated: self.told,
             details: self.details.clone(),
-            over: Vec::new(),
+            ..Event::new(self.kind, at, self.severity, self.title.as_str())
         }
     }
 }
@@ -103,19 +99,10 @@ mod tests {
     use super::*;
 
     fn event(severity: Severity, seconds: i64) -> Event {
+        let at = Instant::from_timestamp(seconds, 0).unwrap();
         Event {
-            kind: EventKind::Alert,
-            at: Instant::from_timestamp(seconds, 0).unwrap(),
-            task: None,
             key: Some("site".into()),
-            severity,
-            title: "site is down".into(),
-            text: String::new(),
-            run: None,
-            since: None,
-            repeated: 0,
-            details: None,
-            over: Vec::new(),
+            ..Event::new(EventKind::Alert, at, severity, "site is down")
         }
     }
 

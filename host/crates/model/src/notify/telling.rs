@@ -13,18 +13,9 @@ const TEXT: usize = 2000;
 impl Event {
     fn of(kind: EventKind, task: &Task, title: String, at: Instant) -> Self {
         Self {
-            kind,
-            at,
             task: Some(task.name.clone()),
             key: Some(kind.to_string()),
-            severity: Severity::Critical,
-            title,
-            text: String::new(),
-            run: None,
-            since: None,
-            repeated: 0,
-            details: None,
-            over: Vec::new(),
+            ..Self::new(kind, at, Severity::Critical, title)
         }
     }
 
@@ -63,7 +54,7 @@ impl Event {
         text.push(due(run));
         Some(Self {
             run: Some(run.id),
-            text: clipped(text.join("\n")),
+            text: clipped(text.join("\n"), TEXT),
             ..Self::of(kind, task, format!("{} {how}", task.name), at)
         })
     }
@@ -145,7 +136,7 @@ impl Event {
                 .map(|one| one.severity)
                 .max()
                 .unwrap_or(first.severity),
-            text: clipped(lines.collect::<Vec<_>>().join("\n")),
+            text: clipped(lines.collect::<Vec<_>>().join("\n"), TEXT),
             since,
             ..Self::of(
                 EventKind::Recovered,
@@ -177,7 +168,8 @@ fn due(run: &Run) -> String {
     format!("due at {}{attempts}", stamp(run.fire_at))
 }
 
-fn stamp(at: Instant) -> String {
+/// A time as messages tell it: `2026-12-01 03:00:00 UTC`.
+pub fn stamp(at: Instant) -> String {
     at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
@@ -186,9 +178,10 @@ fn rough(span: Span) -> Span {
     Span::seconds(span.0.as_secs())
 }
 
-fn clipped(mut text: String) -> String {
-    if text.len() > TEXT {
-        text.truncate(text.floor_char_boundary(TEXT));
+/// Cut to so many bytes, which shows.
+pub fn clipped(mut text: String, most: usize) -> String {
+    if text.len() > most {
+        text.truncate(text.floor_char_boundary(most));
         text.push('…');
     }
     text

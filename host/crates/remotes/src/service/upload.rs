@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 use super::{Service, fault};
 use crate::Login;
 use crate::http::said;
+use crate::path::lost;
 use crate::url::Site;
 use crate::worker::Worker;
 
@@ -140,13 +141,8 @@ impl Upload {
 impl Writer for Upload {
     fn write(&mut self, data: &[u8]) -> FaultResult<()> {
         let worker = self.worker();
-        let lost = || {
-            Fault::Failed(format!(
-                "cannot write `{}`: an error went before",
-                self.path
-            ))
-        };
-        let mut sending = self.sending.take().ok_or_else(lost)?;
+        let sending = self.sending.take();
+        let mut sending = sending.ok_or_else(|| lost(&self.path))?;
         let sent = worker.run(sending.send(data, &self.path))?;
         match (&sent, sending) {
             // What ran to its end with an error is not waited for again.
@@ -159,14 +155,8 @@ impl Writer for Upload {
 
     fn finish(mut self: Box<Self>) -> FaultResult<u64> {
         let worker = self.worker();
-        let lost = || {
-            Fault::Failed(format!(
-                "cannot write `{}`: an error went before",
-                self.path
-            ))
-        };
         let failed = |error| fault("write", &self.path, error);
-        match self.sending.take().ok_or_else(lost)? {
+        match self.sending.take().ok_or_else(|| lost(&self.path))? {
             Sending::Piecewise(mut writer) => {
                 worker.run(writer.close())?.map_err(failed)?;
             }

@@ -1,6 +1,5 @@
 //! Files in the making on an SFTP server: beside their places, as `.NAME.NUMBER.mhost-tmp`.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,19 +10,11 @@ use openssh_sftp_client::{Error, Sftp as Client};
 
 use super::link::Link;
 use super::{STEP, Sftp, take_place};
-use crate::path::{aside_name, join, refuse_aside, split};
+use crate::path::{aside_path, lost, split};
 use crate::worker::Trouble;
 
 /// Pieces that are under way at the same time.
 const PIECE: usize = 32 << 10;
-
-/// Where a file is made: two that write the same one do not disturb each other.
-fn aside_of(path: &str) -> FaultResult<String> {
-    let (folder, name) = split(path);
-    refuse_aside(name, path)?;
-    let number = RandomState::new().build_hasher().finish();
-    Ok(join(folder, &aside_name(&format!("{name}.{number:016x}"))))
-}
 
 /// A file in the making; dropping it removes it.
 pub(super) struct Aside {
@@ -37,7 +28,7 @@ pub(super) struct Aside {
 
 impl Aside {
     pub fn create(remote: &Sftp, path: &str) -> FaultResult<Self> {
-        let aside = aside_of(path)?;
+        let aside = aside_path(path)?;
         let folder = split(path).0;
         if !folder.is_empty() {
             remote.make_folders(folder)?;
@@ -62,13 +53,7 @@ impl Aside {
     }
 
     fn file(&mut self) -> FaultResult<File> {
-        let lost = || {
-            Fault::Failed(format!(
-                "cannot write `{}`: an error went before",
-                self.path
-            ))
-        };
-        self.file.take().ok_or_else(lost)
+        self.file.take().ok_or_else(|| lost(&self.path))
     }
 }
 
@@ -131,7 +116,7 @@ async fn settle(client: &Client, mut file: File) -> Result<(), Error> {
 
 /// Puts a whole file in its place; sent again where the connection breaks.
 pub(super) fn put(remote: &Sftp, path: &str, content: &[Bytes]) -> FaultResult<()> {
-    let aside = aside_of(path)?;
+    let aside = aside_path(path)?;
     let (from, to) = (remote.at(&aside), remote.at(path));
     let wanted: usize = content.iter().map(Bytes::len).sum();
     let send = || {

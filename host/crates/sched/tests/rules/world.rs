@@ -30,19 +30,10 @@ pub fn names(fires: &[Instant]) -> String {
 
 /// A task that was created at midnight of 2026-03-02.
 pub fn task(expr: &str, policy: Policy) -> Task {
+    let schedule = parse_expr(expr, None).unwrap();
     let spec = TaskSpec {
-        plugin: "pack".parse().unwrap(),
-        action: "pack".into(),
-        schedule: parse_expr(expr, None).unwrap(),
-        description: None,
-        renamed_from: None,
-        config: serde_json::Map::new(),
-        holds: Default::default(),
-        receive: Default::default(),
-        notify: None,
-        grants: Default::default(),
         policy,
-        limits: Default::default(),
+        ..TaskSpec::new("pack".parse().unwrap(), "pack", schedule)
     };
     Task {
         id: TaskId(1),

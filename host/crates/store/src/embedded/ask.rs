@@ -8,7 +8,7 @@ use mhost_model::run::{Outcome, Run, RunState, Trigger};
 use mhost_model::task::{Task, TaskSpec};
 use mhost_model::{Fence, Instant, RunId, TaskId};
 
-use super::claim::{SUPERSEDED, claim_of, draft};
+use super::claim::{SUPERSEDED, claim_of, draft, drafted};
 use super::held::Held;
 use super::overlap::{Admission, admit};
 use super::record::{OpenState, Row, StateValue, encode, instant};
@@ -65,24 +65,9 @@ impl Tx<'_> {
 
     fn exec(&mut self, ask: &Ask, spec: &TaskSpec, digest: Digest, by: Claimant) -> Res<Answer> {
         let mut row = self.enrol(Run {
-            id: RunId(0),
-            task: None,
-            task_name: spec.plugin.name.clone(),
-            plugin: spec.plugin.clone(),
-            action: spec.action.clone(),
-            digest: Some(digest),
-            trigger: ask.trigger,
             dry_run: ask.dry_run,
-            fire_at: self.now,
             fence: Fence(1),
-            attempt: 0,
-            state: RunState::Queued,
-            reason: None,
-            started_at: None,
-            finished_at: None,
-            report: None,
-            receipt: None,
-            error: None,
+            ..drafted(&spec.plugin.name, spec, digest, ask.trigger, self.now)
         })?;
         self.occupy(&mut row.run, by, spec.policy.pool.as_str())?;
         self.put_row(&row)?;

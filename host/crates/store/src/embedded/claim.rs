@@ -10,9 +10,10 @@ mod look;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
+use mhost_model::plugin::Digest;
 use mhost_model::resource::PoolDef;
 use mhost_model::run::{Run, RunState, Trigger};
-use mhost_model::task::Task;
+use mhost_model::task::{Task, TaskSpec};
 use mhost_model::{Fence, Instant, Name, RunId, TaskId};
 use redb::ReadableTable;
 
@@ -204,12 +205,26 @@ pub fn claim_of(held: &Held, row: Row) -> Claim {
 /// A run of a task before anything has become of it.
 pub fn draft(task: &Task, trigger: Trigger, fire_at: Instant) -> Run {
     Run {
-        id: RunId(0),
         task: Some(task.id),
-        task_name: task.name.clone(),
-        plugin: task.spec.plugin.clone(),
-        action: task.spec.action.clone(),
-        digest: Some(task.pin),
+        ..drafted(&task.name, &task.spec, task.pin, trigger, fire_at)
+    }
+}
+
+/// The same for a spec that is no stored task's.
+pub fn drafted(
+    name: &Name,
+    spec: &TaskSpec,
+    digest: Digest,
+    trigger: Trigger,
+    fire_at: Instant,
+) -> Run {
+    Run {
+        id: RunId(0),
+        task: None,
+        task_name: name.clone(),
+        plugin: spec.plugin.clone(),
+        action: spec.action.clone(),
+        digest: Some(digest),
         trigger,
         dry_run: false,
         fire_at,

@@ -4,8 +4,8 @@ use mhost_sdk::{Context, Doing as _, Failure};
 
 use super::super::config;
 use super::super::import::zope;
-use super::super::item::{self, Noun};
-use super::{Payload, Thing};
+use super::super::item::Noun;
+use super::Thing;
 
 pub fn collect(
     context: &Context<'_>,
@@ -20,16 +20,8 @@ pub fn collect(
         let Some(payload) = exported else {
             continue;
         };
-        things.push(Thing {
-            noun: Noun::Object,
-            key: path.trim_start_matches('/').to_owned(),
-            size: payload.len() as u64,
-            modified: 0,
-            mark: item::digest(&payload),
-            payload: Payload::Bytes(payload),
-            mode: None,
-            time: None,
-        });
+        let key = path.trim_start_matches('/').to_owned();
+        things.push(Thing::of_bytes(Noun::Object, key, payload));
     }
     Ok(())
 }

@@ -4,8 +4,8 @@ use mhost_sdk::database::{Row, Transaction, Value};
 use mhost_sdk::{Context, Doing as _, Failure, Result};
 
 use super::super::config;
-use super::super::item::{self, Noun};
-use super::{Payload, Thing};
+use super::super::item::Noun;
+use super::Thing;
 
 /// Rows of one page.
 const PAGE: u32 = 1000;
@@ -52,14 +52,6 @@ fn thing(table: &str, row: &Row) -> Result<Thing> {
             .map_err(|error| mhost_sdk::Error::Invalid(format!("a row of `{table}`: {error}")))
     };
     let payload = json(&row.columns)?.into_bytes();
-    Ok(Thing {
-        noun: Noun::Record,
-        key: format!("{table}/{}", json(&row.key)?),
-        size: payload.len() as u64,
-        modified: 0,
-        mark: item::digest(&payload),
-        payload: Payload::Bytes(payload),
-        mode: None,
-        time: None,
-    })
+    let key = format!("{table}/{}", json(&row.key)?);
+    Ok(Thing::of_bytes(Noun::Record, key, payload))
 }

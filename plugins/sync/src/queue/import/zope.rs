@@ -4,6 +4,7 @@ use base64::Engine as _;
 use mhost_sdk::files::{Files, join};
 use mhost_sdk::http::{Request, Response};
 use mhost_sdk::{Context, Doing as _, Error, Failure, Optional as _, Result};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::super::config::ZopeEnd;
 use super::super::item::{Header, Noun};
@@ -11,6 +12,14 @@ use super::{Item, Outcome};
 
 /// An exported object is no larger.
 const MOST: usize = 64 << 20;
+
+/// What a path may hold as it is.
+const IN_PATHS: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~')
+    .remove(b'/');
 
 /// One Zope.
 pub struct End<'a> {
@@ -144,16 +153,7 @@ fn place(path: &str) -> Result<(String, String)> {
 
 /// Percent-encoded, slashes left.
 fn encoded(text: &str) -> String {
-    let mut out = String::new();
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b'/' => {
-                out.push(char::from(byte));
-            }
-            _ => out.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    out
+    utf8_percent_encode(text, IN_PATHS).to_string()
 }
 
 /// See the module.

@@ -12,8 +12,8 @@ use tokio::net::UdpSocket;
 
 use super::clockwork::Clockwork;
 use super::contract::{IcmpAsk, IcmpFound};
-use super::unreached;
-use crate::network::{Family, addresses};
+use super::resolve;
+use crate::network::Family;
 use crate::state::Shared;
 
 /// The most bytes beside the header, so that a probe is one packet everywhere.
@@ -41,14 +41,7 @@ pub(super) async fn probe(
         return Err(Fault::Invalid(text));
     }
     let about = origin.to_string();
-    let begun = Instant::now();
-    let found = addresses(&shared.network, &origin.host, family);
-    let found = clock.step(&about, "resolving the name", found).await?;
-    let found = found.map_err(|error| unreached(shared, &origin, &error))?;
-    clock.dialed(begun.elapsed(), std::time::Duration::ZERO);
-    let Some(ip) = found.first().copied() else {
-        return Err(Fault::NotFound(format!("{origin}: it has no address")));
-    };
+    let ip = resolve(shared, &origin, family, clock).await?;
     let begun = Instant::now();
     let echo = echo(ip, asked.size as usize);
     let answered = clock.step(&about, "waiting for the echo", echo).await?;

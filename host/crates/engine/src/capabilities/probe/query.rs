@@ -15,8 +15,8 @@ use tokio::net::UdpSocket;
 use super::clockwork::Clockwork;
 use super::contract::{DnsAsk, DnsFound, RecordType};
 use super::question::permit;
-use super::{Dialed, name, reach};
-use crate::network::{Family, addresses};
+use super::{name, reach, resolve};
+use crate::network::Family;
 use crate::permits::{OriginUse, Permit};
 use crate::state::Shared;
 
@@ -132,15 +132,8 @@ async fn over_udp(
 ) -> FaultResult<(Vec<u8>, SocketAddr)> {
     let origin = &permit.origin;
     let about = origin.to_string();
-    let begun = Instant::now();
-    let found = addresses(&shared.network, &origin.host, family);
-    let found = clock.step(&about, "resolving the name", found).await?;
-    let found = found.map_err(|error| super::unreached(shared, origin, &error))?;
-    clock.dialed(begun.elapsed(), std::time::Duration::ZERO);
-    let Some(ip) = found.first() else {
-        return Err(Fault::NotFound(format!("{origin}: it has no address")));
-    };
-    let address = SocketAddr::new(*ip, origin.port);
+    let ip = resolve(shared, origin, family, clock).await?;
+    let address = SocketAddr::new(ip, origin.port);
     let begun = Instant::now();
     let talk = datagrams(address, question);
     let answer = clock.step(&about, "waiting for the answer", talk).await?;
@@ -194,13 +187,7 @@ async fn over_tcp(
     family: Family,
     clock: &mut Clockwork,
 ) -> FaultResult<(Vec<u8>, SocketAddr)> {
-    let Dialed {
-        mut stream,
-        address,
-        resolve,
-        connect,
-    } = reach(shared, permit, family, clock.until()).await?;
-    clock.dialed(resolve, connect);
+    let (mut stream, address) = reach(shared, permit, family, clock).await?;
     let about = permit.origin.to_string();
     let begun = Instant::now();
     let talk = async {

@@ -15,8 +15,8 @@ use tokio_rustls::rustls::{AlertDescription, Error as Tls};
 use super::clockwork::Clockwork;
 use super::contract::{TlsAsk, TlsFacts, TlsFound, TlsOptions};
 use super::question::permit;
+use super::reach;
 use super::tls::{self, Recorder};
-use super::{Dialed, reach};
 use crate::network::{Family, Trust};
 use crate::state::Shared;
 
@@ -29,13 +29,7 @@ pub(super) async fn probe(
     let peer = (asked.host.as_str(), asked.port);
     let (origin, permit) = permit(shared, Scheme::Tls, peer, "handshake", false)?;
     server_name(&origin, &asked.options)?;
-    let Dialed {
-        stream,
-        address,
-        resolve,
-        connect,
-    } = reach(shared, &permit, family, clock.until()).await?;
-    clock.dialed(resolve, connect);
+    let (stream, address) = reach(shared, &permit, family, clock).await?;
     let (_, tls) = shake(shared, &origin, stream, &asked.options, Vec::new(), clock).await?;
     Ok(TlsFound {
         address: address.to_string(),

@@ -12,7 +12,7 @@ use super::clockwork::Clockwork;
 use super::contract::{TcpAsk, TcpFound, TcpStep, TlsFacts, TlsOptions};
 use super::question::permit;
 use super::shake::shake;
-use super::{Dialed, MOST, reach};
+use super::{MOST, reach};
 use crate::network::{Family, Stream};
 use crate::state::Shared;
 
@@ -31,13 +31,7 @@ pub(super) async fn probe(
     let peer = (asked.host.as_str(), asked.port);
     let (origin, permit) = permit(shared, Scheme::Tcp, peer, "connect", says)?;
     let steps = compiled(&asked)?;
-    let Dialed {
-        stream,
-        address,
-        resolve,
-        connect,
-    } = reach(shared, &permit, family, clock.until()).await?;
-    clock.dialed(resolve, connect);
+    let (stream, address) = reach(shared, &permit, family, clock).await?;
     let _ = stream.set_nodelay(true);
     let mut talk = Talk {
         shared,

@@ -1,9 +1,7 @@
-//! Shaking hands and looking at the certificates, trusted or not.
+//! What a handshake shows of the certificates, trusted or not.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
-use mhost_model::grant::Origin;
 use mhost_model::{Fault, FaultResult};
 use tokio_rustls::rustls::client::WebPkiServerVerifier;
 use tokio_rustls::rustls::client::danger::{
@@ -19,48 +17,9 @@ use tokio_rustls::rustls::{
     SupportedProtocolVersion,
 };
 
-use super::clockwork::Clockwork;
-use super::contract::{TlsFacts, TlsOptions};
-use super::shake::{self, shake};
-use super::{Dialed, TlsAnswer, certificate, reach, timings};
-use crate::network::{Family, Trust};
-use crate::state::Shared;
-
-pub(super) async fn probe(
-    shared: &Shared,
-    origin: &Origin,
-    server_name: Option<String>,
-    until: Instant,
-) -> FaultResult<TlsAnswer> {
-    let permit = shared
-        .granter
-        .origin(origin, "handshake", false, &origin.to_string())?;
-    let options = TlsOptions {
-        server_name,
-        trusted: false,
-        authorities: None,
-        tls13_only: false,
-    };
-    shake::server_name(origin, &options)?;
-    let Dialed {
-        stream,
-        address,
-        resolve,
-        connect,
-    } = reach(shared, &permit, Family::Any, until).await?;
-    let mut clock = Clockwork::new(until);
-    let (_, facts) = shake(shared, origin, stream, &options, Vec::new(), &mut clock).await?;
-    let mut timings = timings(resolve, connect);
-    timings.handshake = clock.phases().handshake;
-    Ok(TlsAnswer {
-        address: address.to_string(),
-        version: facts.version,
-        cipher: facts.cipher,
-        chain: facts.chain,
-        distrust: facts.distrust,
-        timings,
-    })
-}
+use super::certificate;
+use super::contract::TlsFacts;
+use crate::network::Trust;
 
 /// How to shake hands so that `recorder` hears of the certificates.
 pub(super) fn config(

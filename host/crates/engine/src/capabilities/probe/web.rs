@@ -17,7 +17,7 @@ use wasmtime_wasi_http::io::TokioIo;
 use super::clockwork::Clockwork;
 use super::contract::{HttpAsk, HttpFound, TlsFacts};
 use super::shake::shake;
-use super::{Dialed, MOST_KEPT, reach};
+use super::{MOST_KEPT, reach};
 use crate::network::{Family, Stream};
 use crate::state::Shared;
 use hop::Hop;
@@ -74,13 +74,7 @@ async fn exchange(
     let permit = shared
         .granter
         .origin(&origin, &hop.method, changes, hop.url.as_str())?;
-    let Dialed {
-        stream,
-        address,
-        resolve,
-        connect,
-    } = reach(shared, &permit, family, clock.until()).await?;
-    clock.dialed(resolve, connect);
+    let (stream, address) = reach(shared, &permit, family, clock).await?;
     let _ = stream.set_nodelay(true);
     let offered = version::offered(asked.speak);
     let (stream, tls, version): (Box<dyn Stream>, Option<TlsFacts>, Version) = match origin.scheme {

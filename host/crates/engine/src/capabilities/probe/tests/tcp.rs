@@ -1,6 +1,6 @@
 //! Connections, greetings and silences.
 
-use super::super::tcp::{Exchange, probe};
+use super::super::single::tcp;
 use super::super::{TcpAnswer, origin};
 use super::*;
 use crate::network::Network;
@@ -14,9 +14,9 @@ async fn ask(
     max: u32,
     millis: u64,
 ) -> FaultResult<TcpAnswer> {
-    let exchange = Exchange::new(send.map(<[u8]>::to_vec), max)?;
-    let origin = origin(Scheme::Tcp, "127.0.0.1", port)?;
-    probe(&run.shared(), &origin, exchange, soon(millis)).await
+    let peer = ("127.0.0.1".to_owned(), port);
+    let send = send.map(<[u8]>::to_vec);
+    tcp(&run.shared(), peer, send, max, soon(millis)).await
 }
 
 #[tokio::test]
@@ -114,9 +114,8 @@ async fn a_name_that_leads_to_this_machine() {
         let mut run = Run::granted(&[&format!("tcp://rebind.example:{port}")]);
         run.network = Network::new(Told::new(&[address]), Vec::new());
         let shared = run.shared();
-        let origin = origin(Scheme::Tcp, "Rebind.Example.", port).unwrap();
-        let exchange = Exchange::new(None, 10).unwrap();
-        let answer = probe(&shared, &origin, exchange, soon(5000)).await;
+        let peer = ("Rebind.Example.".to_owned(), port);
+        let answer = tcp(&shared, peer, None, 10, soon(5000)).await;
         assert_eq!(kind(&answer), "denied", "{address}");
         assert_eq!(receipt(&shared).denied.len(), 1);
     }

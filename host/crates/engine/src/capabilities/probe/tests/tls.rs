@@ -1,11 +1,10 @@
 //! Handshakes, and what is wrong with certificates.
 
-use super::super::tls::probe;
-use super::super::{TlsAnswer, origin};
+use super::super::TlsAnswer;
+use super::super::single::tls;
 use super::*;
 use crate::network::Network;
 use crate::network::bench::{Authority, Peer, Run, Told, serve};
-use mhost_model::grant::Scheme;
 
 async fn ask(
     authority: &Authority,
@@ -15,9 +14,9 @@ async fn ask(
 ) -> FaultResult<TlsAnswer> {
     let mut run = Run::granted(&[&format!("tls://localhost:{port}")]);
     run.network = Network::new(Told::new(&[]), vec![authority.root()]);
-    let origin = origin(Scheme::Tls, "localhost", port)?;
+    let peer = ("localhost".to_owned(), port);
     let name = server_name.map(str::to_owned);
-    probe(&run.shared(), &origin, name, soon(millis)).await
+    tls(&run.shared(), peer, name, soon(millis)).await
 }
 
 #[tokio::test]
@@ -78,10 +77,8 @@ async fn a_plain_connection_is_not_granted_by_it() {
     let peer = serve(Peer::Silent, None).await;
     let port = peer.address.port();
     let run = Run::granted(&[&format!("tcp://localhost:{port}")]);
-    let origin = origin(Scheme::Tls, "localhost", port).unwrap();
-    assert_eq!(
-        kind(&probe(&run.shared(), &origin, None, soon(1000)).await),
-        "denied"
-    );
+    let asked = ("localhost".to_owned(), port);
+    let answer = tls(&run.shared(), asked, None, soon(1000)).await;
+    assert_eq!(kind(&answer), "denied");
     assert_eq!(peer.count(), 0);
 }

@@ -5,11 +5,13 @@ use std::fs;
 
 use mhost_model::{Fault, FaultResult};
 
-pub(crate) fn user(name: &str) -> FaultResult<u32> {
+/// The number of a user.
+pub fn user(name: &str) -> FaultResult<u32> {
     number("/etc/passwd", "user", name)
 }
 
-pub(crate) fn group(name: &str) -> FaultResult<u32> {
+/// The number of a group.
+pub fn group(name: &str) -> FaultResult<u32> {
     number("/etc/group", "group", name)
 }
 
