@@ -1,5 +1,7 @@
 //! References in every form that ZODB has written, and data that only look like one.
 
+mod model;
+
 use super::*;
 
 fn found(data: &[u8]) -> Result<Vec<u64>, Unreadable> {
@@ -113,10 +115,19 @@ impl Replace for Vec<u8> {
 
 #[test]
 fn too_many_values_are_refused_and_not_kept() {
-    let data = record(&[&b"N".repeat(5_000_000)]);
-    assert_eq!(found(&data), Err(Unreadable::Large));
-    let data = record(&[b"N", &b"\x94".repeat(5_000_000)]);
-    assert_eq!(found(&data), Err(Unreadable::Large));
+    let id = b"C\x08\0\0\0\0\0\0\x01\x80";
+    let most = 2_000_000;
+    for data in [
+        record(&[&id.repeat(most + 1)]),
+        record(&[id, &b"\x94".repeat(most + 1)]),
+        record(&[id, &b"r\x01\0\0\x05".repeat(2), &b"\x94".repeat(most + 1)]),
+        record(&[&b"(".repeat(most + 1)]),
+    ] {
+        assert_eq!(found(&data), Err(Unreadable::Large));
+    }
+    // Of those that can mean no reference nothing is kept.
+    let data = record(&[&b"N\x94".repeat(5_000_000)]);
+    assert_eq!(found(&data), Ok(vec![]));
 }
 
 #[test]
