@@ -32,6 +32,7 @@ const PLAIN: [u8; 256] = {
     table[0x8c] = SPECIAL | SHORT_TEXT;
     table[b'X' as usize] = SPECIAL | TEXT;
     table[b'c' as usize] = SPECIAL | CLASS;
+    table[b'q' as usize] = SPECIAL | PUT;
     table[0x80] = SPECIAL;
     table
 };
@@ -42,6 +43,8 @@ const SHORT_TEXT: u8 = 1;
 const TEXT: u8 = 2;
 /// Two lines of text.
 const CLASS: u8 = 4;
+/// What puts the last value into the memo.
+const PUT: u8 = 8;
 
 /// The length of two lines, their ends included.
 #[inline]
@@ -129,20 +132,31 @@ impl Machine {
         let row = self.memo.next().filter(|next| *next < u32::MAX - 512);
         let (mut next, in_row) = (row.unwrap_or_default(), row.is_some());
         let first = self.memo.first();
-        while let Some((code, more)) = rest[at..].split_first() {
-            let plain = PLAIN[usize::from(*code)];
+        let solid = self.stack.solid();
+        // Eight bytes at a time hold an opcode and its operand; what is nearer to the end is left to the steps.
+        while let Some(head) = rest.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+            let head = u64::from_le_bytes(*head);
+            let plain = PLAIN[usize::from(head as u8)];
             // Bit by bit, because a jump over a table is often guessed wrong.
             let length = if plain & SPECIAL == 0 {
                 u64::from(plain)
             } else if plain & TEXT != 0 {
-                match more.first_chunk().map(|length| u32::from_le_bytes(*length)) {
+                match (head >> 8) as u32 {
                     // It can be an object's id.
-                    None | Some(8) => break,
-                    Some(length) => 5 + u64::from(length),
+                    8 => break,
+                    length => 5 + u64::from(length),
                 }
+            } else if plain & PUT != 0 {
+                let number = (head >> 8) as u8;
+                if depth <= solid || u32::from(number) != next || !in_row {
+                    break;
+                }
+                next += 1;
+                at += 2;
+                continue;
             } else if plain & SHORT_TEXT != 0 {
-                match more.first() {
-                    Some(8) => match Reference::read(&rest[at..], next) {
+                match (head >> 8) as u8 {
+                    8 => match Reference::read(&rest[at..], next) {
                         Some(reference) if in_row && self.memo.holds(reference.class, next) => {
                             self.memo.refer(&mut next, reference.oid)?;
                             found(reference.oid);
@@ -152,15 +166,14 @@ impl Machine {
                         }
                         _ => break,
                     },
-                    None => break,
-                    Some(length) => 2 + u64::from(*length),
+                    length => 2 + u64::from(length),
                 }
             } else if plain & CLASS != 0 {
-                match two_lines(more) {
+                match two_lines(&rest[at + 1..]) {
                     None => break,
                     Some(length) => 1 + length as u64,
                 }
-            } else if let [0..=5, ..] = more {
+            } else if (head >> 8) as u8 <= 5 {
                 at += 2;
                 continue;
             } else {
@@ -171,13 +184,10 @@ impl Machine {
             }
             at += length as usize;
             depth += 1;
-            if !in_row {
-                continue;
-            }
             // What is pushed is mostly put into the memo at once.
-            match rest[at..] {
-                [b'q', number, ..] if u32::from(number) == next => at += 2,
-                [0x94, ..] if first == 0 => at += 1,
+            match rest.get(at..).and_then(|rest| rest.first_chunk::<2>()) {
+                Some([b'q', number]) if u32::from(*number) == next && in_row => at += 2,
+                Some([0x94, _]) if first == 0 && in_row => at += 1,
                 _ => continue,
             }
             next += 1;

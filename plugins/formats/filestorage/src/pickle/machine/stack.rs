@@ -59,6 +59,12 @@ impl Stack {
         self.depth
     }
 
+    /// Deeper than this, all values can mean no reference, and can be taken.
+    pub fn solid(&self) -> u64 {
+        let kept = self.kept.last().map_or(0, |(at, _)| at + 1);
+        self.floor.max(kept)
+    }
+
     /// So many values were pushed that can mean no reference.
     pub fn set_depth(&mut self, depth: u64) {
         self.depth = depth;
