@@ -53,6 +53,31 @@ fn every_form_of_a_reference_is_found() {
 }
 
 #[test]
+fn the_commonest_form_is_read_as_any_other() {
+    let reference = [b"C\x08", OID, b"q\x01h\x00\x86q\x02Q"].concat();
+    let check = |more: &[u8], expected| {
+        assert_eq!(found(&record(&[&reference, more])), expected, "{more:?}");
+    };
+    // Id and tuple are in the memo.
+    check(b"NNNNNN", Ok(vec![0x180]));
+    check(b"h\x01QNNNN", Ok(vec![0x180; 2]));
+    check(b"h\x02QNNNN", Ok(vec![0x180; 2]));
+    check(b"h\x03QNNNN", Err(Unreadable::Memo));
+    // The class is not.
+    let data = [b"C\x08", OID, b"q\x01h\x09\x86q\x02QNNNN"].concat();
+    assert_eq!(found(&record(&[&data])), Err(Unreadable::Memo));
+}
+
+#[test]
+fn what_is_put_last_counts() {
+    // Number 2 out of the row, which then comes to it.
+    let data = [b"C\x08", OID, b"r\x02\0\0\0Nq\x01Nq\x02h\x02Q"].concat();
+    assert_eq!(found(&record(&[&data])), Err(Unreadable::Reference));
+    let data = [b"Nq\x01Nq\x02C\x08", OID, b"q\x01h\x01QNNNNNN"].concat();
+    assert_eq!(found(&record(&[&data])), Ok(vec![0x180]));
+}
+
+#[test]
 fn lists_are_weak() {
     for state in [
         [b"](C\x01wC\x08".as_slice(), OID, b"\x85eQ"],
