@@ -1,81 +1,21 @@
 //! A real Zope, packed over HTTP while it runs.
 
-use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use libtest_mimic::Trial;
-use mhost_test_support::{Tool, scratch, trial};
+use mhost_test_support::servers::{ZOPE, Zope};
+use mhost_test_support::{scratch, trial};
 
 use super::place::told;
-
-const ZOPE: Tool = Tool::Python(&["Zope[wsgi]"]);
 
 pub fn trials() -> Vec<Trial> {
     vec![trial("a_live_zope_is_packed_over_http", &[ZOPE], live)]
 }
 
-/// Stopped when it is dropped.
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn program(name: &str) -> Command {
-    let python: PathBuf = ZOPE.path().unwrap();
-    Command::new(python.parent().unwrap().join(name))
-}
-
-/// A server on a free port, once it says that it serves.
-fn serve(instance: &std::path::Path) -> (Server, u16) {
-    let made = program("mkwsgiinstance")
-        .args(["-u", "admin:secret", "-d"])
-        .arg(instance)
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", told(&made));
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let ini = instance.join("etc/zope.ini");
-    let text = std::fs::read_to_string(&ini).unwrap();
-    std::fs::write(&ini, text.replace("port = 8080", &format!("port = {port}"))).unwrap();
-    let mut child = program("runwsgi")
-        .arg(&ini)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let server = Server(child);
-    let mut said = Vec::new();
-    while !said
-        .last()
-        .is_some_and(|line: &String| line.contains("Serving on"))
-    {
-        let line = lines
-            .next()
-            .unwrap_or_else(|| panic!("Zope ended: {said:?}"));
-        said.push(line.unwrap());
-    }
-    // It must not wait for a reader of what else it says.
-    std::thread::spawn(move || lines.for_each(drop));
-    (server, port)
-}
-
 fn live() {
     let folder = scratch("zope");
-    let instance = folder.path().join("instance");
-    let (_server, port) = serve(&instance);
-    let origin = format!("http://127.0.0.1:{port}");
+    let zope = Zope::start(&folder.path().join("instance")).unwrap();
+    let origin = format!("http://127.0.0.1:{}", zope.port);
     let run_to = |before: &str, login: &str, database: &str, more: &[&str]| {
         std::fs::write(folder.path().join("login"), login).unwrap();
         let secret = format!("zope=file:{}", folder.path().join("login").display());
@@ -95,7 +35,7 @@ fn live() {
         (output.status.code(), told(&output))
     };
     let run = |login: &str, database: &str, more: &[&str]| run_to("now", login, database, more);
-    let data = instance.join("var/Data.fs");
+    let data = zope.instance.join("var/Data.fs");
     let size = || std::fs::metadata(&data).unwrap().len();
     let before = size();
     let (code, said) = run("admin:secret", "main", &["--dry-run"]);

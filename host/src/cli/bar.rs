@@ -45,7 +45,7 @@ fn show(bar: &ProgressBar, state: &ProgressState) {
             bar.set_length(total);
             format!("{{msg}} [{{bar:30}}] {amount} {{eta}}")
         }
-        None if state.unit == "bytes" => "{spinner} {msg} {bytes}".into(),
+        None if state.unit == "bytes" => "{spinner} {msg} {bytes} {bytes_per_sec}".into(),
         None => "{spinner} {msg} {pos}".into(),
     };
     if let Ok(style) = ProgressStyle::with_template(&template) {

@@ -21,6 +21,7 @@ mod sqlite;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod traffic;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

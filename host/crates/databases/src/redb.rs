@@ -12,6 +12,7 @@ mod kind;
 mod open;
 mod recover;
 mod rows;
+mod salvage;
 #[cfg(test)]
 mod tests;
 mod whole;

@@ -13,9 +13,6 @@ use crate::error::Result;
 use crate::layout::Head;
 use crate::window::Window;
 
-/// So many bytes are taken at once.
-const PIECE: u64 = 256 << 10;
-
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Sum(XxHash64);
@@ -37,13 +34,10 @@ impl Sum {
         from: u64,
         to: u64,
     ) -> Result<()> {
-        let mut at = from;
-        while at < to {
-            let piece = (to - at).min(PIECE);
-            self.bytes(window.slice(at, piece as usize)?);
-            at += piece;
-        }
-        Ok(())
+        window.pieces(from, to, |piece| {
+            self.bytes(piece);
+            Ok(())
+        })
     }
 
     pub fn finish(&self) -> u64 {

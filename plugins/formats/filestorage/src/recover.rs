@@ -2,9 +2,8 @@
 //!
 //! Every transaction is examined ([`frame`], [`parts`]): one field that is wrong is set right where the
 //! others say what it must be, and what holds unreadable data is lost. Behind a place that makes no sense, the next
-//! whole transaction is looked for. The file is gone over twice: first to see, then to write, so
-//! that a report can be had without writing, and back pointers are known when their targets are written. Data
-//! are read the first time only; the second time goes by the headers wherever nothing was wrong.
+//! whole transaction is looked for. The file is read once: a transaction is looked at whole, then written,
+//! mostly from the memory in which it still lies; its data are looked into the first time only.
 //!
 //! Nothing is invented: a transaction is written as it was committed, or, with `partial`, less the
 //! records that are lost, or not at all.
@@ -12,6 +11,7 @@
 mod frame;
 mod lost;
 mod parts;
+mod places;
 mod reader;
 mod report;
 
@@ -19,7 +19,6 @@ use std::io::{Read, Seek, Write};
 
 use crate::error::{Damage, Error, Flaw, Result};
 use crate::layout::{MAGIC, START, Tid, status};
-use crate::map::{Numbers, Positions};
 use crate::scan;
 use crate::watch::{Phase, Ticker, Watch};
 use crate::window::Window;
@@ -27,6 +26,7 @@ use crate::writing::{Body, Writer, Written};
 
 use frame::{Found, Frame};
 use parts::Part;
+use places::Places;
 use reader::Reader;
 pub use report::{Lost, Moved, Partial, Repair, Report, Tally};
 
@@ -42,7 +42,7 @@ pub struct Options {
 pub struct Recovered {
     pub file: Written,
     pub report: Report,
-    /// Whether there may be references to what is lost; else there are none.
+    /// Whether there may be references to what is lost; else there are none but to objects that were deleted.
     pub suspects: bool,
 }
 
@@ -52,7 +52,11 @@ pub fn survey<R: Read + Seek>(
     options: Options,
     watch: &mut dyn Watch,
 ) -> Result<Report> {
-    Ok(look(window, options, watch)?.report)
+    let mut work = Work::new(options, window.size());
+    let mut ticker = Ticker::new(watch, Phase::Scan, window.size());
+    work.all(window, &mut Nowhere, &mut ticker)?;
+    ticker.done()?;
+    Ok(work.report)
 }
 
 /// Writes all that is sound.
@@ -62,56 +66,20 @@ pub fn recover<R: Read + Seek, W: Write + Seek>(
     to: W,
     watch: &mut dyn Watch,
 ) -> Result<Recovered> {
-    let Looked {
-        report,
-        targets,
-        doubtful,
-        suspects,
-    } = look(window, options, watch)?;
     let mut sink = Sink {
         // Also of a file of Python 2, which today's ZODB refuses to look into.
         writer: Writer::new(to, MAGIC)?,
-        moved: targets.into_iter().map(|at| (at, 0)).collect(),
+        places: Places::default(),
     };
     let mut work = Work::new(options, window.size());
-    work.doubtful = Some(doubtful);
     let mut ticker = Ticker::new(watch, Phase::Recover, window.size());
     work.all(window, &mut sink, &mut ticker)?;
     ticker.done()?;
     Ok(Recovered {
         file: sink.writer.finish()?,
-        report,
-        suspects,
-    })
-}
-
-/// What the first time has shown.
-struct Looked {
-    report: Report,
-    /// Which records back pointers lead to.
-    targets: Numbers,
-    /// Where transactions begin of which something is wrong.
-    doubtful: Numbers,
-    suspects: bool,
-}
-
-fn look<R: Read + Seek>(
-    window: &mut Window<R>,
-    options: Options,
-    watch: &mut dyn Watch,
-) -> Result<Looked> {
-    let mut work = Work::new(options, window.size());
-    let mut ticker = Ticker::new(watch, Phase::Scan, window.size());
-    let mut targets = Numbers::default();
-    work.all(window, &mut targets, &mut ticker)?;
-    ticker.done()?;
-    let lost = work.report.stretches > 0;
-    Ok(Looked {
-        report: work.report,
-        targets,
-        doubtful: work.noted,
         // A transaction that is left out was counted as there.
-        suspects: lost || work.reader.suspects(),
+        suspects: work.report.stretches > 0 || work.reader.suspects(),
+        report: work.report,
     })
 }
 
@@ -122,16 +90,15 @@ trait Take<R> {
     fn end(&mut self) -> Result<()>;
 }
 
-/// The first time only the targets of back pointers are collected.
-impl<R: Read + Seek> Take<R> for Numbers {
+/// They are only counted.
+struct Nowhere;
+
+impl<R: Read + Seek> Take<R> for Nowhere {
     fn begin(&mut self, _: &mut Window<R>, _: &Frame, _: Tid, _: u8) -> Result<()> {
         Ok(())
     }
 
-    fn record(&mut self, _: &mut Window<R>, part: &Part) -> Result<()> {
-        if part.record.length == 0 && part.record.back != 0 {
-            self.insert(part.record.back);
-        }
+    fn record(&mut self, _: &mut Window<R>, _: &Part) -> Result<()> {
         Ok(())
     }
 
@@ -142,8 +109,8 @@ impl<R: Read + Seek> Take<R> for Numbers {
 
 struct Sink<W> {
     writer: Writer<W>,
-    /// Where the targets of back pointers come to lie.
-    moved: Positions,
+    /// What back pointers can lead to.
+    places: Places,
 }
 
 impl<R: Read + Seek, W: Write + Seek> Take<R> for Sink<W> {
@@ -160,7 +127,10 @@ impl<R: Read + Seek, W: Write + Seek> Take<R> for Sink<W> {
     fn record(&mut self, window: &mut Window<R>, part: &Part) -> Result<()> {
         let record = &part.record;
         let previous = self.writer.current(record.oid);
-        let target = self.moved.get(&record.back).copied().unwrap_or(0);
+        let target = match record.length {
+            0 => self.places.get(record.back).unwrap_or(0),
+            _ => 0,
+        };
         let body = match (record.length, &part.data) {
             (0, Some(_)) if self.writer.earlier(target) => Body::Back(target),
             (0, None) => Body::Back(0),
@@ -169,9 +139,7 @@ impl<R: Read + Seek, W: Write + Seek> Take<R> for Sink<W> {
             _ => Body::Data(record),
         };
         let place = self.writer.record(record.oid, previous, body, window)?;
-        if let Some(moved) = self.moved.get_mut(&record.at) {
-            *moved = place;
-        }
+        self.places.add(record.at, place);
         Ok(())
     }
 
@@ -184,10 +152,6 @@ struct Work {
     options: Options,
     reader: Reader,
     report: Report,
-    /// The second time: where the first one has seen something wrong. Anything else is not read again.
-    doubtful: Option<Numbers>,
-    /// The first time: the same, as it is noted.
-    noted: Numbers,
     /// Where to go on, and the id of the last transaction that was recovered.
     at: u64,
     last: Tid,
@@ -199,8 +163,6 @@ impl Work {
             options,
             reader: Reader::default(),
             report: Report::new(bytes),
-            doubtful: None,
-            noted: Numbers::default(),
             at: START,
             last: Tid::default(),
         }
@@ -253,36 +215,21 @@ impl Work {
             // Others follow, so that it was finished: the byte is damaged.
             _ => status = status::DONE,
         }
-        let known = self.doubtful.as_ref();
-        if known.is_some_and(|doubtful| !doubtful.contains(&frame.at)) {
-            self.reader.trust = true;
-            let written = self.hand_over(window, frame, status, 0, take);
-            self.reader.trust = false;
-            return written;
-        }
-        let tally = self.tally(window, frame, take)?;
+        let tally = self.tally(window, frame)?;
         if tally.bad == 0 {
-            if self.report.repaired(frame, status, &tally) {
-                self.noted.insert(frame.at);
-            }
-            return self.hand_over(window, frame, status, tally.good, take);
+            self.report.repaired(frame, status, &tally);
+            return self.hand_over(window, frame, status, &tally, take);
         }
-        self.noted.insert(frame.at);
         self.lose(window, frame.at, frame.next(), tally.first_damage(frame))?;
         if self.options.partial && tally.good > 0 {
             self.report.partial(frame, &tally);
-            return self.hand_over(window, frame, status::PACKED, tally.good, take);
+            return self.hand_over(window, frame, status::PACKED, &tally, take);
         }
         Ok(())
     }
 
-    /// Counts the good and the bad records. The first time, all that there is to do with a record is done here.
-    fn tally<R: Read + Seek>(
-        &mut self,
-        window: &mut Window<R>,
-        frame: &Frame,
-        take: &mut dyn Take<R>,
-    ) -> Result<Tally> {
+    /// Looks at all records, and counts the good and the bad ones.
+    fn tally<R: Read + Seek>(&mut self, window: &mut Window<R>, frame: &Frame) -> Result<Tally> {
         let mut tally = Tally::default();
         let mut at = frame.records();
         while at < frame.end {
@@ -290,10 +237,7 @@ impl Work {
                 Ok(part) => {
                     at = part.end;
                     tally.good(&part);
-                    if self.doubtful.is_none() {
-                        self.reader.recovered(&part.record);
-                        take.record(window, &part)?;
-                    }
+                    self.reader.recovered(&part.record);
                 }
                 Err(bad) => {
                     at = bad.until;
@@ -310,16 +254,27 @@ impl Work {
         window: &mut Window<R>,
         frame: &Frame,
         status: u8,
-        records: u64,
+        tally: &Tally,
         take: &mut dyn Take<R>,
     ) -> Result<()> {
         let tid = self.in_order(frame);
         self.last = tid;
         self.report.transactions += 1;
-        self.report.records += records;
-        if self.doubtful.is_none() {
-            return Ok(());
-        }
+        self.report.records += tally.good;
+        self.reader.trust = tally.bad == 0;
+        let taken = self.records(window, frame, tid, status, take);
+        self.reader.trust = false;
+        taken
+    }
+
+    fn records<R: Read + Seek>(
+        &mut self,
+        window: &mut Window<R>,
+        frame: &Frame,
+        tid: Tid,
+        status: u8,
+        take: &mut dyn Take<R>,
+    ) -> Result<()> {
         take.begin(window, frame, tid, status)?;
         let mut at = frame.records();
         while at < frame.end {
@@ -368,9 +323,9 @@ impl Work {
         if self.options.partial
             && let Some(frame) = frame::beginning(window, from, to, self.last, &mut self.reader)?
         {
-            let tally = self.tally(window, &frame, take)?;
+            let tally = self.tally(window, &frame)?;
             self.report.partial(&frame, &tally);
-            self.hand_over(window, &frame, status::PACKED, tally.good, take)?;
+            self.hand_over(window, &frame, status::PACKED, &tally, take)?;
         }
         self.at = to;
         if next.is_none() && damage.flaw == Flaw::Unfinished {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::checksum::Sum;
 use crate::error::{Damage, Error, Flaw, Result};
 use crate::layout::{Oid, START, TXN_HEAD, Tid, status};
-use crate::map::{Numbers, Positions};
+use crate::map::{Numbers, Positions, Surely};
 use crate::pickle::Scanner;
 use crate::scan::{self, Record, Scan, Txn};
 use crate::watch::{Phase, Ticker, Watch};
@@ -133,6 +133,15 @@ pub fn with_checksum<R: Read + Seek>(
     check.run(window, watch)
 }
 
+/// The same of a file that was just written of records that were read then: they are not read again, and refer to nothing
+/// that is not there, unless it was deleted after them.
+pub fn written<R: Read + Seek>(window: &mut Window<R>, watch: &mut dyn Watch) -> Result<Verdict> {
+    let mut check = Check::new(Level::References, window.size());
+    check.sum = Some(Sum::default());
+    check.known = true;
+    check.run(window, watch)
+}
+
 impl Check {
     fn run<R: Read + Seek>(
         mut self,
@@ -173,6 +182,8 @@ struct Check {
     fresh: Vec<(u64, u64)>,
     /// Objects that are gone.
     gone: Numbers,
+    /// Objects that are in the index, and not gone.
+    surely: Surely,
     /// References of the transaction at hand to what is not there yet.
     open: Numbers,
     /// Records that cannot be read, current or not.
@@ -180,6 +191,8 @@ struct Check {
     /// Those that its end has not answered.
     missing: Numbers,
     sum: Option<Sum>,
+    /// Whether the records were read before.
+    known: bool,
 }
 
 impl Check {
@@ -194,10 +207,12 @@ impl Check {
             holes: Vec::new(),
             fresh: Vec::new(),
             gone: Numbers::default(),
+            surely: Surely::default(),
             open: Numbers::default(),
             unread: Vec::new(),
             missing: Numbers::default(),
             sum: None,
+            known: false,
         }
     }
 
@@ -251,7 +266,12 @@ impl Check {
             }
             self.verdict.transactions += 1;
             self.verdict.last = txn.head.tid;
-            self.verdict.index.extend(self.fresh.drain(..));
+            for (oid, at) in self.fresh.drain(..) {
+                self.verdict.index.insert(oid, at);
+                if !self.gone.contains(&oid) {
+                    self.surely.insert(oid);
+                }
+            }
             let (index, gone) = (&self.verdict.index, &self.gone);
             let open = self.open.drain();
             let missing = open.filter(|oid| gone.contains(oid) || !index.contains_key(oid));
@@ -271,11 +291,12 @@ impl Check {
         if self.level >= Level::Pointers {
             self.pointers(window, txn, record)?;
         }
-        if self.level >= Level::Records && record.length > 0 {
+        if self.level >= Level::Records && record.length > 0 && !self.known {
             self.data(window, record)?;
         }
         if record.deletes() {
             self.gone.insert(record.oid.0);
+            self.surely.remove(record.oid.0);
         } else if !self.gone.is_empty() {
             self.gone.remove(&record.oid.0);
         }
@@ -318,10 +339,13 @@ impl Check {
     #[inline]
     fn data<R: Read + Seek>(&mut self, window: &mut Window<R>, record: &Record) -> Result<()> {
         let (index, open, gone) = (&self.verdict.index, &mut self.open, &self.gone);
+        let surely = &self.surely;
         let follow = self.level >= Level::References;
-        let any_gone = !gone.is_empty();
         let found = &mut |oid: Oid| {
-            if follow && (!index.contains_key(&oid.0) || (any_gone && gone.contains(&oid.0))) {
+            if follow
+                && !surely.contains(oid.0)
+                && (!index.contains_key(&oid.0) || gone.contains(&oid.0))
+            {
                 open.insert(oid.0);
             }
         };

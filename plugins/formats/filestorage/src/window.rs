@@ -71,6 +71,38 @@ impl<R: Read + Seek> Window<R> {
         Ok(crate::layout::long(self.slice(position, 8)?, 0))
     }
 
+    /// Eight bytes as a number, at `position`; what lies from `from` on stays in memory, or is read into it as far
+    /// as there is room.
+    pub fn long_ahead(&mut self, from: u64, position: u64) -> Result<u64> {
+        let length = (position - from).saturating_add(8);
+        if length <= Self::CHUNK as u64 {
+            let bytes = self.slice(from, length as usize)?;
+            return Ok(crate::layout::long(bytes, bytes.len() - 8));
+        }
+        let failed = |source| Error::Read { position, source };
+        let mut eight = [0; 8];
+        self.inner.seek(SeekFrom::Start(position)).map_err(failed)?;
+        self.inner.read_exact(&mut eight).map_err(failed)?;
+        self.at = position + 8;
+        Ok(u64::from_be_bytes(eight))
+    }
+
+    /// Calls `each` for what stands from `from` to `to`, in pieces.
+    pub fn pieces(
+        &mut self,
+        from: u64,
+        to: u64,
+        mut each: impl FnMut(&[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let mut at = from;
+        while at < to {
+            let piece = (to - at).min(Self::CHUNK as u64);
+            each(self.slice(at, piece as usize)?)?;
+            at += piece;
+        }
+        Ok(())
+    }
+
     /// Makes the buffer begin at `position` or shortly before, and hold `length` bytes of there.
     fn fill(&mut self, position: u64, length: usize) -> Result<()> {
         let failed = |source| Error::Read { position, source };

@@ -10,9 +10,6 @@ use crate::output::Output;
 use crate::scan::Record;
 use crate::window::Window;
 
-/// Data go from file to file in pieces of this size.
-const PIECE: u64 = 256 << 10;
-
 /// A FileStorage being written.
 pub struct Writer<W> {
     output: Output<W>,
@@ -136,13 +133,7 @@ impl<W: Write + Seek> Writer<W> {
         from: u64,
         to: u64,
     ) -> Result<()> {
-        let mut at = from;
-        while at < to {
-            let piece = (to - at).min(PIECE);
-            self.put(source.slice(at, piece as usize)?)?;
-            at += piece;
-        }
-        Ok(())
+        source.pieces(from, to, |piece| self.put(piece))
     }
 
     /// Ends the transaction at hand: both its lengths are set.

@@ -80,13 +80,12 @@ fn check(context: &Context, aside: &Aside<'_, '_>, recovered: &Recovered) -> Res
         context,
         name: &aside.path,
     };
-    // All data were read when they were looked for.
-    let level = match recovered.suspects {
-        true => Level::References,
-        false => Level::Pointers,
+    let verdict = match recovered.suspects {
+        true => verify::with_checksum(&mut read, Level::References, told),
+        // All data were read when they were looked for.
+        false => verify::written(&mut read, told),
     };
-    let fail = |error| failed("check", &aside.path, error);
-    let verdict = verify::with_checksum(&mut read, level, told).map_err(fail)?;
+    let verdict = verdict.map_err(|error| failed("check", &aside.path, error))?;
     let wrong =
         verdict.counts[Level::Structure as usize] + verdict.counts[Level::Pointers as usize];
     let written = &recovered.file;

@@ -70,6 +70,13 @@ impl Kind {
             .find(|kind| (kind.name)() == *name)
     }
 
+    /// The same by what a file has stored: a byte that says whose type it is, 1 for redb's own, and its name.
+    fn stored(name: &[u8]) -> Option<&'static Self> {
+        let name = std::str::from_utf8(name.strip_prefix(&[1])?).ok()?;
+        let mut kinds = [&UNIT, &STR, &BYTES, &I64].into_iter().chain(&OTHERS);
+        kinds.find(|kind| (kind.name)().name() == name)
+    }
+
     /// The type of a new table's column that is to hold `value`.
     fn of(value: &Value) -> Option<&'static Self> {
         match value {
@@ -193,6 +200,14 @@ impl Shape {
         Some(Self {
             key: Kind::find(key)?,
             value: Kind::find(value)?,
+        })
+    }
+
+    /// The same for types as a file has stored them.
+    pub fn named(key: &[u8], value: &[u8]) -> Option<Self> {
+        Some(Self {
+            key: Kind::stored(key)?,
+            value: Kind::stored(value)?,
         })
     }
 

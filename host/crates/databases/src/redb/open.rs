@@ -36,10 +36,19 @@ impl Drop for Open {
     }
 }
 
-pub(super) fn builder() -> redb::Builder {
+/// Opens what a backend reaches; `repairing` is told if redb has to repair it, and how far that is.
+pub(super) fn database(
+    path: &Path,
+    operation: &str,
+    backend: impl StorageBackend,
+    repairing: impl Fn(&mut redb::RepairSession) + 'static,
+) -> FaultResult<redb::Database> {
     let mut builder = redb::Database::builder();
     builder.set_cache_size(CACHE);
     builder
+        .set_repair_callback(repairing)
+        .create_with_backend(backend)
+        .map_err(|error| fault(operation, path, error))
 }
 
 /// Refuses what does not begin as redb's files do: redb would make a new database
@@ -75,9 +84,6 @@ pub(super) fn open_writable(path: &Path) -> FaultResult<Open> {
 
 fn open_backend(path: &Path, operation: &str, backend: impl StorageBackend) -> FaultResult<Open> {
     guarded(operation, path, || {
-        builder()
-            .create_with_backend(backend)
-            .map(|db| Open(Some(db)))
-            .map_err(|error| fault(operation, path, error))
+        database(path, operation, backend, |_| {}).map(|db| Open(Some(db)))
     })
 }

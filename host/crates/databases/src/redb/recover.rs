@@ -1,8 +1,8 @@
 //! Getting a damaged redb file into a sound state, on a copy.
 //!
 //! redb's repair finds the newest commit of the two that the file knows whose pages all have their
-//! checksums, and makes the list of unused pages anew. What was committed after that is lost; a file of which
-//! both are damaged cannot be repaired.
+//! checksums, and makes the list of unused pages anew. What was committed after that is lost. Of a file of which
+//! both are damaged, what its sound pages hold is copied to a new one ([`super::salvage`]).
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +12,7 @@ use mhost_model::{Fault, FaultResult};
 
 use super::fault::{fault, guarded};
 use super::open::check_magic;
+use super::salvage::{nothing, salvage};
 use super::whole::{Locked, copy, counts, demand, inspect, open_held};
 use crate::file;
 use crate::file::folder;
@@ -37,26 +38,42 @@ pub(super) fn recover(
     space::check(&folder(target), mode.len(), around.keep_free, free)?;
     hook(Step::Begun);
     copy(&locked, &aside, path, around)?;
-    drop(locked);
     hook(Step::Copied);
     around.go_on()?;
-    let repaired = guarded("repair", path, || repair(&aside, path)).map_err(beyond(path))?;
-    let copied = aside.file_again(path)?;
-    demand(&inspect(&copied, path)?, "the repaired copy of", path)?;
-    let there = counts(&copied, path)?;
+    let mut recovered = match repaired(&aside, path) {
+        Err(Fault::Damaged(_)) => {
+            let salvaged = guarded("recover", path, || {
+                salvage(&locked.file, &aside, path, around)
+            })?;
+            let salvaged = salvaged.ok_or_else(|| nothing(path))?;
+            let copied = aside.file_again(path)?;
+            demand(&inspect(&copied, path)?, "the new copy of", path)?;
+            salvaged
+        }
+        outcome => outcome?,
+    };
+    drop(locked);
+    let there = counts(&aside.file_again(path)?, path)?;
+    recovered.tables = there.len() as u64;
+    recovered.rows = there.values().sum();
     hook(Step::Verified);
     around.go_on()?;
     aside.dress_as_copy(&mode)?;
     aside.sync()?;
     hook(Step::Synced);
-    let after = aside.size()?;
+    recovered.before = mode.len();
+    recovered.after = aside.size()?;
     aside.place_new(target)?;
     hook(Step::Placed);
+    Ok(recovered)
+}
+
+/// What redb can repair; `damaged` where it cannot, or where what it calls repaired is not sound.
+fn repaired(aside: &Aside, path: &Path) -> FaultResult<Recovered> {
+    let repaired = guarded("repair", path, || repair(aside, path))?;
+    let copied = aside.file_again(path)?;
+    demand(&inspect(&copied, path)?, "the repaired copy of", path)?;
     Ok(Recovered {
-        before: mode.len(),
-        after,
-        tables: there.len() as u64,
-        rows: there.values().sum(),
         findings: findings(repaired),
         ..Recovered::default()
     })
@@ -97,17 +114,6 @@ fn repair(aside: &Aside, path: &Path) -> FaultResult<Repair> {
     drop(db);
     let done = done.lock().unwrap_or_else(PoisonError::into_inner);
     Ok(*done)
-}
-
-fn beyond(path: &Path) -> impl Fn(Fault) -> Fault {
-    move |error| match error {
-        Fault::Damaged(_) => Fault::Damaged(format!(
-            "{} cannot be repaired: redb repairs what a crash has left, and finds neither of the two commits that the file knows sound; nothing was written; \
-             restore it from a snapshot",
-            path.display()
-        )),
-        other => other,
-    }
 }
 
 fn findings(repair: Repair) -> Vec<String> {

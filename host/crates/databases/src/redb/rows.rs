@@ -22,7 +22,7 @@ use crate::page::{Pager, check_row, weigh};
 /// The names of a table's types.
 type Types = (TypeName, TypeName);
 
-fn definition(table: &str) -> TableDefinition<'_, Keys, Values> {
+pub(super) fn definition(table: &str) -> TableDefinition<'_, Keys, Values> {
     TableDefinition::new(table)
 }
 

@@ -23,11 +23,12 @@ use redb::backends::FileBackend;
 
 use super::backend::{Held, Overlay};
 use super::fault::{busy, fault, guarded};
-use super::open::{builder, check_magic};
+use super::open::{self, check_magic};
 use super::rows;
 use crate::file::{self, check_regular, folder, open_regular};
 use crate::place::{self, Aside, Hook, Step};
 use crate::space::{self, Free};
+use crate::traffic::{self, Counted};
 
 /// A file that nobody else has open, or only readers; dropping it lets go.
 pub(super) struct Locked {
@@ -105,27 +106,22 @@ pub(super) fn copy(
 }
 
 /// Lets redb repair a copy of a file that was not closed, and close it.
-pub(super) fn settle(aside: &Aside, path: &Path) -> FaultResult<()> {
+fn settle(aside: &Aside, path: &Path) -> FaultResult<()> {
     guarded("repair a copy of", path, || {
         open_held(aside, path, |_| {}).map(drop)
     })
 }
 
+/// Opens a copy, to change it; `repairing` is told if redb has to repair it, and how far that is.
 pub(super) fn open_held(
     aside: &Aside,
     path: &Path,
     repairing: impl Fn(&mut redb::RepairSession) + 'static,
 ) -> FaultResult<redb::Database> {
-    let file = aside
-        .file()
-        .try_clone()
-        .map_err(|error| file::fault("open a copy of", path, &error))?;
-    let failed = |error| fault("open a copy of", path, error);
-    let backend = FileBackend::new(file).map_err(failed)?;
-    builder()
-        .set_repair_callback(repairing)
-        .create_with_backend(Held(backend))
-        .map_err(failed)
+    let file = aside.file().try_clone();
+    let file = file.map_err(|error| file::fault("open a copy of", path, &error))?;
+    let backend = FileBackend::new(file).map_err(|error| fault("open a copy of", path, error))?;
+    open::database(path, "open a copy of", Held(backend), repairing)
 }
 
 /// Refuses a copy that is not sound.
@@ -189,20 +185,19 @@ pub(super) fn pack(
     let aside = Aside::beside(path)?;
     space::check(&folder(path), before + before / 8, around.keep_free, free)?;
     hook(Step::Begun);
-    (around.progress)("checking", 0, None);
     // Compacting gives damaged pages that it moves new checksums, and so hides them.
-    demand(&inspect(&locked.file, path)?, "the database", path)?;
-    let counts = counts(&locked.file, path)?;
+    let counts = check(&locked.file, "the database", path, around, "checking")?;
     copy(&locked, &aside, path, around)?;
     hook(Step::Copied);
     around.go_on()?;
-    (around.progress)("compacting a copy of", 0, None);
-    guarded("pack a copy of", path, || compact(&aside, path))?;
+    let doing = "compacting a copy of";
+    traffic::during(around, doing, Counted::Written, None, || {
+        guarded("pack a copy of", path, || compact(&aside, path))
+    })?;
     hook(Step::Packed);
     let packed = aside.file_again(path)?;
-    (around.progress)("checking the packed copy of", 0, None);
-    demand(&inspect(&packed, path)?, "the packed copy of", path)?;
-    if self::counts(&packed, path)? != counts {
+    let what = "the packed copy of";
+    if check(&packed, what, path, around, "checking the packed copy of")? != counts {
         return Err(Fault::Damaged(format!(
             "the packed copy of {} has other rows than the file; nothing was changed: verify the file",
             path.display()
@@ -236,6 +231,24 @@ pub(super) fn pack(
     Ok(result)
 }
 
+/// Refuses a file that is not sound, and counts the rows of its tables, with `doing` told.
+fn check(
+    file: &File,
+    what: &str,
+    path: &Path,
+    around: &Around,
+    doing: &str,
+) -> FaultResult<BTreeMap<String, u64>> {
+    let found = file.metadata();
+    let size = found
+        .map_err(|error| crate::file::fault("look at", path, &error))?
+        .len();
+    traffic::during(around, doing, Counted::Read, Some(size), || {
+        demand(&inspect(file, path)?, what, path)?;
+        counts(file, path)
+    })
+}
+
 fn compact(aside: &Aside, path: &Path) -> FaultResult<()> {
     let mut db = open_held(aside, path, |_| {})?;
     // Each call goes on until it finds nothing more to move; a second one finds
@@ -263,14 +276,13 @@ pub(super) fn open_over(
     file: &File,
     path: &Path,
 ) -> FaultResult<(redb::Database, Arc<AtomicBool>)> {
-    let failed = |error: io::Error| file::fault("open", path, &error);
-    let overlay = file.try_clone().and_then(Overlay::held).map_err(failed)?;
+    let overlay = file.try_clone().and_then(Overlay::held);
+    let overlay = overlay.map_err(|error| file::fault("open", path, &error))?;
     let repaired = Arc::new(AtomicBool::new(false));
     let told = repaired.clone();
-    let db = builder()
-        .set_repair_callback(move |_| told.store(true, Ordering::Relaxed))
-        .create_with_backend(overlay)
-        .map_err(|error| fault("open", path, error))?;
+    let db = open::database(path, "open", overlay, move |_| {
+        told.store(true, Ordering::Relaxed);
+    })?;
     Ok((db, repaired))
 }
 

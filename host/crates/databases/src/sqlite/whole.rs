@@ -24,6 +24,7 @@ use super::{Site, schema};
 use crate::file::{self, check_regular, folder, open_regular};
 use crate::place::{self, Aside, Hook, Step, suffixed};
 use crate::space::{self, Free};
+use crate::traffic::{self, Counted};
 
 /// Pages copied at a time.
 const STEP: i32 = 4096;
@@ -120,6 +121,20 @@ pub(super) fn demand_sound(aside: &Aside, what: &str, path: &Path) -> FaultResul
     demand(&copy, what, path)
 }
 
+/// The same for the database, with `doing` told.
+fn check(
+    connection: &Connection,
+    what: &str,
+    site: &Site,
+    around: &Around,
+    doing: &str,
+) -> FaultResult<()> {
+    let total = Some(size(&site.path)?);
+    traffic::during(around, doing, Counted::Read, total, || {
+        demand(connection, what, &site.path)
+    })
+}
+
 fn demand(connection: &Connection, what: &str, path: &Path) -> FaultResult<()> {
     let found = integrity(connection).map_err(|error| fault("verify", path, error))?;
     if found.is_empty() {
@@ -166,9 +181,8 @@ pub(super) fn pack(
 ) -> FaultResult<PackResult> {
     let mut connection = connect(site, Access::Write)?;
     let failed = |error| fault("pack", &site.path, error);
-    (around.progress)("checking", 0, None);
-    demand(&connection, "the database", &site.path)?;
     let before = size(&site.path)?;
+    check(&connection, "the database", site, around, "checking")?;
     let used = pages(&connection, "page_count").map_err(failed)?;
     let old = place::old_path(&site.path, keep, around.now);
     check_room(&site.path, used, old.is_some(), around.keep_free, free)?;
@@ -177,12 +191,22 @@ pub(super) fn pack(
         keep_copy(site, &connection, old, around, hook)?;
     }
     around.go_on()?;
-    (around.progress)("packing", 0, None);
-    vacuum(&mut connection, around).map_err(failed)?;
-    hook(Step::Packed);
-    truncate_log(&connection, &site.path)?;
-    (around.progress)("checking the packed state of", 0, None);
-    demand(&connection, "the packed database", &site.path)?;
+    let unused = pages(&connection, "freelist_count").map_err(failed)?;
+    // What is used is written to a temporary file, and from there to the database or its log; the pages that are replaced
+    // go to a journal, or all of the log into the file.
+    let written = used.saturating_mul(3).saturating_sub(2 * unused);
+    traffic::during(around, "packing", Counted::Written, Some(written), || {
+        vacuum(&mut connection, around).map_err(failed)?;
+        hook(Step::Packed);
+        truncate_log(&connection, &site.path)
+    })?;
+    check(
+        &connection,
+        "the packed database",
+        site,
+        around,
+        "checking the packed state of",
+    )?;
     hook(Step::Verified);
     drop(connection);
     let packed = Packed {

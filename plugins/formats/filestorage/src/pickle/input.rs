@@ -3,6 +3,8 @@
 
 use std::io::{Read, Seek};
 
+use memchr::memchr;
+
 use super::Unreadable;
 use crate::Window;
 
@@ -12,13 +14,24 @@ pub trait Input {
     /// At most a few hundred bytes.
     fn bytes<const N: usize>(&mut self) -> Result<[u8; N], Unreadable>;
     fn skip(&mut self, length: u64) -> Result<(), Unreadable>;
-    /// To the end of the line, which is left out. A line longer than 64 KiB is an error.
-    fn line<'a>(&mut self, into: &'a mut Vec<u8>) -> Result<&'a [u8], Unreadable>;
+    /// To the end of the line, which is left out; `room` is for what does not lie in memory. A line longer than 64 KiB is
+    /// an error.
+    fn line<'a>(&'a mut self, room: &'a mut Vec<u8>) -> Result<&'a [u8], Unreadable>;
     /// Bytes taken so far.
     fn taken(&self) -> u64;
+    /// What comes next and lies in memory: perhaps nothing.
+    fn ahead(&self) -> &[u8];
+    /// So much of [`Self::ahead`] is taken.
+    fn advance(&mut self, length: usize);
 }
 
 const LONGEST_LINE: usize = 64 << 10;
+
+/// Where a line ends.
+#[inline]
+pub fn newline(data: &[u8]) -> Option<usize> {
+    memchr(b'\n', &data[..data.len().min(LONGEST_LINE)])
+}
 
 /// A record in memory.
 pub struct Slice<'d> {
@@ -57,21 +70,25 @@ impl Input for Slice<'_> {
         Ok(())
     }
 
-    fn line<'a>(&mut self, into: &'a mut Vec<u8>) -> Result<&'a [u8], Unreadable> {
+    fn line<'a>(&'a mut self, _: &'a mut Vec<u8>) -> Result<&'a [u8], Unreadable> {
         let rest = &self.data[self.at..];
-        let end = rest
-            .iter()
-            .take(LONGEST_LINE)
-            .position(|byte| *byte == b'\n');
-        let end = end.ok_or(Unreadable::End)?;
-        into.clear();
-        into.extend_from_slice(&rest[..end]);
+        let end = newline(rest).ok_or(Unreadable::End)?;
         self.at += end + 1;
-        Ok(into)
+        Ok(&rest[..end])
     }
 
     fn taken(&self) -> u64 {
         self.at as u64
+    }
+
+    #[inline]
+    fn ahead(&self) -> &[u8] {
+        &self.data[self.at..]
+    }
+
+    #[inline]
+    fn advance(&mut self, length: usize) {
+        self.at += length;
     }
 }
 
@@ -124,18 +141,26 @@ impl<R: Read + Seek> Input for Streamed<'_, R> {
         Ok(())
     }
 
-    fn line<'a>(&mut self, into: &'a mut Vec<u8>) -> Result<&'a [u8], Unreadable> {
-        into.clear();
+    fn line<'a>(&'a mut self, room: &'a mut Vec<u8>) -> Result<&'a [u8], Unreadable> {
+        room.clear();
         loop {
             match self.byte()? {
-                b'\n' => return Ok(into),
-                _ if into.len() >= LONGEST_LINE => return Err(Unreadable::End),
-                byte => into.push(byte),
+                b'\n' => return Ok(room),
+                _ if room.len() >= LONGEST_LINE => return Err(Unreadable::End),
+                byte => room.push(byte),
             }
         }
     }
 
     fn taken(&self) -> u64 {
         self.at - self.start
+    }
+
+    fn ahead(&self) -> &[u8] {
+        &[]
+    }
+
+    fn advance(&mut self, length: usize) {
+        self.at += length as u64;
     }
 }

@@ -1,28 +1,102 @@
 //! The pickle machine. Opcodes are named as in the language's own `pickletools`.
 
-use std::collections::HashMap;
+mod memo;
+mod stack;
 
 use super::Unreadable;
-use super::input::Input;
+use super::input::{Input, newline};
 use super::text;
 use super::value::Value;
 use crate::layout::Oid;
+use memo::Memo;
+use stack::Stack;
 
-/// So many values may be kept at once: about 64 MiB. Real records keep a few hundred.
-const MOST_VALUES: usize = 4_000_000;
+/// So many values that can come to mean a reference may be kept at once, in the stack and in the memo: 48 MiB each. Real
+/// records keep a few hundred.
+const MOST_VALUES: usize = 2_000_000;
 
-/// Memo numbers count up from 0; only others go into a table.
-const FEW: usize = 1024;
+/// Of an opcode that pushes a value which can mean no reference, how many bytes it takes with its operand, or what kind
+/// it is of; 0 for all others.
+const PLAIN: [u8; 256] = {
+    let mut table = [0; 256];
+    let fixed = b"N)}KMJG";
+    let lengths = [1, 1, 1, 2, 3, 5, 9];
+    let mut n = 0;
+    while n < fixed.len() {
+        table[fixed[n] as usize] = lengths[n];
+        n += 1;
+    }
+    (table[0x88], table[0x89]) = (1, 1);
+    table[b'U' as usize] = SPECIAL | SHORT_TEXT;
+    table[b'C' as usize] = SPECIAL | SHORT_TEXT;
+    table[0x8c] = SPECIAL | SHORT_TEXT;
+    table[b'X' as usize] = SPECIAL | TEXT;
+    table[b'c' as usize] = SPECIAL | CLASS;
+    table[b'q' as usize] = SPECIAL | PUT;
+    table[0x80] = SPECIAL;
+    table
+};
+/// One that takes more than a number of bytes says.
+const SPECIAL: u8 = 0x80;
+/// A text with its length before it, in one byte or in four: it can mean a reference where it has the length of an id.
+const SHORT_TEXT: u8 = 1;
+const TEXT: u8 = 2;
+/// Two lines of text.
+const CLASS: u8 = 4;
+/// What puts the last value into the memo.
+const PUT: u8 = 8;
+
+/// The length of two lines, their ends included.
+#[inline]
+fn two_lines(data: &[u8]) -> Option<usize> {
+    let first = newline(data)? + 1;
+    Some(first + newline(&data[first..])? + 1)
+}
+
+/// A reference as ZODB writes nearly all of them: a tuple of an object's id and its class, which is in the memo; id and
+/// tuple are put there.
+struct Reference {
+    oid: Oid,
+    /// The class's number in the memo.
+    class: u32,
+}
+
+impl Reference {
+    const LENGTH: usize = 18;
+
+    /// One at the start of the data that puts the numbers `next` and the one after it.
+    #[inline]
+    fn read(data: &[u8], next: u32) -> Option<Self> {
+        let data: &[u8; Self::LENGTH] = data.first_chunk()?;
+        let [
+            b'C',
+            8,
+            oid @ ..,
+            b'q',
+            first,
+            b'h',
+            class,
+            0x86,
+            b'q',
+            second,
+            b'Q',
+        ] = data
+        else {
+            return None;
+        };
+        let in_order = u32::from(*first) == next && u32::from(*second) == next + 1;
+        in_order.then(|| Self {
+            oid: Oid(u64::from_be_bytes(*oid)),
+            class: u32::from(*class),
+        })
+    }
+}
 
 /// The state of one record's two pickles.
 #[derive(Default)]
 pub struct Machine {
-    stack: Vec<Value>,
-    marks: Vec<usize>,
-    memo: Vec<Option<Value>>,
-    /// Numbers out of the row.
-    sparse: HashMap<u32, Value>,
-    memorized: usize,
+    stack: Stack,
+    memo: Memo,
     line: Vec<u8>,
 }
 
@@ -31,40 +105,118 @@ type Step<T = ()> = Result<T, Unreadable>;
 impl Machine {
     pub fn reset(&mut self) {
         self.stack.clear();
-        self.marks.clear();
         self.memo.clear();
-        self.sparse.clear();
-        self.memorized = 0;
     }
 
     /// One pickle, to its `STOP`.
     pub fn pickle(&mut self, data: &mut impl Input, found: &mut dyn FnMut(Oid)) -> Step {
         self.stack.clear();
-        self.marks.clear();
         loop {
-            match data.byte()? {
-                b'.' => return self.pop().map(|_| ()),
-                b'Q' => self.persistent(found)?,
-                b'P' => {
-                    let id = text::raw(data.line(&mut self.line)?);
-                    self.push(id)?;
-                    self.persistent(found)?;
-                }
-                code => self.step(code, data)?,
+            self.plain(data, found)?;
+            let code = data.byte()?;
+            if code == b'.' {
+                return self.stack.drop(1).map(|_| ());
             }
+            self.step(code, data, found)?;
         }
+    }
+
+    /// Takes what most of a record is made of, as far as it lies in memory: values that can mean no reference, those that
+    /// are put into the memo at once, and references as ZODB writes them. What comes then is [`Self::step`]'s, whatever
+    /// it is.
+    #[inline]
+    fn plain(&mut self, data: &mut impl Input, found: &mut dyn FnMut(Oid)) -> Step {
+        let rest = data.ahead();
+        let (mut at, mut depth) = (0, self.stack.depth());
+        // Nothing that is put here comes near the end.
+        let row = self.memo.next().filter(|next| *next < u32::MAX - 512);
+        let (mut next, in_row) = (row.unwrap_or_default(), row.is_some());
+        let first = self.memo.first();
+        let solid = self.stack.solid();
+        // Eight bytes at a time hold an opcode and its operand; what is nearer to the end is left to the steps.
+        while let Some(head) = rest.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+            let head = u64::from_le_bytes(*head);
+            let plain = PLAIN[usize::from(head as u8)];
+            // Bit by bit, because a jump over a table is often guessed wrong.
+            let length = if plain & SPECIAL == 0 {
+                u64::from(plain)
+            } else if plain & TEXT != 0 {
+                match (head >> 8) as u32 {
+                    // It can be an object's id.
+                    8 => break,
+                    length => 5 + u64::from(length),
+                }
+            } else if plain & PUT != 0 {
+                let number = (head >> 8) as u8;
+                if depth <= solid || u32::from(number) != next || !in_row {
+                    break;
+                }
+                next += 1;
+                at += 2;
+                continue;
+            } else if plain & SHORT_TEXT != 0 {
+                match (head >> 8) as u8 {
+                    8 => match Reference::read(&rest[at..], next) {
+                        Some(reference) if in_row && self.memo.holds(reference.class, next) => {
+                            self.memo.refer(&mut next, reference.oid)?;
+                            found(reference.oid);
+                            depth += 1;
+                            at += Reference::LENGTH;
+                            continue;
+                        }
+                        _ => break,
+                    },
+                    length => 2 + u64::from(length),
+                }
+            } else if plain & CLASS != 0 {
+                match two_lines(&rest[at + 1..]) {
+                    None => break,
+                    Some(length) => 1 + length as u64,
+                }
+            } else if (head >> 8) as u8 <= 5 {
+                at += 2;
+                continue;
+            } else {
+                break;
+            };
+            if length == 0 || length > (rest.len() - at) as u64 {
+                break;
+            }
+            at += length as usize;
+            depth += 1;
+            // What is pushed is mostly put into the memo at once.
+            match rest.get(at..).and_then(|rest| rest.first_chunk::<2>()) {
+                Some([b'q', number]) if u32::from(*number) == next && in_row => at += 2,
+                Some([0x94, _]) if first == 0 && in_row => at += 1,
+                _ => continue,
+            }
+            next += 1;
+        }
+        data.advance(at);
+        self.stack.set_depth(depth);
+        if in_row {
+            self.memo.set_next(next);
+        }
+        Ok(())
     }
 
     fn persistent(&mut self, found: &mut dyn FnMut(Oid)) -> Step {
-        if let Some(oid) = self.pop()?.reference()? {
+        if let Some(oid) = self.stack.drop(1)?.reference()? {
             found(oid);
         }
-        self.push(Value::Other)
+        self.other()
     }
 
     #[inline]
-    fn step(&mut self, code: u8, data: &mut impl Input) -> Step {
+    fn step(&mut self, code: u8, data: &mut impl Input, found: &mut dyn FnMut(Oid)) -> Step {
         match code {
+            // References.
+            b'Q' => self.persistent(found),
+            b'P' => {
+                let id = text::raw(data.line(&mut self.line)?);
+                self.stack.push(id)?;
+                self.persistent(found)
+            }
             // Texts and bytes.
             b'X' | b'B' | b'T' => {
                 let length = u32::from_le_bytes(data.bytes()?);
@@ -99,9 +251,9 @@ impl Machine {
                 let number = u32::from_le_bytes(data.bytes()?);
                 self.get(number)
             }
-            0x94 => self.put(u32::try_from(self.memorized).map_err(|_| Unreadable::Large)?),
+            0x94 => self.put(self.memo.count()),
             // Numbers and constants.
-            b'N' | 0x88 | 0x89 => self.push(Value::Other),
+            b'N' | 0x88 | 0x89 => self.other(),
             b'K' => self.fixed(1, data),
             b'M' => self.fixed(2, data),
             b'J' => self.fixed(4, data),
@@ -118,55 +270,54 @@ impl Machine {
                 self.fixed(u64::from(length), data)
             }
             // Containers.
-            b'(' => self.mark(),
-            b')' => self.push(Value::Other),
-            b']' => self.push(Value::List),
-            b'}' | 0x8f => self.push(Value::Other),
+            b'(' => self.stack.mark(),
+            b')' => self.other(),
+            b']' => self.stack.push(Value::List),
+            b'}' | 0x8f => self.other(),
             b't' => {
-                let mark = self.pop_mark()?;
-                let first = self.stack.get(mark).copied();
-                self.replace(mark, Value::tuple(first))
+                let mark = self.stack.pop_mark()?;
+                self.tuple(mark)
             }
             0x85..=0x87 => {
-                let mark = self.below(usize::from(code - 0x84))?;
-                let first = self.stack.get(mark).copied();
-                self.replace(mark, Value::tuple(first))
+                let mark = self.stack.below(u64::from(code - 0x84))?;
+                self.tuple(mark)
             }
             b'l' => {
-                let mark = self.pop_mark()?;
+                let mark = self.stack.pop_mark()?;
                 self.replace(mark, Value::List)
             }
             b'd' | 0x91 | b'o' => {
-                let mark = self.pop_mark()?;
+                let mark = self.stack.pop_mark()?;
                 self.replace(mark, Value::Other)
             }
-            b'a' | b'b' | b'0' => self.drop(1),
-            b's' => self.drop(2),
+            // They change the value below what they take.
+            b'a' | b'b' | b'0' => self.stack.drop(1).map(|_| ()),
+            b's' => self.stack.drop(2).map(|_| ()),
             b'e' | b'u' | 0x90 | b'1' => {
-                let mark = self.pop_mark()?;
-                self.stack.truncate(mark);
+                let mark = self.stack.pop_mark()?;
+                self.stack.take(mark);
                 // All but POP_MARK change what lies below.
-                match code == b'1' || mark > self.floor() {
+                match code == b'1' || mark > self.stack.floor() {
                     true => Ok(()),
                     false => Err(Unreadable::Stack),
                 }
             }
             b'2' => {
-                let top = self.top()?;
-                self.push(top)
+                let top = self.stack.top()?;
+                self.stack.push(top)
             }
             // Classes and what is made of them.
             b'c' => {
                 data.line(&mut self.line)?;
                 data.line(&mut self.line)?;
-                self.push(Value::Other)
+                self.other()
             }
             b'R' | 0x81 | 0x93 => {
-                let mark = self.below(2)?;
+                let mark = self.stack.below(2)?;
                 self.replace(mark, Value::Other)
             }
             0x92 => {
-                let mark = self.below(3)?;
+                let mark = self.stack.below(3)?;
                 self.replace(mark, Value::Other)
             }
             0x82 => self.fixed(1, data),
@@ -178,8 +329,8 @@ impl Machine {
                 protocol => Err(Unreadable::Protocol(protocol)),
             },
             0x95 => data.skip(8),
-            0x97 => self.push(Value::Other),
-            0x98 => self.top().map(|_| ()),
+            0x97 => self.other(),
+            0x98 => self.stack.top().map(|_| ()),
             code => self.old(code, data),
         }
     }
@@ -194,11 +345,11 @@ impl Machine {
         match code {
             b'S' => {
                 let value = text::quoted(line)?;
-                self.push(value)
+                self.stack.push(value)
             }
             b'V' => {
                 let value = text::escaped(line)?;
-                self.push(value)
+                self.stack.push(value)
             }
             b'g' | b'p' => {
                 let number = std::str::from_utf8(line)
@@ -212,10 +363,10 @@ impl Machine {
             }
             b'i' => {
                 data.line(&mut self.line)?;
-                let mark = self.pop_mark()?;
+                let mark = self.stack.pop_mark()?;
                 self.replace(mark, Value::Other)
             }
-            _ => self.push(Value::Other),
+            _ => self.other(),
         }
     }
 
@@ -223,97 +374,43 @@ impl Machine {
     fn text(&mut self, length: u64, data: &mut impl Input) -> Step {
         if length == 8 {
             let value = Value::of_text(&data.bytes::<8>()?);
-            return self.push(value);
+            return self.stack.push(value);
         }
         data.skip(length)?;
-        self.push(Value::Other)
+        self.other()
     }
 
     #[inline]
     fn fixed(&mut self, length: u64, data: &mut impl Input) -> Step {
         data.skip(length)?;
-        self.push(Value::Other)
+        self.other()
     }
 
     #[inline]
-    fn push(&mut self, value: Value) -> Step {
-        if self.stack.len() + self.memorized >= MOST_VALUES {
-            return Err(Unreadable::Large);
-        }
-        self.stack.push(value);
-        Ok(())
+    fn other(&mut self) -> Step {
+        self.stack.push(Value::Other)
     }
 
-    fn mark(&mut self) -> Step {
-        if self.marks.len() >= MOST_VALUES {
-            return Err(Unreadable::Large);
-        }
-        self.marks.push(self.stack.len());
-        Ok(())
+    #[inline]
+    fn tuple(&mut self, mark: u64) -> Step {
+        let first = self.stack.take(mark);
+        self.stack.push(Value::tuple(first))
     }
 
-    /// Below the newest mark nothing can be taken.
-    fn floor(&self) -> usize {
-        self.marks.last().copied().unwrap_or(0)
-    }
-
-    fn below(&self, count: usize) -> Step<usize> {
-        let at = self.stack.len().checked_sub(count);
-        at.filter(|at| *at >= self.floor()).ok_or(Unreadable::Stack)
-    }
-
-    fn pop_mark(&mut self) -> Step<usize> {
-        self.marks.pop().ok_or(Unreadable::Stack)
-    }
-
-    fn replace(&mut self, from: usize, value: Value) -> Step {
-        self.stack.truncate(from);
-        self.push(value)
-    }
-
-    fn pop(&mut self) -> Step<Value> {
-        self.below(1)?;
-        self.stack.pop().ok_or(Unreadable::Stack)
-    }
-
-    fn top(&self) -> Step<Value> {
-        self.below(1)?;
-        self.stack.last().copied().ok_or(Unreadable::Stack)
-    }
-
-    /// Takes `count` values; the one below, which they change, stays.
-    fn drop(&mut self, count: usize) -> Step {
-        let at = self.below(count)?;
-        self.stack.truncate(at);
-        Ok(())
+    fn replace(&mut self, from: u64, value: Value) -> Step {
+        self.stack.take(from);
+        self.stack.push(value)
     }
 
     #[inline]
     fn put(&mut self, number: u32) -> Step {
-        let value = self.top()?;
-        if self.stack.len() + self.memorized >= MOST_VALUES {
-            return Err(Unreadable::Large);
-        }
-        let at = number as usize;
-        if at >= FEW + 2 * self.memorized {
-            if self.sparse.insert(number, value).is_none() {
-                self.memorized += 1;
-            }
-            return Ok(());
-        }
-        if self.memo.len() <= at {
-            self.memo.resize(at + 1, None);
-        }
-        if self.memo[at].replace(value).is_none() && !self.sparse.contains_key(&number) {
-            self.memorized += 1;
-        }
-        Ok(())
+        let value = self.stack.top()?;
+        self.memo.put(number, value)
     }
 
     #[inline]
     fn get(&mut self, number: u32) -> Step {
-        let near = self.memo.get(number as usize).copied().flatten();
-        let value = near.or_else(|| self.sparse.get(&number).copied());
-        self.push(value.ok_or(Unreadable::Memo)?)
+        let value = self.memo.get(number)?;
+        self.stack.push(value)
     }
 }

@@ -1,5 +1,7 @@
 //! References in every form that ZODB has written, and data that only look like one.
 
+mod model;
+
 use super::*;
 
 fn found(data: &[u8]) -> Result<Vec<u64>, Unreadable> {
@@ -48,6 +50,31 @@ fn every_form_of_a_reference_is_found() {
     check(&[b"S'\\x00\\x00\\x00\\x00\\x00\\x00\\x01\\x80'\nQ"]);
     check(&[b"V\0\0\0\0\0\0\\u0001\\u0080\nQ"]);
     check(&[b"C\x08", OID, b"2Q0Q".strip_suffix(b"0Q").unwrap()]);
+}
+
+#[test]
+fn the_commonest_form_is_read_as_any_other() {
+    let reference = [b"C\x08", OID, b"q\x01h\x00\x86q\x02Q"].concat();
+    let check = |more: &[u8], expected| {
+        assert_eq!(found(&record(&[&reference, more])), expected, "{more:?}");
+    };
+    // Id and tuple are in the memo.
+    check(b"NNNNNN", Ok(vec![0x180]));
+    check(b"h\x01QNNNN", Ok(vec![0x180; 2]));
+    check(b"h\x02QNNNN", Ok(vec![0x180; 2]));
+    check(b"h\x03QNNNN", Err(Unreadable::Memo));
+    // The class is not.
+    let data = [b"C\x08", OID, b"q\x01h\x09\x86q\x02QNNNN"].concat();
+    assert_eq!(found(&record(&[&data])), Err(Unreadable::Memo));
+}
+
+#[test]
+fn what_is_put_last_counts() {
+    // Number 2 out of the row, which then comes to it.
+    let data = [b"C\x08", OID, b"r\x02\0\0\0Nq\x01Nq\x02h\x02Q"].concat();
+    assert_eq!(found(&record(&[&data])), Err(Unreadable::Reference));
+    let data = [b"Nq\x01Nq\x02C\x08", OID, b"q\x01h\x01QNNNNNN"].concat();
+    assert_eq!(found(&record(&[&data])), Ok(vec![0x180]));
 }
 
 #[test]
@@ -113,10 +140,19 @@ impl Replace for Vec<u8> {
 
 #[test]
 fn too_many_values_are_refused_and_not_kept() {
-    let data = record(&[&b"N".repeat(5_000_000)]);
-    assert_eq!(found(&data), Err(Unreadable::Large));
-    let data = record(&[b"N", &b"\x94".repeat(5_000_000)]);
-    assert_eq!(found(&data), Err(Unreadable::Large));
+    let id = b"C\x08\0\0\0\0\0\0\x01\x80";
+    let most = 2_000_000;
+    for data in [
+        record(&[&id.repeat(most + 1)]),
+        record(&[id, &b"\x94".repeat(most + 1)]),
+        record(&[id, &b"r\x01\0\0\x05".repeat(2), &b"\x94".repeat(most + 1)]),
+        record(&[&b"(".repeat(most + 1)]),
+    ] {
+        assert_eq!(found(&data), Err(Unreadable::Large));
+    }
+    // Of those that can mean no reference nothing is kept.
+    let data = record(&[&b"N\x94".repeat(5_000_000)]);
+    assert_eq!(found(&data), Ok(vec![]));
 }
 
 #[test]

@@ -71,7 +71,7 @@ fn by_lengths<R: Read + Seek>(
         return Ok(None);
     }
     let end = at + head.length;
-    if window.long(end)? != head.length {
+    if window.long_ahead(at, end)? != head.length {
         return Ok(None);
     }
     let repair = match head.status {

@@ -4,7 +4,7 @@ use std::io::{Read, Seek};
 
 use crate::error::Result;
 use crate::layout::Oid;
-use crate::map::Numbers;
+use crate::map::{Numbers, Surely};
 use crate::pickle::{Scanner, Unreadable};
 use crate::reading;
 use crate::scan::Record;
@@ -16,14 +16,13 @@ pub struct Reader {
     scanner: Scanner,
     /// Data that were read before are not read again.
     pub trust: bool,
-    /// Objects that were recovered.
+    /// Objects that were recovered, and not deleted since.
     there: Numbers,
+    surely: Surely,
     /// References of the transaction at hand to others.
     open: Numbers,
     /// Those that its end has not answered.
     missing: Numbers,
-    /// Whether an object was deleted, so that references to it would lead to nothing.
-    deletes: bool,
 }
 
 impl Reader {
@@ -48,9 +47,9 @@ impl Reader {
         window: &mut Window<R>,
         record: &Record,
     ) -> Result<std::result::Result<u64, Unreadable>> {
-        let (there, open) = (&self.there, &mut self.open);
+        let (there, surely, open) = (&self.there, &self.surely, &mut self.open);
         let found = &mut |oid: Oid| {
-            if !there.contains(&oid.0) {
+            if !surely.contains(oid.0) && !there.contains(&oid.0) {
                 open.insert(oid.0);
             }
         };
@@ -59,8 +58,14 @@ impl Reader {
 
     /// A record is among what is recovered.
     pub fn recovered(&mut self, record: &Record) {
-        self.there.insert(record.oid.0);
-        self.deletes |= record.deletes();
+        let oid = record.oid.0;
+        if record.deletes() {
+            self.surely.remove(oid);
+            self.there.remove(&oid);
+        } else if !self.surely.contains(oid) {
+            self.surely.insert(oid);
+            self.there.insert(oid);
+        }
     }
 
     /// The transaction at hand ends.
@@ -69,8 +74,9 @@ impl Reader {
         missing.extend(self.open.drain().filter(|oid| !there.contains(oid)));
     }
 
-    /// Whether a reference may lead to nothing, which a closer look decides.
+    /// Whether a reference may lead to nothing, which a closer look decides. Those to objects that were deleted later are
+    /// not among them.
     pub fn suspects(&self) -> bool {
-        self.deletes || self.missing.iter().any(|oid| !self.there.contains(oid))
+        self.missing.iter().any(|oid| !self.there.contains(oid))
     }
 }

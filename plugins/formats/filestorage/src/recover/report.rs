@@ -104,13 +104,13 @@ impl Report {
         whole && self.repaired + self.partly + self.moved + self.stretches == 0
     }
 
-    /// Answers whether anything was set right.
-    pub(super) fn repaired(&mut self, frame: &Frame, written: u8, tally: &Tally) -> bool {
+    /// Notes what was set right, if anything.
+    pub(super) fn repaired(&mut self, frame: &Frame, written: u8, tally: &Tally) {
         let mut what: Vec<_> = frame.repairs.iter().flatten().copied().collect();
         what.extend(&tally.repairs);
         if what.is_empty() {
             debug_assert!(written == frame.head.status || frame.head.status == status::CHECKPOINT);
-            return false;
+            return;
         }
         self.repaired += 1;
         if self.repairs.len() < MOST {
@@ -120,7 +120,6 @@ impl Report {
                 what,
             });
         }
-        true
     }
 
     pub(super) fn partial(&mut self, frame: &Frame, tally: &Tally) {

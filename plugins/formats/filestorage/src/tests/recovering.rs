@@ -129,3 +129,61 @@ fn what_was_never_finished_is_no_loss() {
         assert_eq!((report.bytes_lost, report.transactions), (0, 61));
     }
 }
+
+#[test]
+fn references_to_nothing_are_suspected() {
+    let suspects = |file: &Make| recovered(&file.file, false).1.suspects;
+    let file = Make::new().set(1, 0, &[1]).set(2, 1, &[0, 2]);
+    assert!(suspects(&file));
+    // It comes later.
+    assert!(!suspects(&file.set(3, 2, &[])));
+    // To what was deleted before.
+    let file = Make::new()
+        .txn(
+            1,
+            vec![(0, Body::Data(refers(&[1]))), (1, Body::Data(refers(&[])))],
+        )
+        .txn(2, vec![(1, Body::Gone)]);
+    assert!(!suspects(&file));
+    assert!(suspects(&file.set(3, 0, &[1])));
+}
+
+#[test]
+fn what_refers_to_a_deleted_object_is_found_without_reading_all_again() {
+    let file = Make::new()
+        .txn(
+            1,
+            vec![(0, Body::Data(refers(&[1]))), (1, Body::Data(refers(&[])))],
+        )
+        .txn(2, vec![(1, Body::Gone)]);
+    let verdict = verify::written(&mut window(&file.file), &mut Quiet).unwrap();
+    assert_eq!(verdict.counts, [0, 0, 0, 1]);
+    let file = file.set(3, 0, &[]);
+    let verdict = verify::written(&mut window(&file.file), &mut Quiet).unwrap();
+    assert!(verdict.sound(), "{:?}", verdict.findings);
+}
+
+#[test]
+fn a_transaction_that_does_not_fit_into_memory_comes_back_as_it_was() {
+    let large = |length: usize| {
+        let mut data = b"\x80\x03cmodule\nName\nq\x00.\x80\x03B".to_vec();
+        data.extend((length as u32).to_le_bytes());
+        data.extend((0..length).map(|n| (n % 251) as u8));
+        data.push(b'.');
+        Body::Data(data)
+    };
+    for length in [200_000, 262_000, 400_000, 3_000_000] {
+        let file = Make::new()
+            .set(1, 0, &[1, 2, 3])
+            .txn(
+                2,
+                vec![(1, large(length)), (2, large(1000)), (3, large(length / 2))],
+            )
+            .set(3, 0, &[1, 2])
+            .txn(4, vec![(3, Body::As(2)), (1, large(length))])
+            .set(5, 0, &[3]);
+        let (good, recovered) = recovered(&file.file, false);
+        assert!(good == file.file, "{length}");
+        assert!(recovered.report.sound());
+    }
+}

@@ -130,3 +130,15 @@ fn a_history_that_leads_into_a_damaged_record_is_followed_no_further() {
     let verdict = verified(&patched(&file.file, at, &[0x7f]));
     assert_eq!(verdict.failing(), Some(Level::Structure));
 }
+
+#[test]
+fn a_reference_to_what_was_deleted_before_leads_to_nothing() {
+    let file = Make::new()
+        .txn(
+            1,
+            vec![(0, Body::Data(refers(&[]))), (1, Body::Data(refers(&[])))],
+        )
+        .txn(2, vec![(1, Body::Gone)])
+        .set(3, 0, &[1]);
+    assert_eq!(verified(&file.file).counts, [0, 0, 0, 1]);
+}

@@ -62,13 +62,7 @@ impl Call<'_> {
         stream: Resource<DynOutputStream>,
     ) -> FsResult<Resource<DynOutputStream>> {
         let shared = Arc::clone(&self.shared);
-        let wrap = |inner| -> DynOutputStream {
-            Box::new(Output {
-                inner,
-                shared,
-                file: file.file,
-            })
-        };
+        let wrap = |inner| -> DynOutputStream { Box::new(Output::new(inner, shared, file.file)) };
         rewrap(&mut self.table, stream, wrap)
     }
 }
