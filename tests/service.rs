@@ -24,3 +24,5 @@ mod retention;
 mod schedules;
 #[path = "service/ticks.rs"]
 mod ticks;
+#[path = "service/trust.rs"]
+mod trust;

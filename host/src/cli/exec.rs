@@ -104,7 +104,6 @@ pub async fn run(args: Args, context: &Context) -> Outcomes<u8> {
 }
 
 fn prepare(args: Args) -> Outcomes<Exec> {
-    let wrong = |error: config::ConfigError| Problem::usage(error.to_string());
     let folder = std::env::current_dir()
         .map_err(|error| Problem::failed(format!("cannot tell the current folder: {error}")))?;
     let granted = config::exec_grants(
@@ -122,8 +121,7 @@ fn prepare(args: Args) -> Outcomes<Exec> {
             channels: args.channels,
         },
         &folder,
-    )
-    .map_err(wrong)?;
+    )?;
     let secrets = values(&granted)?;
     let defaults = Limits::default();
     Ok(Exec {
@@ -133,7 +131,7 @@ fn prepare(args: Args) -> Outcomes<Exec> {
             schedule: Schedule::Manual,
             description: None,
             renamed_from: None,
-            config: config::exec_config(&args.set, args.config.as_deref()).map_err(wrong)?,
+            config: config::exec_config(&args.set, args.config.as_deref())?,
             holds: Default::default(),
             receive: Default::default(),
             notify: None,

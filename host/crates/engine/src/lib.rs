@@ -31,7 +31,7 @@ mod ticker;
 mod worker;
 
 pub use api::*;
-pub use directories::{check_grants, real_path};
+pub use directories::{Protected, Reach, check_grants, real_path};
 pub use network::{Network, RecordKind, Resolver, SystemResolver};
 pub use plugin::Plugin;
 pub use sandbox::Sandbox;

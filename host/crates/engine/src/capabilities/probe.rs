@@ -114,14 +114,9 @@ async fn reach(
     until: Instant,
 ) -> FaultResult<Dialed> {
     let origin = &permit.origin;
-    match dial(&shared.network, origin, family, until).await {
-        Ok(dialed) => {
-            permit.used_part(&origin.to_string());
-            shared.meter.reached(origin.to_string());
-            Ok(dialed)
-        }
-        Err(error) => Err(unreached(shared, origin, &error)),
-    }
+    let dialing = dial(&shared.network, origin, family, until);
+    let dialed = permit.reaching(shared, dialing).await;
+    dialed.map_err(|error| unreached(shared, origin, &error))
 }
 
 fn unreached(shared: &Shared, origin: &Origin, error: &DialError) -> Fault {

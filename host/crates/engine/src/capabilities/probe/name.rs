@@ -28,6 +28,7 @@ pub(super) async fn probe(
     let permit = shared
         .granter
         .origin(origin, "resolve", false, &origin.to_string())?;
+    permit.used_part(&origin.to_string());
     let begun = Instant::now();
     let answer = timeout_at(until.into(), records(shared, &origin.host, asked(kind))).await;
     let Ok(records) = answer else {
@@ -36,7 +37,6 @@ pub(super) async fn probe(
         )));
     };
     let records = records?;
-    permit.used_part(&origin.to_string());
     let mut timings = timings(begun.elapsed(), Duration::ZERO);
     timings.resolve = nanos(begun.elapsed());
     Ok(DnsAnswer { records, timings })
