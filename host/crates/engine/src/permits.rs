@@ -13,7 +13,6 @@
 //! change something either.
 
 use std::collections::BTreeSet;
-use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -28,10 +27,9 @@ use remedy::Missing;
 
 use crate::api::GrantedBy;
 use crate::meter::Meter;
-use crate::network::{DialError, Dialed};
-use crate::state::Shared;
 
 mod declared;
+mod permit;
 mod remedy;
 mod verbs;
 
@@ -49,47 +47,9 @@ const PROCESS: Kind = ("process", Some(Capability::Processes));
 /// So many origins are written out in a denial.
 const FEW: usize = 16;
 
+pub use permit::Permit;
 use verbs::changes_database;
 pub use verbs::{ProcessVerb, database_verb, repository_verb};
-
-/// The proof that `C` was granted to this run.
-#[derive(Debug, Clone)]
-pub struct Permit<C> {
-    what: C,
-    /// Where the grant stands in the configuration.
-    place: String,
-    verb: String,
-    meter: Arc<Meter>,
-}
-
-impl<C> Deref for Permit<C> {
-    type Target = C;
-    fn deref(&self) -> &C {
-        &self.what
-    }
-}
-
-impl<C> Permit<C> {
-    /// Puts the use on the receipt: when the verb succeeded, or, where already trying it
-    /// reaches something outside, before it is tried.
-    pub fn used(&self) {
-        self.meter.used(&self.place, &self.verb, None);
-    }
-
-    /// Puts on the receipt that opening it was tried, which is no verb of the grant.
-    pub fn tried(&self) {
-        self.meter.used(&self.place, "open", None);
-    }
-
-    pub(crate) fn verb_word(&self) -> &str {
-        &self.verb
-    }
-
-    /// The same, of a part of the grant: a table, an origin.
-    pub fn used_part(&self, part: &str) {
-        self.meter.used(&self.place, &self.verb, Some(part));
-    }
-}
 
 /// A granted directory, to look at or to change.
 #[derive(Debug, Clone)]
@@ -151,24 +111,6 @@ pub struct AlertUse;
 /// Asking who holds a target.
 #[derive(Debug, Clone)]
 pub struct HoldersUse;
-
-impl Permit<OriginUse> {
-    /// Connects, and puts on the receipt that this origin was tried and, unless nothing went
-    /// out, that it was reached out to: one that refuses or is silent counts, too.
-    pub(crate) async fn reaching(
-        &self,
-        shared: &Shared,
-        dialing: impl Future<Output = Result<Dialed, DialError>>,
-    ) -> Result<Dialed, DialError> {
-        let origin = self.origin.to_string();
-        self.used_part(&origin);
-        let dialed = dialing.await;
-        if dialed.as_ref().map_or_else(DialError::went_out, |_| true) {
-            shared.meter.reached(origin);
-        }
-        dialed
-    }
-}
 
 /// What a run is granted, and what its action declares.
 pub(crate) struct Basis {
