@@ -24,5 +24,7 @@ mod retention;
 mod schedules;
 #[path = "service/ticks.rs"]
 mod ticks;
+#[path = "service/trust.rs"]
+mod trust;
 #[path = "service/waiting.rs"]
 mod waiting;

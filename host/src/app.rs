@@ -176,6 +176,20 @@ impl App {
         self.record(&definitions, digest, manifest).await
     }
 
+    /// What the component behind a digest declared when it was recorded. One whose record
+    /// another took the place of is asked anew.
+    pub async fn manifest(&self, digest: Digest) -> Outcomes<Arc<Manifest>> {
+        if let Some(manifest) = self.catalog.remembered(digest) {
+            return Ok(manifest);
+        }
+        let definitions = self.store.definitions().await?;
+        let manifest = match recorded(&definitions, digest) {
+            Some(record) => record.manifest.clone(),
+            None => self.catalog.describe(digest).await?,
+        };
+        Ok(self.catalog.remember(digest, manifest))
+    }
+
     /// Records a built-in component, and lets the tasks follow from the one before.
     async fn record(
         &self,
@@ -212,19 +226,14 @@ impl App {
                     version: old.manifest.version.clone(),
                 });
             }
-            for status in self.all_tasks().await? {
-                let task = status.task;
-                if task.spec.plugin.name == *name
-                    && task.spec.plugin.version.is_none()
-                    && task.pin != record.digest
-                {
-                    edits.extend(approval::follow(
-                        &task,
-                        Some(old),
-                        &record.manifest,
-                        record.digest,
-                    ));
+            for TaskStatus { task, .. } in self.all_tasks().await? {
+                let follows = &task.spec.plugin;
+                if follows.name != *name || follows.version.is_some() {
+                    continue;
                 }
+                // A component that is not there any more approves nothing.
+                let approved = self.manifest(task.pin).await.ok();
+                edits.extend(approval::follow(&task, approved.as_deref(), record));
             }
         }
         edits.push(Edit::PutPlugin(Box::new(record.clone())));

@@ -25,12 +25,12 @@ mod tree;
 
 use std::path::Path;
 
-pub use check::{Checks, EndpointCheck, Plugins, Refused, check_exec, check_places};
+pub use check::{Checks, EndpointCheck, Plugins, Refused, check_exec, check_places, check_task};
 pub use document::{Document, Draft, TaskEntry};
 pub use exec::{ExecArgs, ExecGrants, exec_config, exec_grants};
-pub use export::{export, export_task};
+pub use export::{export, export_grants, export_tables, export_task, inline};
 pub use file::read;
-pub use mistake::{ConfigError, Mistake, Severity};
+pub use mistake::{ConfigError, Mistake, Severity, TOLD};
 pub use plan::{Change, Current, Detail, Kind, Plan, Sign, plan};
 pub use reference::reference;
 

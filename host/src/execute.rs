@@ -13,14 +13,14 @@ use std::time::Duration;
 
 use mhost_engine::{Cancel, Context, Finished, GrantedBy, Job, Plugin};
 use mhost_model::plan::Ended;
-use mhost_model::plugin::Digest;
+use mhost_model::plugin::{Declared, Digest};
 use mhost_model::ports::run::FenceCheck;
 use mhost_model::run::{ErrorKind, RunError};
 use mhost_model::task::{Task, TaskSpec};
 use mhost_store::{Claim, Completion};
 
 use crate::app::App;
-use crate::exit::{Kind, Problem};
+use crate::exit::{Kind, Outcomes, Problem};
 use crate::housekeeping;
 pub use log::{RunLog, Sink as LogLines};
 pub use ports::{Powers, SecretValues, read_secret};
@@ -88,7 +88,10 @@ pub async fn attempt(app: &App, attempt: Attempt) -> Completion {
     let finished = match housekeeping::runs(attempt.work.spec()) {
         true => housekeeping::run(app, &attempt, log.sink()).await,
         false => match app.catalog.load(attempt.work.pin()).await {
-            Ok(plugin) => execute(app, &plugin, attempt, log.sink()).await,
+            Ok(plugin) => match declared(app, &attempt.work).await {
+                Ok(declared) => execute(app, &plugin, attempt, declared, log.sink()).await,
+                Err(problem) => setup_failed(problem),
+            },
             Err(problem) => setup_failed(problem),
         },
     };
@@ -108,7 +111,29 @@ pub async fn attempt(app: &App, attempt: Attempt) -> Completion {
     }
 }
 
-async fn execute(app: &App, plugin: &Plugin, attempt: Attempt, log: Arc<log::Sink>) -> Finished {
+/// What the action declares that it needs. Nothing runs that no manifest speaks of.
+async fn declared(app: &App, work: &Work) -> Outcomes<Declared> {
+    let (manifest, spec) = (app.manifest(work.pin()).await?, work.spec());
+    match manifest.action(&spec.action) {
+        Some(action) => Ok(Declared::of(&action.needs)),
+        None => Err(Problem::usage(format!(
+            "the plugin `{}` {} has no action `{}`",
+            manifest.name, manifest.version, spec.action
+        ))
+        .hint(format!(
+            "give the task an action that there is: `mhost plugin inspect {}`",
+            spec.plugin
+        ))),
+    }
+}
+
+async fn execute(
+    app: &App,
+    plugin: &Plugin,
+    attempt: Attempt,
+    declared: Declared,
+    log: Arc<log::Sink>,
+) -> Finished {
     let Attempt {
         claim,
         work,
@@ -138,8 +163,9 @@ async fn execute(app: &App, plugin: &Plugin, attempt: Attempt, log: Arc<log::Sin
         grants: spec.grants.clone(),
         granted_by: match run.task {
             Some(_) => GrantedBy::Task,
-            None => GrantedBy::Options,
+            None => GrantedBy::Options(Arc::clone(&powers.given)),
         },
+        declared,
         limits: spec.limits.clone(),
         databases: Arc::clone(&powers.databases),
         repositories: Arc::clone(&powers.repositories),

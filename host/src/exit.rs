@@ -8,6 +8,8 @@ use mhost_model::{Fault, RunId};
 use mhost_store::StoreError;
 use serde::{Deserialize, Serialize};
 
+use crate::config::{ConfigError, Mistake, TOLD};
+
 /// The documented exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -51,6 +53,10 @@ pub struct Problem {
     /// What to do about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// Each thing that is wrong in what was written, where that is why; the message is then
+    /// their sum.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mistakes: Vec<Mistake>,
 }
 
 pub type Outcomes<T> = Result<T, Problem>;
@@ -61,6 +67,7 @@ impl Problem {
             kind,
             message: message.into(),
             hint: None,
+            mistakes: Vec::new(),
         }
     }
 
@@ -107,7 +114,16 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
+        for (at, mistake) in self.mistakes.iter().enumerate() {
+            let parted = if at == 0 { "" } else { "\n\n" };
+            write!(f, "{parted}{mistake}")?;
+        }
+        match self.mistakes.len() {
+            0 => f.write_str(&self.message)?,
+            // More than are told one by one.
+            TOLD => write!(f, "\n\n{}", self.message)?,
+            _ => {}
+        }
         match &self.hint {
             Some(hint) => write!(f, "\nhint: {hint}"),
             None => Ok(()),
@@ -116,6 +132,23 @@ impl fmt::Display for Problem {
 }
 
 impl std::error::Error for Problem {}
+
+/// Mistakes in usage or configuration.
+impl From<ConfigError> for Problem {
+    fn from(error: ConfigError) -> Self {
+        let message = match (error.count(), error.mistakes.as_slice()) {
+            (1, [only]) => only.message.clone(),
+            (count, mistakes) => {
+                let file = mistakes.first().map_or("", |first| first.file.as_str());
+                format!("there are {count} mistakes in {file}")
+            }
+        };
+        Self {
+            mistakes: error.mistakes,
+            ..Self::usage(message)
+        }
+    }
+}
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {

@@ -27,6 +27,8 @@ pub struct Catalog {
     cached: bool,
     sandbox: OnceCell<Sandbox>,
     loaded: Mutex<HashMap<Digest, Arc<Plugin>>>,
+    /// What components say of themselves, as far as somebody asked.
+    manifests: std::sync::Mutex<HashMap<Digest, Arc<Manifest>>>,
 }
 
 impl Catalog {
@@ -37,6 +39,7 @@ impl Catalog {
             cached: true,
             sandbox: OnceCell::new(),
             loaded: Mutex::new(HashMap::new()),
+            manifests: Default::default(),
         }
     }
 
@@ -146,6 +149,22 @@ impl Catalog {
             }
             _ => Ok(()),
         }
+    }
+
+    /// What was remembered of a component.
+    pub fn remembered(&self, digest: Digest) -> Option<Arc<Manifest>> {
+        self.manifests().get(&digest).cloned()
+    }
+
+    /// Keeps what a component says of itself at hand.
+    pub fn remember(&self, digest: Digest, manifest: Manifest) -> Arc<Manifest> {
+        let mut manifests = self.manifests();
+        Arc::clone(manifests.entry(digest).or_insert(Arc::new(manifest)))
+    }
+
+    fn manifests(&self) -> std::sync::MutexGuard<'_, HashMap<Digest, Arc<Manifest>>> {
+        let manifests = self.manifests.lock();
+        manifests.unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// What a component says of itself.

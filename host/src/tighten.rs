@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use mhost_model::Name;
 use mhost_model::grant::{Access, Grants};
 use mhost_model::receipt::{Receipt, Use};
+use mhost_model::schedule::Schedule;
+use mhost_model::task::TaskSpec;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Something that a proposal takes away.
@@ -16,13 +18,18 @@ pub struct Loosened {
     pub what: String,
 }
 
-/// The grants without what no receipt used, and what that takes away.
-pub fn smallest(grants: &Grants, receipts: &[Receipt]) -> (Grants, Vec<Loosened>) {
+/// The grants without what no receipt used, and what that takes away. What the host itself
+/// needs for the task stays: the directory that it watches, and those that it receives in.
+pub fn smallest(spec: &TaskSpec, receipts: &[Receipt]) -> (Grants, Vec<Loosened>) {
     let mut tight = Tightening {
         used: merge(receipts),
         loosened: Vec::new(),
     };
-    let mut smaller = grants.clone();
+    for (grant, verb) in of_the_host(spec) {
+        let used = tight.used.entry(grant).or_default();
+        used.verbs.insert(verb.to_owned());
+    }
+    let mut smaller = spec.grants.clone();
     tight.keep_used("dirs", &mut smaller.dirs);
     tight.keep_used("databases", &mut smaller.databases);
     tight.keep_used("repositories", &mut smaller.repositories);
@@ -63,6 +70,21 @@ pub fn smallest(grants: &Grants, receipts: &[Receipt]) -> (Grants, Vec<Loosened>
         keep
     });
     (smaller, tight.loosened)
+}
+
+/// What stands on no receipt, since no run uses it.
+fn of_the_host(spec: &TaskSpec) -> Vec<(String, &'static str)> {
+    let received = spec
+        .receive
+        .values()
+        .filter_map(|receiver| receiver.place());
+    let mut used: Vec<_> = received
+        .map(|(grant, _)| (format!("dirs.{grant}"), "write"))
+        .collect();
+    if let Schedule::OnChange { on_change, .. } = &spec.schedule {
+        used.push((format!("dirs.{on_change}"), "read"));
+    }
+    used
 }
 
 /// What all receipts together used.
@@ -169,6 +191,20 @@ mod tests {
         serde_json::from_value(json).unwrap()
     }
 
+    fn spec(mut json: serde_json::Value) -> TaskSpec {
+        let whole = json.as_object_mut().unwrap();
+        for (key, value) in [("plugin", "p"), ("action", "a")] {
+            whole.insert(key.into(), value.into());
+        }
+        let manual = || serde_json::json!("manual");
+        whole.entry("schedule").or_insert_with(manual);
+        serde_json::from_value(json).unwrap()
+    }
+
+    fn of(grants: &Grants) -> TaskSpec {
+        spec(serde_json::json!({ "grants": grants }))
+    }
+
     fn receipt(used: &[(&str, &[&str], &[&str])]) -> Receipt {
         let set = |words: &[&str]| words.iter().map(|word| word.to_string()).collect();
         Receipt {
@@ -203,7 +239,7 @@ mod tests {
             ]),
             receipt(&[("databases.site", &["read", "pack"], &["t"])]),
         ];
-        let (tight, loosened) = smallest(&wide, &receipts);
+        let (tight, loosened) = smallest(&of(&wide), &receipts);
         assert_eq!(
             tight,
             grants(serde_json::json!({
@@ -213,6 +249,25 @@ mod tests {
             }))
         );
         assert_eq!(loosened.len(), 6, "{loosened:?}");
-        assert_eq!(smallest(&tight, &receipts), (tight.clone(), vec![]));
+        assert_eq!(smallest(&of(&tight), &receipts), (tight.clone(), vec![]));
+    }
+
+    #[test]
+    fn what_the_host_needs_stays() {
+        let dirs = serde_json::json!({
+            "w": { "path": "/w" },
+            "q": { "path": "/q", "access": "read-write" },
+            "x": { "path": "/x" },
+        });
+        let task = spec(serde_json::json!({
+            "schedule": { "on_change": "w" },
+            "receive": { "far": { "queues": "/q/in", "token": { "env": "T" } } },
+            "grants": { "dirs": dirs },
+        }));
+        let (tight, loosened) = smallest(&task, &[receipt(&[])]);
+        let mut expected = task.grants;
+        expected.dirs.retain(|name, _| name.as_str() != "x");
+        assert_eq!(tight, expected);
+        assert_eq!(loosened.len(), 1, "{loosened:?}");
     }
 }

@@ -4,19 +4,19 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use mhost_engine::real_path;
-use mhost_model::Name;
-use mhost_model::fault::Fault;
+use mhost_engine::{Protected, real_path};
 use mhost_model::grant::{Access, Grants};
 use mhost_model::plugin::{Manifest, PluginRecord, PluginRef};
+use mhost_model::resource::Endpoint;
 use mhost_model::schedule::Schedule;
+use mhost_model::{Fault, FaultResult, Name};
 use mhost_store::Edit;
 use serde::{Deserialize, Serialize};
 
 use super::Call;
 use crate::app::App;
 use crate::config::{
-    self, Change, Checks, ConfigError, Current, Document, Draft, Plugins, TaskEntry,
+    self, Change, Checks, ConfigError, Current, Document, Draft, Mistake, Plugins, TaskEntry,
 };
 use crate::exit::{Outcomes, Problem};
 use crate::{housekeeping, plugins, watch};
@@ -40,7 +40,7 @@ impl Apply {
     pub fn read(path: &Path, dry_run: bool) -> Outcomes<Self> {
         let file =
             std::path::absolute(path).map_err(|error| Problem::io("resolve", path, &error))?;
-        let text = config::read(path).map_err(|error| Problem::usage(error.to_string()))?;
+        let text = config::read(path)?;
         Ok(Self {
             text,
             file,
@@ -55,9 +55,9 @@ impl Apply {
 pub struct Applied {
     pub applied: bool,
     pub changes: Vec<Change>,
-    /// What only looks wrong, each as it is shown to a person.
+    /// What only looks wrong.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Mistake>,
 }
 
 /// The document, checked against plugins, the drivers of storage, and what nothing may reach.
@@ -67,8 +67,9 @@ fn judged(
     protected: &[PathBuf],
     file: &Path,
 ) -> Result<Document, ConfigError> {
+    let protected = Protected::new(protected);
     let refused = |grants: &Grants| -> Vec<Fault> {
-        let judged = mhost_engine::check_grants(grants, protected);
+        let judged = protected.check_grants(grants);
         let mut faults = judged.err().unwrap_or_default();
         faults.extend(rewrites(grants, file));
         faults
@@ -76,12 +77,17 @@ fn judged(
     draft.finish(&Checks {
         plugins: Some(plugins),
         refused: Some(&refused),
-        endpoint: Some(&|repository, endpoint| match repository {
-            true => mhost_remotes::check_repository(endpoint),
-            false => mhost_remotes::check(endpoint),
-        }),
-        protected,
+        endpoint: Some(&endpoint),
+        protected: Some(&protected),
     })
+}
+
+/// What is wrong with where a repository (true) or a remote is.
+pub(super) fn endpoint(repository: bool, endpoint: &Endpoint) -> FaultResult<()> {
+    match repository {
+        true => mhost_remotes::check_repository(endpoint),
+        false => mhost_remotes::check(endpoint),
+    }
 }
 
 /// Whoever can write the configuration grants himself everything, at the service's next start.
@@ -131,12 +137,10 @@ impl Call for Apply {
     type Answer = Applied;
 
     async fn answer(self, app: &Arc<App>) -> Outcomes<Self::Answer> {
-        let wrong = |error: config::ConfigError| Problem::usage(error.to_string());
         app.reconcile().await?;
-        let draft = config::parse(&self.text, &self.file).map_err(wrong)?;
+        let draft = config::parse(&self.text, &self.file)?;
         let known = manifests(app, draft.plugins()).await?;
-        let mut document =
-            judged(draft, &known, &app.home.protected(), &self.file).map_err(wrong)?;
+        let mut document = judged(draft, &known, &app.home.protected(), &self.file)?;
         // Built in: a file that does not speak of it leaves it as it comes.
         let built_in = TaskEntry {
             spec: housekeeping::spec()?,
@@ -148,7 +152,7 @@ impl Call for Apply {
             definitions: app.store.definitions().await?,
             tasks: app.all_tasks().await?,
         };
-        let plan = config::plan(&document, &current, &known).map_err(wrong)?;
+        let plan = config::plan(&document, &current, &known)?;
         never_fires(app, &plan).await?;
         let mut edits = plan.edits;
         // The service goes on with this file. One whose name is not text is always named.
@@ -167,7 +171,7 @@ impl Call for Apply {
         Ok(Applied {
             applied: !self.dry_run,
             changes: plan.changes,
-            warnings: document.warnings.iter().map(ToString::to_string).collect(),
+            warnings: document.warnings,
         })
     }
 }
@@ -233,7 +237,11 @@ pub struct Export {}
 
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Exported {
+    /// As a file.
     pub toml: String,
+    /// The same, a program's: what stands in the file's tables, with what holds without
+    /// being said.
+    pub tables: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Call for Export {
@@ -246,6 +254,7 @@ impl Call for Export {
         tasks.retain(|status| !housekeeping::is_untouched(&status.task));
         Ok(Exported {
             toml: config::export(&definitions, &tasks),
+            tables: config::export_tables(&definitions, &tasks),
         })
     }
 }

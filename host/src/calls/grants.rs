@@ -16,7 +16,10 @@ use crate::app::App;
 use crate::exit::{Outcomes, Problem};
 use crate::tighten::{self, Loosened};
 
-/// The grants of a task, and what its newest run did with each.
+/// How many runs are read at a time.
+const PAGE: usize = 100;
+
+/// The grants of a task, and what its newest successful run did with each.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ShowGrants {
     pub task: Name,
@@ -26,7 +29,7 @@ pub struct ShowGrants {
 pub struct GrantsView {
     pub task: Name,
     pub grants: Grants,
-    /// Of the newest run that has a receipt.
+    /// Of the newest run that succeeded, dry runs aside.
     pub used: BTreeMap<String, Use>,
 }
 
@@ -77,7 +80,7 @@ impl Call for TightenGrants {
             ))
             .hint(format!("run it first: `mhost run {}`", task.name)));
         }
-        let (grants, loosened) = tighten::smallest(&task.spec.grants, &receipts);
+        let (grants, loosened) = tighten::smallest(&task.spec, &receipts);
         Ok(Tightened {
             task: task.name,
             runs: receipts.len(),
@@ -89,15 +92,27 @@ impl Call for TightenGrants {
 
 /// Receipts of real successful runs, newest first: a dry run uses less than it needs.
 async fn receipts(app: &App, task: mhost_model::TaskId, limit: usize) -> Outcomes<Vec<Receipt>> {
-    let runs = app
-        .store
-        .runs(RunFilter {
-            task: Some(task),
-            outcomes: [Outcome::Succeeded].into(),
-            limit: limit.saturating_mul(2),
-            ..RunFilter::default()
-        })
-        .await?;
-    let real = runs.into_iter().filter(|run| !run.dry_run);
-    Ok(real.filter_map(|run| run.receipt).take(limit).collect())
+    let (mut receipts, mut before) = (Vec::new(), None);
+    loop {
+        let page = app
+            .store
+            .runs(RunFilter {
+                task: Some(task),
+                outcomes: [Outcome::Succeeded].into(),
+                before,
+                limit: PAGE,
+                ..RunFilter::default()
+            })
+            .await?;
+        before = page.last().map(|last| last.id);
+        let over = page.len() < PAGE;
+        let real = page.into_iter().filter(|run| !run.dry_run);
+        receipts.extend(
+            real.filter_map(|run| run.receipt)
+                .take(limit - receipts.len()),
+        );
+        if over || receipts.len() == limit {
+            return Ok(receipts);
+        }
+    }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use mhost_engine::Protected;
 use mhost_model::Name;
-use mhost_model::fault::Fault;
 use mhost_model::grant::SecretSource;
 use mhost_model::resource::{DatabaseDef, RemoteDef, RepositoryDef};
 use mhost_model::run::Trigger;
@@ -13,7 +13,7 @@ use mhost_store::{Ask, Asked, Definitions};
 use serde::{Deserialize, Serialize};
 
 use super::runs::RunView;
-use super::{Call, tasks};
+use super::{Call, apply, tasks};
 use crate::app::App;
 use crate::config::{self, ExecGrants};
 use crate::dispatch::LEASE;
@@ -51,8 +51,10 @@ impl Call for RunTask {
                 task.name
             ))
             .hint(format!(
-                "look at `mhost plugin inspect {}`, then `mhost task approve {}`",
-                task.spec.plugin, task.name
+                "look at `mhost plugin inspect {}`, then `mhost task approve {} --digest {}`",
+                task.spec.plugin,
+                task.name,
+                app.plugin(&task.spec.plugin).await?.digest.short()
             )));
         }
         let ask = Ask {
@@ -100,17 +102,15 @@ impl Call for Exec {
     async fn answer(self, app: &Arc<App>) -> Outcomes<Self::Answer> {
         let spec = self.spec;
         let record = app.plugin(&spec.plugin).await?;
-        config::check_exec(&spec, &record.manifest)
-            .map_err(|error| Problem::usage(error.to_string()))?;
-        refuse_protected(app, &spec)?;
+        config::check_exec(&spec, &record.manifest)?;
         let given = ExecGrants {
             grants: spec.grants.clone(),
             databases: self.databases,
             repositories: self.repositories,
             remotes: self.remotes,
         };
-        config::check_places(&given, &app.home.protected())
-            .map_err(|error| Problem::refused(error.to_string()))?;
+        let protected = Protected::new(&app.home.protected());
+        config::check_places(&given, &protected, &apply::endpoint)?;
         let pool = spec.policy.pool.clone();
         let ask = Ask {
             node: app.store.node(),
@@ -136,25 +136,6 @@ impl Call for Exec {
             .ask(ask, definitions, secrets, pool, true)
             .await
             .map(RunView::from)
-    }
-}
-
-/// A grant that covers mhost's own state is refused when it is made.
-fn refuse_protected(app: &App, spec: &TaskSpec) -> Outcomes<()> {
-    match mhost_engine::check_grants(&spec.grants, &app.home.protected()) {
-        Ok(()) => Ok(()),
-        Err(faults) => {
-            let refused = faults.iter().any(|fault| matches!(fault, Fault::Denied(_)));
-            let text: Vec<String> = faults.iter().map(Fault::to_string).collect();
-            let text = text.join("\n");
-            Err(match (refused, faults.into_iter().next()) {
-                (false, Some(first)) => Problem {
-                    message: text,
-                    ..first.into()
-                },
-                _ => Problem::refused(text),
-            })
-        }
     }
 }
 

@@ -17,7 +17,7 @@ use self::drills::Drilled;
 use super::{Call, page};
 use crate::app::App;
 use crate::exit::{Outcomes, Problem};
-use crate::{housekeeping, watch};
+use crate::{config, housekeeping, watch};
 
 /// A task in a list.
 #[derive(Debug, Serialize, Deserialize)]
@@ -191,10 +191,14 @@ impl Call for RemoveTask {
     }
 }
 
-/// Lets a task run its plugin's present component, lifting a quarantine.
+/// Lets a task run its plugin's present component, lifting a quarantine. The component must
+/// have the task's action, take its settings, and be granted what it cannot do without.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ApproveTask {
     pub name: Name,
+    /// The first digits of the component's digest: another one is not approved.
+    #[serde(default)]
+    pub digest: Option<String>,
 }
 
 impl Call for ApproveTask {
@@ -203,8 +207,24 @@ impl Call for ApproveTask {
 
     async fn answer(self, app: &Arc<App>) -> Outcomes<Self::Answer> {
         let name = self.name;
-        let status = find(app, &name).await?;
-        let record = app.plugin(&status.task.spec.plugin).await?;
+        let spec = find(app, &name).await?.task.spec;
+        let record = app.plugin(&spec.plugin).await?;
+        let (plugin, digest) = (&spec.plugin, record.digest);
+        let wanted = self.digest.unwrap_or_default();
+        if !digest.to_string().starts_with(&wanted.to_ascii_lowercase()) {
+            return Err(Problem::usage(format!(
+                "the present component of `{plugin}` is {}, not {wanted}",
+                digest.short()
+            ))
+            .hint(format!(
+                "it was replaced meanwhile: look at `mhost plugin inspect {plugin}` again"
+            )));
+        }
+        config::check_task(&name, &spec, &record.manifest).map_err(|error| {
+            Problem::from(error).hint(
+                "write what this component takes into the configuration, and `mhost apply` it",
+            )
+        })?;
         app.store
             .edit(vec![
                 Edit::SetPin {

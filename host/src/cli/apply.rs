@@ -37,7 +37,7 @@ pub async fn run(args: Args, context: &Context) -> Outcomes<u8> {
     };
     let applied = session::ask(&context.home, call).await?;
     for warning in &applied.warnings {
-        output::note(&format!("{}\n", output::printable(warning)));
+        output::note(&format!("{}\n", output::printable(&warning.to_string())));
     }
     context.output.data(&applied, human)?;
     Ok(0)
@@ -60,6 +60,6 @@ pub async fn export(context: &Context) -> Outcomes<u8> {
     let exported = session::ask(&context.home, Export {}).await?;
     context
         .output
-        .data(&exported, |exported| exported.toml.clone())?;
+        .data(&exported.tables, |_| exported.toml.clone())?;
     Ok(0)
 }

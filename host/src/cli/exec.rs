@@ -103,7 +103,6 @@ pub async fn run(args: Args, context: &Context) -> Outcomes<u8> {
 }
 
 fn prepare(args: Args) -> Outcomes<Exec> {
-    let wrong = |error: config::ConfigError| Problem::usage(error.to_string());
     let folder = std::env::current_dir()
         .map_err(|error| Problem::failed(format!("cannot tell the current folder: {error}")))?;
     let granted = config::exec_grants(
@@ -121,13 +120,12 @@ fn prepare(args: Args) -> Outcomes<Exec> {
             channels: args.channels,
         },
         &folder,
-    )
-    .map_err(wrong)?;
+    )?;
     let secrets = values(&granted)?;
     let defaults = Limits::default();
     Ok(Exec {
         spec: TaskSpec {
-            config: config::exec_config(&args.set, args.config.as_deref()).map_err(wrong)?,
+            config: config::exec_config(&args.set, args.config.as_deref())?,
             grants: granted.grants,
             limits: Limits {
                 memory: args.memory.unwrap_or(defaults.memory),

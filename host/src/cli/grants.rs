@@ -5,12 +5,13 @@ use mhost_model::Name;
 
 use super::{Context, output};
 use crate::calls::grants::{GrantsView, ShowGrants, TightenGrants, Tightened};
-use crate::exit::{Outcomes, Problem};
+use crate::config;
+use crate::exit::Outcomes;
 use crate::session;
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// The grants of a task, and what its newest run did with each
+    /// The grants of a task, and what its newest successful run did with each
     Show { task: Name },
     /// Propose the smallest grants that recent runs needed; changes nothing
     Tighten {
@@ -33,10 +34,7 @@ pub async fn run(command: Command, context: &Context) -> Outcomes<u8> {
                 runs: runs.into(),
             };
             let tight = session::ask(&context.home, call).await?;
-            let toml = toml_of(&tight)?;
-            context
-                .output
-                .data(&tight, |tight| proposal(tight, &toml))?;
+            context.output.data(&tight, proposal)?;
         }
     }
     Ok(0)
@@ -53,13 +51,13 @@ fn show(view: &GrantsView) -> String {
                 let used = view.used.get(&place);
                 [
                     place,
-                    grant.to_string(),
+                    config::inline(grant),
                     used.map_or_else(|| "-".into(), words),
                 ]
             })),
             other => rows.push([
                 kind.clone(),
-                other.to_string(),
+                config::inline(other),
                 view.used.get(kind).map_or_else(|| "-".into(), words),
             ]),
         }
@@ -67,7 +65,10 @@ fn show(view: &GrantsView) -> String {
     if rows.is_empty() {
         return format!("{} has no grants: it can reach nothing.\n", view.task);
     }
-    output::table(["GRANT", "ALLOWS", "USED BY ITS NEWEST RUN"], rows)
+    output::table(
+        ["GRANT", "ALLOWS", "USED BY ITS NEWEST SUCCESSFUL RUN"],
+        rows,
+    )
 }
 
 fn words(used: &mhost_model::receipt::Use) -> String {
@@ -79,23 +80,7 @@ fn words(used: &mhost_model::receipt::Use) -> String {
     }
 }
 
-fn toml_of(tight: &Tightened) -> Outcomes<String> {
-    let failed = |error: toml::ser::Error| Problem::bug(format!("cannot write TOML: {error}"));
-    let body = toml::Table::try_from(&tight.grants).map_err(failed)?;
-    let nested = toml::Table::from_iter([(
-        "tasks".to_owned(),
-        toml::Value::Table(toml::Table::from_iter([(
-            tight.task.to_string(),
-            toml::Value::Table(toml::Table::from_iter([(
-                "grants".to_owned(),
-                toml::Value::Table(body),
-            )])),
-        )])),
-    )]);
-    toml::to_string_pretty(&nested).map_err(failed)
-}
-
-fn proposal(tight: &Tightened, toml: &str) -> String {
+fn proposal(tight: &Tightened) -> String {
     let head = format!(
         "{} successful runs of {} were looked at.\n",
         tight.runs, tight.task
@@ -108,6 +93,7 @@ fn proposal(tight: &Tightened, toml: &str) -> String {
         .iter()
         .map(|one| format!("  - {}: {}\n", one.grant, one.what))
         .collect();
+    let toml = config::export_grants(&tight.task, &tight.grants);
     format!(
         "{head}They did not need:\n{took}\nThe smallest grants that would have been enough:\n\n{toml}"
     )

@@ -96,7 +96,7 @@ pub fn note(text: &str) {
 pub fn problem(format: Format, problem: &Problem) {
     let text = match format {
         // Mistakes in a configuration bring the word along, each its own.
-        Format::Human if problem.message.starts_with("error") => problem.to_string(),
+        Format::Human if !problem.mistakes.is_empty() => problem.to_string(),
         Format::Human => format!("error: {problem}"),
         Format::Json => serde_json::json!({ "error": problem }).to_string(),
     };

@@ -45,7 +45,12 @@ pub enum Command {
         count: u16,
     },
     /// Let a task in quarantine run its plugin's present component
-    Approve { name: Name },
+    Approve {
+        name: Name,
+        /// Only this component: the first digits of its digest, as `plugin list` shows them
+        #[arg(long, value_name = "DIGEST", value_parser = digits)]
+        digest: Option<String>,
+    },
 }
 
 pub async fn run(command: Command, context: &Context) -> Outcomes<u8> {
@@ -78,14 +83,10 @@ pub async fn run(command: Command, context: &Context) -> Outcomes<u8> {
             .await?;
             context.output.data(&fires, next)?;
         }
-        Command::Approve { name } => {
-            let row = session::ask(home, ApproveTask { name }).await?;
+        Command::Approve { name, digest } => {
+            let row = session::ask(home, ApproveTask { name, digest }).await?;
             context.output.data(&row, |row| {
-                format!(
-                    "{} is approved; it is due {}.\n",
-                    row.name,
-                    output::time(row.next_due)
-                )
+                format!("{} is approved{}.\n", row.name, due(row))
             })?;
         }
     }
@@ -100,13 +101,26 @@ async fn switch(name: Name, enabled: bool, catch_up: bool, context: &Context) ->
     };
     let row = session::ask(&context.home, call).await?;
     context.output.data(&row, |row| match row.enabled {
-        true => format!(
-            "{} is enabled; it is due {}.\n",
-            row.name,
-            output::time(row.next_due)
-        ),
+        true => format!("{} is enabled{}.\n", row.name, due(row)),
         false => format!("{} is disabled.\n", row.name),
     })
+}
+
+/// When it is due, where it is at a time.
+fn due(row: &TaskRow) -> String {
+    match row.next_due {
+        Some(_) => format!("; it is due {}", output::time(row.next_due)),
+        None => String::new(),
+    }
+}
+
+/// So many digits that no other component begins with them by chance.
+fn digits(text: &str) -> Result<String, String> {
+    let hexadecimal = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match (12..=64).contains(&text.len()) && hexadecimal {
+        true => Ok(text.to_owned()),
+        false => Err("write 12 to 64 hexadecimal digits".into()),
+    }
 }
 
 fn list(rows: &[TaskRow]) -> String {

@@ -1,18 +1,19 @@
 //! What a configuration can be checked against besides itself: the plugins that there are,
 //! and what no grant and no definition may reach.
 
-use std::path::PathBuf;
-
+use mhost_engine::Protected;
 use mhost_model::grant::Grants;
 use mhost_model::plugin::{Digest, Manifest, PluginRef};
 use mhost_model::resource::Endpoint;
 use mhost_model::task::TaskSpec;
-use mhost_model::{Fault, FaultResult};
+use mhost_model::{Fault, FaultResult, Name};
 
 use super::exec::ExecGrants;
 use super::mistake::{ConfigError, Mistake, Severity};
-use super::rules::plugin;
-use super::rules::protected::{Places, covers_repository, definitions};
+use super::rules::plugin::{self, From};
+use super::rules::protected::{
+    self, Places, covers_repository, definitions, endpoints, missing_databases,
+};
 
 /// The plugins that there are.
 pub trait Plugins {
@@ -37,32 +38,55 @@ pub struct Checks<'a> {
     pub refused: Option<Refused<'a>>,
     /// What is wrong with where a repository (true) or a remote is.
     pub endpoint: Option<EndpointCheck<'a>>,
-    /// Folders in which no database, repository or remote may lie, and which no remote may cover.
-    pub protected: &'a [PathBuf],
+    /// What no database, repository or remote may lie in, and no remote may cover.
+    pub protected: Option<&'a Protected>,
 }
 
 /// Checks what `exec` was given against the plugin: the action, its configuration, and the
 /// grants that it cannot do without.
 pub fn check_exec(spec: &TaskSpec, manifest: &Manifest) -> Result<(), ConfigError> {
-    let findings = plugin::judge(spec, manifest, &mut plugin::Schemas::default());
+    let place = format!("exec {} {}", spec.plugin, spec.action);
+    errors(spec, manifest, From::Options, &place)
+}
+
+/// Checks a stored task against a component that is to take the place of its own.
+pub fn check_task(name: &Name, spec: &TaskSpec, manifest: &Manifest) -> Result<(), ConfigError> {
+    errors(spec, manifest, From::File, &format!("task {name}"))
+}
+
+fn errors(
+    spec: &TaskSpec,
+    manifest: &Manifest,
+    from: From,
+    place: &str,
+) -> Result<(), ConfigError> {
+    let findings = plugin::judge(spec, manifest, from, &mut plugin::Schemas::default());
     let errors = findings
         .into_iter()
         .filter(|finding| finding.severity == Severity::Error);
-    let place = format!("exec {} {}", spec.plugin, spec.action);
-    let mistakes: Vec<Mistake> = errors.map(|finding| finding.outside(&place)).collect();
+    let mistakes: Vec<Mistake> = errors.map(|finding| finding.outside(place)).collect();
     ConfigError::of(mistakes).map_or(Ok(()), Err)
 }
 
-/// Checks that none of the definitions that `exec` was given reaches a protected folder, and
-/// no directory a repository.
-pub fn check_places(given: &ExecGrants, protected: &[PathBuf]) -> Result<(), ConfigError> {
+/// Checks what `exec` was given, as a file's grants and definitions are checked: none of it
+/// reaches what is protected, no directory a repository, all storage is of a kind that there
+/// is, and databases are there.
+pub fn check_places(
+    given: &ExecGrants,
+    protected: &Protected,
+    endpoint: EndpointCheck,
+) -> Result<(), ConfigError> {
     let places = Places {
         databases: &given.databases,
         repositories: &given.repositories,
         remotes: &given.remotes,
     };
     let covered = covers_repository(&given.grants, &given.repositories);
-    let findings = definitions(places, protected).into_iter().chain(covered);
+    let refused = |grants: &Grants| protected.check_grants(grants).err().unwrap_or_default();
+    let findings = protected::grants(&given.grants, &refused).into_iter();
+    let findings = findings.chain(definitions(places, protected));
+    let findings = findings.chain(covered).chain(endpoints(places, endpoint));
+    let findings = findings.chain(missing_databases(given));
     let mistakes = findings.map(|finding| finding.outside("exec")).collect();
     ConfigError::of(mistakes).map_or(Ok(()), Err)
 }

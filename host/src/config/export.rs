@@ -3,14 +3,16 @@
 
 mod layout;
 
+use mhost_model::Name;
+use mhost_model::grant::Grants;
 use mhost_model::task::Task;
 use mhost_store::{Definitions, TaskStatus};
 use serde::Serialize;
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use super::path::KeyPath;
 use super::shape::{self, Fixed, Shape};
-pub(super) use layout::inline;
+pub use layout::inline;
 
 /// The configuration file of these definitions and tasks. Parsing it gives them back; what
 /// is no configuration (ids, approvals, former names) is not in it. A setting of a plugin
@@ -36,6 +38,56 @@ pub fn export(definitions: &Definitions, tasks: &[TaskStatus]) -> String {
         "tasks",
         tasks.iter().map(|(name, task)| (*name, task)),
     );
+    out
+}
+
+/// The same as objects, by the names of the file's tables; nothing is left out.
+pub fn export_tables(definitions: &Definitions, tasks: &[TaskStatus]) -> Map<String, Json> {
+    fn entries<'a, T: Serialize + 'a>(
+        entries: impl Iterator<Item = (&'a mhost_model::Name, &'a T)>,
+    ) -> Json {
+        let value = |entry| serde_json::to_value(entry).unwrap_or_default();
+        let named = entries.map(|(name, entry)| (name.to_string(), value(entry)));
+        Json::Object(named.collect())
+    }
+    let all: Vec<_> = tasks
+        .iter()
+        .map(|status| (&status.task.name, json(&status.task)))
+        .collect();
+    let tables = [
+        ("databases", entries(definitions.databases.iter())),
+        ("repositories", entries(definitions.repositories.iter())),
+        ("remotes", entries(definitions.remotes.iter())),
+        ("pools", entries(definitions.pools.iter())),
+        ("channels", entries(definitions.channels.iter())),
+        (
+            "notify",
+            serde_json::to_value(&definitions.notify).unwrap_or_default(),
+        ),
+        (
+            "tasks",
+            entries(all.iter().map(|(name, task)| (*name, task))),
+        ),
+    ];
+    let told = tables.into_iter().filter(|(_, table)| !table.is_null());
+    told.map(|(name, table)| (name.to_owned(), table)).collect()
+}
+
+/// The grants of a task under its header, as they stand in the configuration file.
+pub fn export_grants(task: &Name, grants: &Grants) -> String {
+    let mut out = String::new();
+    let shape = shape_of("tasks").and_then(|task| {
+        let key = task.keys.iter().find(|key| key.name == "grants")?;
+        match &key.shape {
+            Shape::Table(fixed) => Some(fixed),
+            _ => None,
+        }
+    });
+    if let Some(fixed) = shape {
+        let path = KeyPath::keys(&["tasks", task.as_str(), "grants"]);
+        let json = serde_json::to_value(grants).unwrap_or_default();
+        layout::grants_table(&mut out, &path, fixed, &json);
+    }
     out
 }
 

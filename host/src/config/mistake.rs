@@ -4,16 +4,16 @@
 use std::fmt;
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::path::KeyPath;
 use super::source::{Excerpt, Extent, Source};
 
 /// How many mistakes of one file are told; the others are counted.
-const TOLD: usize = 100;
+pub const TOLD: usize = 100;
 
 /// Whether a file with it is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
     Error,
@@ -21,26 +21,27 @@ pub enum Severity {
 }
 
 /// One thing that is wrong, or looks it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mistake {
     pub severity: Severity,
     /// The file as the operator named it, or the command line's argument.
     pub file: String,
     /// From 1; none where the mistake is not in the text.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<usize>,
     /// From 1, in characters.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub column: Option<usize>,
     /// The dotted path of the key.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
     /// What is wrong.
     pub message: String,
     /// What to do about it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
-    #[serde(skip)]
+    /// The text around it; it goes along, so that whoever asked a service can show it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     excerpt: Option<Excerpt>,
 }
 

@@ -96,9 +96,11 @@ pub(super) fn judge(
         repositories: &document.repositories,
         remotes: &document.remotes,
     };
-    findings.extend(protected::definitions(places, checks.protected));
+    if let Some(protected) = checks.protected {
+        findings.extend(protected::definitions(places, protected));
+    }
     if let Some(check) = checks.endpoint {
-        findings.extend(protected::endpoints(document, check));
+        findings.extend(protected::endpoints(places, check));
     }
     if let Some(plugins) = checks.plugins {
         findings.extend(plugin::judge_all(document, plugins, notes));

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 /// Bytes of the text, from and up to.
 pub(super) type Extent = Range<usize>;
 
@@ -18,7 +20,7 @@ pub(super) struct Source {
 }
 
 /// The first line of an extent, to be shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Excerpt {
     /// From 1.
     pub line: usize,

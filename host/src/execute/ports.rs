@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, mpsc};
 
 use mhost_databases::ManagedDatabases;
+use mhost_engine::Given;
 use mhost_model::grant::SecretSource;
 use mhost_model::ports::database::Databases;
 use mhost_model::ports::remote::Remotes;
@@ -26,6 +27,8 @@ pub struct Powers {
     pub databases: Arc<dyn Databases>,
     pub repositories: Arc<dyn Repositories>,
     pub remotes: Arc<dyn Remotes>,
+    /// The places of all, as options of a command name them.
+    pub given: Arc<Given>,
 }
 
 impl Powers {
@@ -42,7 +45,28 @@ impl Powers {
                 Arc::clone(&remotes),
             )),
             remotes,
+            given: Arc::new(given(definitions)),
         }
+    }
+}
+
+fn given(definitions: &Definitions) -> Given {
+    let databases = definitions.databases.iter();
+    let repositories = definitions.repositories.iter();
+    let remotes = definitions.remotes.iter();
+    Given {
+        databases: databases
+            .map(|(name, one)| {
+                let place = format!("{}:{}", one.engine.as_str(), one.path.display());
+                (name.clone(), place)
+            })
+            .collect(),
+        repositories: repositories
+            .map(|(name, one)| (name.clone(), one.endpoint.url.clone()))
+            .collect(),
+        remotes: remotes
+            .map(|(name, one)| (name.clone(), one.endpoint.url.clone()))
+            .collect(),
     }
 }
 

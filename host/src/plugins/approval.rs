@@ -2,9 +2,11 @@
 //! component changes, tasks follow by themselves only where the new one asks for
 //! nothing more; else they are quarantined until the operator has seen the difference.
 
-use mhost_model::plugin::{Action, Digest, Manifest, Need, PluginRecord};
+use mhost_model::plugin::{Action, Manifest, Need, PluginRecord};
 use mhost_model::task::Task;
 use mhost_store::Edit;
+
+use crate::config::check_task;
 
 /// What a new component asks for beyond the old one, for one action; empty where it
 /// asks for nothing more.
@@ -29,41 +31,54 @@ fn covered(need: &Need, before: &Action) -> bool {
 }
 
 fn describe(need: &Need) -> String {
-    let capability = serde_json::to_value(need.capability).unwrap_or_default();
     let writes = if need.writes { ", to change them" } else { "" };
-    format!(
-        "{}{writes}: {}",
-        capability.as_str().unwrap_or_default(),
-        need.reason
-    )
+    format!("{}{writes}: {}", need.capability.as_str(), need.reason)
 }
 
-/// The edits by which one task follows its plugin from `old` to `new`.
-pub fn follow(
-    task: &Task,
-    old: Option<&PluginRecord>,
-    new: &Manifest,
-    digest: Digest,
-) -> Vec<Edit> {
-    let name = task.name.clone();
-    let known = old.filter(|old| old.digest == task.pin);
-    let more = match known {
-        Some(old) => asks_more(&old.manifest, new, &task.spec.action),
-        None => vec!["the approved component is not known any more".to_owned()],
+/// The edits by which one task follows its plugin to `new`. `approved` is what the component
+/// declared that the task is pinned to, where that is known.
+pub fn follow(task: &Task, approved: Option<&Manifest>, new: &PluginRecord) -> Vec<Edit> {
+    let quarantine = match task.pin == new.digest {
+        // The approved component is back.
+        true => None,
+        false => objection(task, approved, &new.manifest).map(|why| {
+            let Manifest { name, version, .. } = &new.manifest;
+            format!("{name} {version} ({}) {why}", new.digest.short())
+        }),
     };
-    if more.is_empty() {
-        return vec![Edit::SetPin { name, pin: digest }];
+    let name = &task.name;
+    let mut edits = Vec::new();
+    if quarantine.is_none() && task.pin != new.digest {
+        edits.push(Edit::SetPin {
+            name: name.clone(),
+            pin: new.digest,
+        });
     }
-    let quarantine = format!(
-        "{} {} asks for more than was approved: {}",
-        new.name,
-        new.version,
-        more.join("; ")
-    );
-    vec![Edit::SetQuarantine {
-        name,
-        quarantine: Some(quarantine),
-    }]
+    if quarantine.is_some() || task.quarantine.is_some() {
+        edits.push(Edit::SetQuarantine {
+            name: name.clone(),
+            quarantine,
+        });
+    }
+    edits
+}
+
+/// Why a task does not follow by itself.
+fn objection(task: &Task, approved: Option<&Manifest>, new: &Manifest) -> Option<String> {
+    let Some(approved) = approved else {
+        return Some("takes the place of a component that is not known any more".to_owned());
+    };
+    let more = asks_more(approved, new, &task.spec.action);
+    if !more.is_empty() {
+        let more = more.join("; ");
+        return Some(format!("asks for more than was approved: {more}"));
+    }
+    let unfit = check_task(&task.name, &task.spec, new).err()?;
+    let mistakes: Vec<String> = unfit.mistakes.into_iter().map(|one| one.message).collect();
+    Some(format!(
+        "does not take the task as it is: {}",
+        mistakes.join("; ")
+    ))
 }
 
 #[cfg(test)]

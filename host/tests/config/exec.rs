@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use mhost::config::{ExecArgs, ExecGrants, check_exec, check_places, exec_config, exec_grants};
+use mhost_engine::Protected;
+use mhost_model::Fault;
 use mhost_model::grant::{Access, DatabaseVerb, RepositoryVerb, SecretSource};
-use mhost_model::resource::Engine;
+use mhost_model::resource::{Endpoint, Engine};
 use serde_json::json;
 
 use super::support::{name, plugins};
@@ -469,18 +471,61 @@ fn what_is_executed_fits_its_plugin() {
 
 #[test]
 fn what_is_executed_keeps_off_the_state() {
-    let protected = [PathBuf::from("/here/state")];
-    let all = granted(&[("--db", "d=redb:data/d:read"), ("--remote", "r=./files:ro")]);
-    assert_eq!(check_places(&all, &protected), Ok(()));
     let all = granted(&[
-        ("--db", "d=redb:state/d:read"),
-        ("--remote", "r=file:///here:ro"),
+        ("--db", "d=redb:data/d:restore"),
+        ("--remote", "r=./files:ro"),
+        ("--secret", "s=file:secret"),
+        ("--command", "c=/bin/true"),
     ]);
-    let error = check_places(&all, &protected).unwrap_err();
-    let keys: Vec<_> = error
-        .mistakes
-        .iter()
-        .map(|one| one.key.as_deref().unwrap())
-        .collect();
-    assert_eq!(keys, ["databases.d.path", "remotes.r.url"]);
+    assert_eq!(misplaced(&all), Vec::<String>::new());
+    let all = granted(&[
+        ("--db", "d=redb:state/d:restore"),
+        ("--remote", "r=file:///here:ro"),
+        ("--dir", "a=.:ro"),
+        ("--secret", "s=file:state/mhost.toml"),
+        ("--process", "p=state/pid:HUP"),
+        ("--command", "c=/here/state/x"),
+    ]);
+    assert_eq!(
+        misplaced(&all),
+        [
+            "grants.dirs.a.path",
+            "grants.secrets.s",
+            "grants.processes.c",
+            "grants.processes.p",
+            "databases.d.path",
+            "remotes.r.url"
+        ]
+    );
+}
+
+/// The keys of what is wrong with the places that were given.
+fn misplaced(all: &ExecGrants) -> Vec<String> {
+    let protected = Protected::new(&[PathBuf::from("/here/state")]);
+    let endpoint = |_, one: &Endpoint| match one.url.starts_with("gopher:") {
+        true => Err(Fault::Unsupported("there is no such remote".into())),
+        false => Ok(()),
+    };
+    let found = check_places(all, &protected, &endpoint).err();
+    let mistakes = found.into_iter().flat_map(|error| error.mistakes);
+    mistakes.filter_map(|mistake| mistake.key).collect()
+}
+
+#[test]
+fn what_is_executed_is_there_and_of_a_kind_that_there_is() {
+    let all = granted(&[
+        ("--db", "d=redb:data/d:read,pack"),
+        ("--remote", "r=gopher://host/:ro"),
+    ]);
+    assert_eq!(misplaced(&all), ["remotes.r.url", "databases.d.path"]);
+}
+
+#[test]
+fn what_an_option_lacks_is_told_as_an_option() {
+    let plugins = plugins();
+    let spec = json!({ "plugin": "logrotate", "action": "rotate", "schedule": "manual", "config": { "logs": [] } });
+    let spec = serde_json::from_value(spec).unwrap();
+    let error = check_exec(&spec, &plugins.0[0]).unwrap_err();
+    let help = error.mistakes[0].help.as_deref().unwrap();
+    assert!(help.starts_with("add `--dir NAME=PATH:ro|rw`; "), "{help}");
 }

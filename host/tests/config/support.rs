@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use mhost::config::{Checks, ConfigError, Document, Plugins, TaskEntry, parse};
+use mhost_engine::Protected;
 use mhost_model::TaskId;
 use mhost_model::plugin::{Action, Capability, Digest, Manifest, Need, PluginRef};
 use mhost_model::resource::Endpoint;
@@ -170,12 +171,12 @@ pub fn read(text: &str) -> Result<Document, ConfigError> {
         )),
         false => Ok(()),
     };
-    let protected = [PathBuf::from("/var/lib/mhost")];
+    let protected = Protected::new(&[PathBuf::from("/var/lib/mhost")]);
     parse(text, Path::new(FILE))?.finish(&Checks {
         plugins: Some(&plugins),
         refused: None,
         endpoint: Some(&endpoint),
-        protected: &protected,
+        protected: Some(&protected),
     })
 }
 

@@ -1,5 +1,6 @@
 //! What the host hands to the engine for a run, and what it gets back.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use mhost_model::alert::AlertChange;
 use mhost_model::grant::Grants;
 use mhost_model::limits::Limits;
 use mhost_model::plan::Ended;
-use mhost_model::plugin::Digest;
+use mhost_model::plugin::{Declared, Digest};
 use mhost_model::ports::around::{Messenger, Tasks};
 use mhost_model::ports::database::Databases;
 use mhost_model::ports::remote::Remotes;
@@ -19,7 +20,7 @@ use mhost_model::ports::run::{
 use mhost_model::receipt::Receipt;
 use mhost_model::run::Report;
 use mhost_model::watch::Observation;
-use mhost_model::{Clock, Fence, Instant};
+use mhost_model::{Clock, Fence, Instant, Name};
 use thiserror::Error;
 
 /// How instances get their memory.
@@ -48,6 +49,9 @@ pub struct Job {
     pub context: Context,
     pub grants: Grants,
     pub granted_by: GrantedBy,
+    /// What the action's manifest asks for, as it was approved: nothing beyond it is reached,
+    /// whatever is granted.
+    pub declared: Declared,
     pub limits: Limits,
     /// The directory grants' paths are used as they stand; databases, repositories and
     /// remotes are opened by name through these.
@@ -70,12 +74,22 @@ pub struct Job {
 }
 
 /// Where the grants of a run come from, and with it what a denial tells to add.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GrantedBy {
     /// The task's definition in the configuration.
     Task,
-    /// Options of the command that started it.
-    Options,
+    /// Options of the command that started it, and what they name.
+    Options(Arc<Given>),
+}
+
+/// What options gave for a name, so that a denial can repeat the whole option.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Given {
+    /// `ENGINE:PATH`
+    pub databases: BTreeMap<Name, String>,
+    /// URLs, which never hold a password.
+    pub repositories: BTreeMap<Name, String>,
+    pub remotes: BTreeMap<Name, String>,
 }
 
 /// The plain part of a [`Job`]; see `plugin.context` in the WIT package.

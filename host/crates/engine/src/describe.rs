@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use mhost_model::grant::Grants;
 use mhost_model::limits::Limits;
-use mhost_model::plugin::{Action, Capability, Manifest, Need};
+use mhost_model::plugin::{Action, Capability, Declared, Manifest, Need};
 use mhost_model::{ByteSize, Name, SystemClock};
 
 use crate::api::GrantedBy;
@@ -21,7 +21,7 @@ use crate::directories::Directories;
 use crate::guest::{self, End};
 use crate::log::Log;
 use crate::meter::Meter;
-use crate::permits::Granter;
+use crate::permits::{Basis, Granter};
 use crate::plugin::Plugin;
 use crate::state::Shared;
 use crate::{Cancel, EngineError, failure};
@@ -75,9 +75,13 @@ fn shared(plugin: &Plugin, time: Duration) -> Arc<Shared> {
     let name = "describe".to_owned();
     Arc::new(Shared {
         granter: Granter::new(
-            name,
-            Grants::default(),
-            GrantedBy::Task,
+            Basis {
+                task: name.clone(),
+                action: name,
+                grants: Grants::default(),
+                granted_by: GrantedBy::Task,
+                declared: Declared::default(),
+            },
             true,
             nothing.clone(),
             Arc::clone(&meter),

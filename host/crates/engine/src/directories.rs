@@ -14,7 +14,7 @@ use crate::permits::{DirectoryUse, Granter, Permit};
 
 mod protected;
 
-pub use protected::{check_grants, real_path};
+pub use protected::{Protected, Reach, check_grants, real_path};
 
 /// One granted directory.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl Directories {
         if dirs.is_empty() {
             return Ok(());
         }
-        let guard = protected::Guard::new(&self.protected);
+        let guard = Protected::new(&self.protected);
         let (mut opened, mut faults) = (BTreeMap::new(), Vec::new());
         for (name, grant) in dirs {
             match open(name, grant, granter.dry_run(), &guard) {
@@ -89,12 +89,7 @@ impl Directories {
     }
 }
 
-fn open(
-    name: &Name,
-    grant: &DirGrant,
-    dry_run: bool,
-    guard: &protected::Guard,
-) -> FaultResult<Directory> {
+fn open(name: &Name, grant: &DirGrant, dry_run: bool, guard: &Protected) -> FaultResult<Directory> {
     let handle = open_handle(name, &grant.path)?;
     let real = std::fs::read_link(format!("/proc/self/fd/{}", handle.as_raw_fd()))
         .map_err(|error| fault(name, &grant.path, &error.to_string()))?;

@@ -32,7 +32,7 @@ mod worker;
 
 pub use api::*;
 pub use cache::check as check_cache;
-pub use directories::{check_grants, real_path};
+pub use directories::{Protected, Reach, check_grants, real_path};
 pub use network::{Network, RecordKind, Resolver, SystemResolver};
 pub use plugin::Plugin;
 pub use sandbox::{Sandbox, digest};

@@ -2,19 +2,24 @@
 //! the [`Granter`] makes one, after it found the grant; so a capability that
 //! forgets to check does not compile.
 //!
+//! What is granted counts as far as the action's manifest declares it: kinds of power that it
+//! does not name are taken away when the granter is made, and what it only looks at is not
+//! changed. The manifest has no words for other tasks, channels and alerts: there the grant
+//! alone decides.
+//!
 //! A denial carries the line to add to `mhost.toml`, or the option to give, and stands on the receipt. In
 //! a dry run a permit to change something is never made: what was asked stands on
 //! the receipt as withheld. A run whose claim was taken over gets no permit to
 //! change something either.
 
 use std::collections::BTreeSet;
-use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use mhost_model::grant::{
     Access, DatabaseGrant, DatabaseVerb, Grants, Origin, ProcessGrant, RepositoryVerb, SecretSource,
 };
+use mhost_model::plugin::{Capability, Declared};
 use mhost_model::ports::run::FenceCheck;
 use mhost_model::{Denial, Fault, FaultResult, Name};
 
@@ -23,46 +28,28 @@ use remedy::Missing;
 use crate::api::GrantedBy;
 use crate::meter::Meter;
 
+mod declared;
+mod permit;
 mod remedy;
 mod verbs;
+
+/// A kind of power: in a denial's word, and in the manifest's where that has one.
+type Kind = (&'static str, Option<Capability>);
+
+const DIRECTORY: Kind = ("directory", Some(Capability::Directories));
+const DATABASE: Kind = ("database", Some(Capability::Databases));
+const REPOSITORY: Kind = ("repository", Some(Capability::Repositories));
+const REMOTE: Kind = ("remote", Some(Capability::Remotes));
+const NETWORK: Kind = ("network", Some(Capability::Network));
+const SECRET: Kind = ("secret", Some(Capability::Secrets));
+const PROCESS: Kind = ("process", Some(Capability::Processes));
 
 /// So many origins are written out in a denial.
 const FEW: usize = 16;
 
+pub use permit::Permit;
+use verbs::changes_database;
 pub use verbs::{ProcessVerb, database_verb, repository_verb};
-
-/// The proof that `C` was granted to this run.
-#[derive(Debug, Clone)]
-pub struct Permit<C> {
-    what: C,
-    /// Where the grant stands in the configuration.
-    place: String,
-    verb: String,
-    meter: Arc<Meter>,
-}
-
-impl<C> Deref for Permit<C> {
-    type Target = C;
-    fn deref(&self) -> &C {
-        &self.what
-    }
-}
-
-impl<C> Permit<C> {
-    /// Puts the use on the receipt; to be called when the verb succeeded.
-    pub fn used(&self) {
-        self.meter.used(&self.place, &self.verb, None);
-    }
-
-    fn verb_word(&self) -> &str {
-        &self.verb
-    }
-
-    /// The same, of a part of the grant: a table, an origin.
-    pub fn used_part(&self, part: &str) {
-        self.meter.used(&self.place, &self.verb, Some(part));
-    }
-}
 
 /// A granted directory, to look at or to change.
 #[derive(Debug, Clone)]
@@ -125,11 +112,20 @@ pub struct AlertUse;
 #[derive(Debug, Clone)]
 pub struct HoldersUse;
 
+/// What a run is granted, and what its action declares.
+pub(crate) struct Basis {
+    pub task: String,
+    pub action: String,
+    pub grants: Grants,
+    pub granted_by: GrantedBy,
+    pub declared: Declared,
+}
+
 /// Makes permits from a task's grants; one for each run.
 pub struct Granter {
-    task: String,
+    basis: Basis,
+    /// The grants of the basis as far as they are declared.
     grants: Grants,
-    granted_by: GrantedBy,
     dry_run: bool,
     fence: Arc<dyn FenceCheck>,
     closed: AtomicBool,
@@ -138,17 +134,14 @@ pub struct Granter {
 
 impl Granter {
     pub(crate) fn new(
-        task: String,
-        grants: Grants,
-        granted_by: GrantedBy,
+        basis: Basis,
         dry_run: bool,
         fence: Arc<dyn FenceCheck>,
         meter: Arc<Meter>,
     ) -> Self {
         Self {
-            task,
-            grants,
-            granted_by,
+            grants: declared::within(&basis.grants, &basis.declared),
+            basis,
             dry_run,
             fence,
             closed: AtomicBool::new(false),
@@ -156,8 +149,14 @@ impl Granter {
         }
     }
 
+    /// What was granted and declared.
     pub(crate) fn grants(&self) -> &Grants {
         &self.grants
+    }
+
+    /// What was granted, declared or not.
+    pub(crate) fn granted(&self) -> &Grants {
+        &self.basis.grants
     }
 
     /// Whether nothing may change.
@@ -178,12 +177,12 @@ impl Granter {
         let Some((name, grant)) = self.grants.dirs.get_key_value(name) else {
             let path = None;
             let missing = Missing::Directory { name, path, access };
-            return Err(self.denied("directory", name, verb, &missing));
+            return Err(self.denied(DIRECTORY, name, verb, &missing));
         };
         if access == Access::ReadWrite && grant.access == Access::ReadOnly {
             let (name, path) = (name.as_str(), Some(grant.path.as_path()));
             let missing = Missing::Directory { name, path, access };
-            return Err(self.denied("directory", name, verb, &missing));
+            return Err(self.denied_change(DIRECTORY, name, verb, &missing));
         }
         self.may_change(access == Access::ReadWrite, || format!("{verb} {about}"))?;
         let what = DirectoryUse { name: name.clone() };
@@ -195,7 +194,7 @@ impl Granter {
     pub fn database_open(&self, name: &str) -> FaultResult<Permit<Named>> {
         let Some((name, grant)) = self.grants.databases.get_key_value(name) else {
             let verbs = vec!["read"];
-            return Err(self.denied("database", name, "open", &Missing::Database { name, verbs }));
+            return Err(self.denied(DATABASE, name, "open", &Missing::Database { name, verbs }));
         };
         let first = grant.verbs.first().copied();
         let word = first.map_or("open", database_verb);
@@ -219,13 +218,18 @@ impl Granter {
         let word = database_verb(verb);
         let Some((name, grant)) = self.grants.databases.get_key_value(name) else {
             let verbs = vec![word];
-            return Err(self.denied("database", name, word, &Missing::Database { name, verbs }));
+            return Err(self.denied(DATABASE, name, word, &Missing::Database { name, verbs }));
         };
-        if !grant.verbs.contains(&verb) {
+        let allowed = grant.verbs.contains(&verb);
+        if !allowed || changes_database(verb) && !self.declares_changes(DATABASE) {
             let verbs = grant.verbs.iter().chain([&verb]);
             let verbs = verbs.map(|verb| database_verb(*verb)).collect();
             let name = name.as_str();
-            return Err(self.denied("database", name, word, &Missing::Database { name, verbs }));
+            let missing = Missing::Database { name, verbs };
+            return Err(match allowed {
+                true => self.denied_change(DATABASE, name, word, &missing),
+                false => self.denied(DATABASE, name, word, &missing),
+            });
         }
         Ok((name, grant))
     }
@@ -234,11 +238,7 @@ impl Granter {
     pub fn database(&self, name: &str, verb: DatabaseVerb) -> FaultResult<Permit<DatabaseUse>> {
         let word = database_verb(verb);
         let (name, grant) = self.database_grant(name, verb)?;
-        let changes = matches!(
-            verb,
-            DatabaseVerb::Write | DatabaseVerb::Pack | DatabaseVerb::Restore
-        );
-        self.may_change(changes, || format!("{word} database {name}"))?;
+        self.may_change(changes_database(verb), || format!("{word} database {name}"))?;
         let what = DatabaseUse {
             name: name.clone(),
             verb,
@@ -253,6 +253,14 @@ impl Granter {
         tables.is_none_or(|tables| tables.contains(table))
     }
 
+    /// Puts on the receipt which tables were shown, where the grant names them one by one.
+    pub fn shown<'t>(&self, permit: &Permit<DatabaseUse>, tables: impl Iterator<Item = &'t str>) {
+        permit.used();
+        if permit.grant.tables.is_some() {
+            tables.for_each(|table| permit.used_part(table));
+        }
+    }
+
     /// Refuses a table that the permit's grant does not cover.
     pub fn table(&self, permit: &Permit<DatabaseUse>, table: &str) -> FaultResult<()> {
         if self.has_table(permit, table) {
@@ -263,7 +271,7 @@ impl Granter {
         let name = &permit.name;
         let target = format!("{name}/{}", verbs::clip(table));
         let missing = Missing::Tables { name, tables };
-        Err(self.denied("database", &target, permit.verb_word(), &missing))
+        Err(self.denied(DATABASE, &target, permit.verb_word(), &missing))
     }
 
     /// A repository of which at least one verb is granted; each verb then needs a
@@ -298,14 +306,18 @@ impl Granter {
         let Some((name, grant)) = self.grants.repositories.get_key_value(name) else {
             let verbs = vec![word];
             let missing = Missing::Repository { name, verbs };
-            return Err(self.denied("repository", name, word, &missing));
+            return Err(self.denied(REPOSITORY, name, word, &missing));
         };
-        if !grant.verbs.contains(&verb) {
+        let allowed = grant.verbs.contains(&verb);
+        if !allowed || changes && !self.declares_changes(REPOSITORY) {
             let verbs = grant.verbs.iter().chain([&verb]);
             let verbs = verbs.map(|verb| repository_verb(*verb)).collect();
             let name = name.as_str();
             let missing = Missing::Repository { name, verbs };
-            return Err(self.denied("repository", name, word, &missing));
+            return Err(match allowed {
+                true => self.denied_change(REPOSITORY, name, word, &missing),
+                false => self.denied(REPOSITORY, name, word, &missing),
+            });
         }
         self.may_change(changes, || format!("{word} in repository {name}"))?;
         let what = RepositoryUse {
@@ -327,7 +339,11 @@ impl Granter {
         let granted = self.grants.remotes.get_key_value(name);
         let covers = |grant: Access| access == Access::ReadOnly || grant == Access::ReadWrite;
         let Some((name, _)) = granted.filter(|(_, grant)| covers(grant.access)) else {
-            return Err(self.denied("remote", name, verb, &missing));
+            let missing = &missing;
+            return Err(match granted.is_some() {
+                true => self.denied_change(REMOTE, name, verb, missing),
+                false => self.denied(REMOTE, name, verb, missing),
+            });
         };
         self.may_change(access == Access::ReadWrite, || {
             format!("{verb} {about} on remote {name}")
@@ -355,7 +371,7 @@ impl Granter {
                 granted,
                 more,
             };
-            return Err(self.denied("network", &origin.to_string(), verb, &missing));
+            return Err(self.denied(NETWORK, &origin.to_string(), verb, &missing));
         }
         self.may_change(changes, || format!("{verb} {about}"))?;
         let what = OriginUse {
@@ -367,13 +383,29 @@ impl Granter {
     /// A secret.
     pub fn secret(&self, name: &str) -> FaultResult<Permit<SecretUse>> {
         let Some((name, source)) = self.grants.secrets.get_key_value(name) else {
-            return Err(self.denied("secret", name, "read", &Missing::Secret { name }));
+            return Err(self.denied(SECRET, name, "read", &Missing::Secret { name }));
         };
+        Ok(self.secret_use(name, source))
+    }
+
+    /// The password of a permitted repository. It is the host's to read and never the
+    /// plugin's, which need not declare it.
+    pub fn password(&self, permit: &Permit<RepositoryUse>) -> FaultResult<Permit<SecretUse>> {
+        let granted = self.basis.grants.secrets.get_key_value(&permit.password);
+        let Some((name, source)) = granted else {
+            let name = permit.password.as_str();
+            let missing = Missing::Secret { name };
+            return Err(self.denied(("secret", None), name, "read", &missing));
+        };
+        Ok(self.secret_use(name, source))
+    }
+
+    fn secret_use(&self, name: &Name, source: &SecretSource) -> Permit<SecretUse> {
         let what = SecretUse {
             name: name.clone(),
             source: source.clone(),
         };
-        Ok(self.permit(what, format!("secrets.{name}"), "read"))
+        self.permit(what, format!("secrets.{name}"), "read")
     }
 
     /// A signal or a command.
@@ -381,9 +413,14 @@ impl Granter {
         let found = self.grants.processes.get_key_value(name);
         let Some((name, grant)) = found.filter(|(_, grant)| verb.fits(grant)) else {
             let missing = Missing::Process { name, verb };
-            return Err(self.denied("process", name, verb.as_str(), &missing));
+            return Err(self.denied(PROCESS, name, verb.as_str(), &missing));
         };
         let changes = verb != ProcessVerb::Find;
+        if changes && !self.declares_changes(PROCESS) {
+            let name = name.as_str();
+            let missing = Missing::Process { name, verb };
+            return Err(self.denied_change(PROCESS, name, verb.as_str(), &missing));
+        }
         self.may_change(changes, || format!("{} process {name}", verb.as_str()))?;
         let what = ProcessUse {
             grant: grant.clone(),
@@ -432,7 +469,11 @@ impl Granter {
             wanted: name,
             granted: granted.iter().map(Name::as_str).collect(),
         };
-        Err(self.denied(capability, name, verb, &missing))
+        Err(self.denied((capability, None), name, verb, &missing))
+    }
+
+    fn declares_changes(&self, (_, kind): Kind) -> bool {
+        kind.is_none_or(|kind| self.basis.declared.changes(kind))
     }
 
     /// Whether something may change now: not in a dry run, and not by a run whose
@@ -480,12 +521,39 @@ impl Granter {
         }
     }
 
-    fn denied(&self, capability: &str, target: &str, verb: &str, missing: &Missing) -> Fault {
+    /// The grant is missing, unless no grant would help.
+    fn denied(&self, kind: Kind, target: &str, verb: &str, missing: &Missing) -> Fault {
+        let Basis {
+            task,
+            action,
+            granted_by,
+            declared,
+            ..
+        } = &self.basis;
+        let remedy = match kind.1.filter(|kind| !declared.asks(*kind)) {
+            Some(kind) => declared::no_kind(action, kind),
+            None => missing.remedy(granted_by, task),
+        };
+        self.told(kind, target, verb, remedy)
+    }
+
+    /// There is a grant, and it allows no change, or the action declares none.
+    fn denied_change(&self, kind: Kind, target: &str, verb: &str, missing: &Missing) -> Fault {
+        match kind.1.filter(|_| !self.declares_changes(kind)) {
+            Some(kind_) => {
+                let remedy = declared::no_change(&self.basis.action, kind_);
+                self.told(kind, target, verb, remedy)
+            }
+            None => self.denied(kind, target, verb, missing),
+        }
+    }
+
+    fn told(&self, (capability, _): Kind, target: &str, verb: &str, remedy: String) -> Fault {
         let denial = Denial {
             capability: capability.to_owned(),
             target: verbs::clip(target).to_owned(),
             verb: verb.to_owned(),
-            remedy: missing.remedy(self.granted_by, &self.task),
+            remedy,
         };
         self.meter.denied(denial.clone());
         Fault::Denied(denial)

@@ -17,7 +17,7 @@ use crate::directories::Directories;
 use crate::guest::{self, Cut, End};
 use crate::log::Log;
 use crate::meter::Meter;
-use crate::permits::Granter;
+use crate::permits::{Basis, Granter};
 use crate::plugin::Plugin;
 use crate::state::Shared;
 use crate::{Context, Finished, Job, failure, report};
@@ -118,7 +118,7 @@ fn finish(
     let alerts = shared.alerts.take(shared);
     let mut receipt = shared
         .meter
-        .receipt(shared.granter.grants(), begun.elapsed());
+        .receipt(shared.granter.granted(), begun.elapsed());
     report::hide_in_receipt(shared, &mut receipt);
     Finished {
         ended,
@@ -141,14 +141,14 @@ fn shared(plugin: &Plugin, job: Job) -> Arc<Shared> {
         Arc::clone(&masks),
         Arc::clone(&meter),
     );
-    let granter = Granter::new(
-        context.task,
-        job.grants,
-        job.granted_by,
-        context.dry_run,
-        job.fence,
-        Arc::clone(&meter),
-    );
+    let basis = Basis {
+        task: context.task,
+        action: context.action,
+        grants: job.grants,
+        granted_by: job.granted_by,
+        declared: job.declared,
+    };
+    let granter = Granter::new(basis, context.dry_run, job.fence, Arc::clone(&meter));
     Arc::new(Shared {
         granter,
         budget: WriteBudget::new(&job.limits, Arc::clone(&meter)),

@@ -1,5 +1,6 @@
 //! What a plugin says of itself, and how tasks refer to it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -119,6 +120,32 @@ pub enum Capability {
     Processes,
 }
 
+impl Capability {
+    /// All kinds.
+    pub const ALL: [Self; 7] = [
+        Self::Directories,
+        Self::Databases,
+        Self::Network,
+        Self::Repositories,
+        Self::Remotes,
+        Self::Secrets,
+        Self::Processes,
+    ];
+
+    /// As the manifest spells it: a plural.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Directories => "directories",
+            Self::Databases => "databases",
+            Self::Network => "network",
+            Self::Repositories => "repositories",
+            Self::Remotes => "remotes",
+            Self::Secrets => "secrets",
+            Self::Processes => "processes",
+        }
+    }
+}
+
 /// One kind of power that an action asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Need {
@@ -126,6 +153,42 @@ pub struct Need {
     pub reason: String,
     pub required: bool,
     pub writes: bool,
+}
+
+/// The kinds of power that an action asks for, and which of them it asks for to change
+/// something. What is granted beyond them is out of its reach.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Declared(BTreeMap<Capability, bool>);
+
+impl Declared {
+    /// What these needs declare together.
+    pub fn of(needs: &[Need]) -> Self {
+        needs
+            .iter()
+            .map(|need| (need.capability, need.writes))
+            .collect()
+    }
+
+    /// Whether the kind is asked for.
+    pub fn asks(&self, kind: Capability) -> bool {
+        self.0.contains_key(&kind)
+    }
+
+    /// Whether it is asked for to change something.
+    pub fn changes(&self, kind: Capability) -> bool {
+        self.0.get(&kind).is_some_and(|writes| *writes)
+    }
+}
+
+impl FromIterator<(Capability, bool)> for Declared {
+    /// Each kind with whether it is to change something; of several, the widest counts.
+    fn from_iter<T: IntoIterator<Item = (Capability, bool)>>(kinds: T) -> Self {
+        let mut all = BTreeMap::new();
+        for (kind, writes) in kinds {
+            *all.entry(kind).or_default() |= writes;
+        }
+        Self(all)
+    }
 }
 
 /// One thing that a plugin can do.

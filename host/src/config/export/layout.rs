@@ -25,6 +25,12 @@ pub(super) fn table(out: &mut String, path: &KeyPath, fixed: &Fixed, json: &Json
     body(out, path, keys);
 }
 
+/// The grants of a task under their header.
+pub(super) fn grants_table(out: &mut String, path: &KeyPath, fixed: &Fixed, json: &Json) {
+    header(out, path);
+    grants(out, in_order(fixed, json));
+}
+
 fn header(out: &mut String, path: &KeyPath) {
     if !out.is_empty() {
         out.push('\n');
@@ -89,7 +95,7 @@ fn long_list(out: &mut String, key: &str, items: &[Out]) {
 }
 
 /// A value on one line, for people: what TOML cannot say as JSON says it.
-pub(in crate::config) fn inline(json: &Json) -> String {
+pub fn inline(json: &Json) -> String {
     match free(json) {
         out if out.unsayable() => json.to_string(),
         out => out.line(),

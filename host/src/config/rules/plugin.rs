@@ -26,7 +26,7 @@ pub(super) fn judge_all(document: &Document, plugins: &dyn Plugins, notes: &Note
     for (name, task) in &document.tasks {
         let path = KeyPath::keys(&["tasks", name.as_str()]);
         let found = match plugins.manifest(&task.spec.plugin) {
-            Some(manifest) => judge(&task.spec, manifest, &mut schemas),
+            Some(manifest) => judge(&task.spec, manifest, From::File, &mut schemas),
             None => vec![unknown(&task.spec.plugin, plugins)],
         };
         let whole = |finding: &Finding| {
@@ -59,10 +59,19 @@ fn unknown(reference: &PluginRef, plugins: &dyn Plugins) -> Finding {
     )
 }
 
+/// Where the grants are written, and with it how a remedy is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::config) enum From {
+    File,
+    /// Of `mhost exec`.
+    Options,
+}
+
 /// One task against its plugin; paths are below the task.
 pub(in crate::config) fn judge(
     spec: &TaskSpec,
     manifest: &Manifest,
+    from: From,
     schemas: &mut Schemas,
 ) -> Vec<Finding> {
     let Some(action) = manifest.action(&spec.action) else {
@@ -77,7 +86,11 @@ pub(in crate::config) fn judge(
         .entry(key)
         .or_insert_with(|| Schema::new(&action.config_schema));
     let mut findings = schema::judge(schema, &spec.config);
-    findings.extend(action.needs.iter().filter_map(|need| unmet(spec, need)));
+    let unmet = action
+        .needs
+        .iter()
+        .filter_map(|need| unmet(spec, need, from));
+    findings.extend(unmet);
     findings.extend(useless(&spec.grants, action));
     findings
 }
@@ -162,18 +175,32 @@ fn granted(grants: &Grants, capability: Capability) -> (usize, bool) {
     }
 }
 
-fn unmet(spec: &TaskSpec, need: &Need) -> Option<Finding> {
+/// As [`words`]' example, as an option of `mhost exec`.
+fn option(capability: Capability) -> &'static str {
+    match capability {
+        Capability::Directories => "--dir NAME=PATH:ro|rw",
+        Capability::Databases => "--db NAME=ENGINE:PATH:VERB,VERB",
+        Capability::Network => "--net https://…",
+        Capability::Repositories => "--repo NAME=URL:VERB,VERB",
+        Capability::Remotes => "--remote NAME=URL:ro|rw",
+        Capability::Secrets => "--secret NAME=file:PATH",
+        Capability::Processes => "--process NAME=PID_FILE:SIGNAL",
+    }
+}
+
+fn unmet(spec: &TaskSpec, need: &Need, from: From) -> Option<Finding> {
     let (key, what, example) = words(need.capability);
     let (count, writes) = granted(&spec.grants, need.capability);
     if need.required && count == 0 {
+        let (whom, add) = match from {
+            From::File => ("this task", format!("add `{example}` to its grants")),
+            From::Options => ("it", format!("add `{}`", option(need.capability))),
+        };
         let message = format!(
-            "the action `{}` needs a {what}, and this task is granted none",
+            "the action `{}` needs a {what}, and {whom} is granted none",
             spec.action
         );
-        let help = format!(
-            "add `{example}` to its grants; the plugin says why: {}",
-            need.reason
-        );
+        let help = format!("{add}; the plugin says why: {}", need.reason);
         return Some(Finding::error(
             KeyPath::keys(&["grants"]),
             Show::Key,
@@ -201,26 +228,19 @@ fn unmet(spec: &TaskSpec, need: &Need) -> Option<Finding> {
 
 /// Kinds of power that the action never asks for, so that granting them has no effect.
 fn useless(grants: &Grants, action: &Action) -> Vec<Finding> {
-    use Capability::*;
-    let all = [
-        Directories,
-        Databases,
-        Network,
-        Repositories,
-        Remotes,
-        Secrets,
-        Processes,
-    ];
+    // The password of a repository is the host's to read, not the plugin's.
+    let mut plain = grants.clone();
+    let passwords = grants.repositories.values().map(|one| &one.password);
+    passwords.for_each(|password| drop(plain.secrets.remove(password)));
     let asked = |capability: &Capability| {
         action
             .needs
             .iter()
             .any(|need| need.capability == *capability)
     };
-    all.into_iter()
-        .filter(|capability| granted(grants, *capability).0 > 0 && !asked(capability))
-        // The password of a repository is the host's to read, not the plugin's.
-        .filter(|capability| *capability != Secrets || grants.repositories.is_empty())
+    Capability::ALL
+        .into_iter()
+        .filter(|capability| granted(&plain, *capability).0 > 0 && !asked(capability))
         .map(|capability| {
             let (key, what, _) = words(capability);
             let message = format!(

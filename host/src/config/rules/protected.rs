@@ -1,45 +1,73 @@
 //! Grants and definitions that reach what no task may reach, such as mhost's own state.
-//! What that is for directories, the engine says; each is shown to it alone, so that the
-//! right line is blamed.
+//! What that is, the engine says; each grant is shown to it alone, so that the right line is
+//! blamed.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use mhost_engine::real_path;
-use mhost_model::grant::{Access, Grants};
+use mhost_engine::{Protected, Reach, real_path};
+use mhost_model::grant::{Access, DatabaseVerb, Grants};
 use mhost_model::resource::{DatabaseDef, RemoteDef, RepositoryDef};
 use mhost_model::{Fault, Name};
 use percent_encoding::percent_decode_str;
 
 use super::{Finding, Show};
 use crate::config::check::{EndpointCheck, Refused};
-use crate::config::document::Document;
+use crate::config::exec::ExecGrants;
 use crate::config::mistake::Refusal;
 use crate::config::path::KeyPath;
 
 /// Paths are below the task.
-pub(super) fn grants(grants: &Grants, refused: Refused) -> Vec<Finding> {
+pub(in crate::config) fn grants(grants: &Grants, refused: Refused) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (name, grant) in &grants.dirs {
-        let mut alone = Grants::default();
-        alone.dirs.insert(name.clone(), grant.clone());
-        let path = KeyPath::keys(&["grants", "dirs", name.as_str(), "path"]);
+    let mut judge = |path: &[&str], alone: Grants| {
+        let path = KeyPath::keys(path);
         findings.extend(refused(&alone).into_iter().map(|fault| told(&path, &fault)));
+    };
+    for (name, grant) in &grants.dirs {
+        let dirs = [(name.clone(), grant.clone())].into();
+        let path = ["grants", "dirs", name.as_str(), "path"];
+        judge(
+            &path,
+            Grants {
+                dirs,
+                ..Grants::default()
+            },
+        );
     }
-    let mut rest = grants.clone();
-    rest.dirs.clear();
-    let path = KeyPath::keys(&["grants"]);
-    findings.extend(refused(&rest).into_iter().map(|fault| told(&path, &fault)));
+    for (name, grant) in &grants.secrets {
+        let secrets = [(name.clone(), grant.clone())].into();
+        let path = ["grants", "secrets", name.as_str()];
+        judge(
+            &path,
+            Grants {
+                secrets,
+                ..Grants::default()
+            },
+        );
+    }
+    for (name, grant) in &grants.processes {
+        let processes = [(name.clone(), grant.clone())].into();
+        let path = ["grants", "processes", name.as_str()];
+        judge(
+            &path,
+            Grants {
+                processes,
+                ..Grants::default()
+            },
+        );
+    }
     findings
 }
 
 /// The engine's texts begin with the grant, which is shown anyway, and end with `; ` and the remedy.
 fn told(path: &KeyPath, fault: &Fault) -> Finding {
     let text = fault.to_string();
+    let kinds = ["dirs.", "secrets.", "processes."];
     let text = match text.split_once(": ") {
-        Some((grant, rest)) if grant.starts_with("dirs.") => rest,
+        Some((grant, rest)) if kinds.iter().any(|kind| grant.starts_with(kind)) => rest,
         _ => text.as_str(),
     };
     let refusal = match text.rsplit_once("; ") {
@@ -60,7 +88,7 @@ pub(in crate::config) struct Places<'a> {
 /// Databases, repositories and remotes are opened by the host itself, which can reach
 /// everything: none of them may lie in a protected folder, and no remote may cover one.
 /// Paths are below the root.
-pub(in crate::config) fn definitions(places: Places, protected: &[PathBuf]) -> Vec<Finding> {
+pub(in crate::config) fn definitions(places: Places, protected: &Protected) -> Vec<Finding> {
     let databases = places.databases.iter();
     let databases =
         databases.map(|(name, one)| ("databases", name, "path", Some(one.path.clone())));
@@ -69,19 +97,15 @@ pub(in crate::config) fn definitions(places: Places, protected: &[PathBuf]) -> V
         repositories.map(|(name, one)| ("repositories", name, "url", folder(&one.endpoint.url)));
     let remotes = places.remotes.iter();
     let remotes = remotes.map(|(name, one)| ("remotes", name, "url", folder(&one.endpoint.url)));
-    let held: Vec<PathBuf> = protected.iter().map(|path| real_path(path)).collect();
-    let hit = |section: &str, path: &Path| {
-        let path = real_path(path);
-        let covers = |held: &PathBuf| section == "remotes" && held.starts_with(&path);
-        held.iter()
-            .any(|held| path.starts_with(held) || covers(held))
+    let reach = |section: &str| match section {
+        "remotes" => Reach::Tree,
+        _ => Reach::File,
     };
     databases
         .chain(repositories)
         .chain(remotes)
         .filter_map(|(section, name, key, path)| {
-            let path = path.filter(|path| hit(section, path))?;
-            let message = format!("{} covers or lies in mhost's own state", path.display());
+            let message = protected.hit(&path?, reach(section))?;
             let refusal = Refusal::new(message, "name a place apart from that folder");
             let path = KeyPath::keys(&[section, name.as_str(), key]);
             Some(Finding::error(path, Show::Value, refusal))
@@ -128,6 +152,22 @@ pub(in crate::config) fn covers_repository(
     findings
 }
 
+/// A file's database may come later; one that an option names is to be used now. To be
+/// restored it need not be there. Paths are below the root.
+pub(in crate::config) fn missing_databases(given: &ExecGrants) -> Vec<Finding> {
+    let missing = given.databases.iter().filter_map(|(name, one)| {
+        let verbs = &given.grants.databases.get(name)?.verbs;
+        if one.path.exists() || verbs.contains(&DatabaseVerb::Restore) {
+            return None;
+        }
+        let message = format!("there is no database {}", one.path.display());
+        let refusal = Refusal::new(message, format!("correct the path of `--db {name}=…`"));
+        let path = KeyPath::keys(&["databases", name.as_str(), "path"]);
+        Some(Finding::error(path, Show::Value, refusal))
+    });
+    missing.collect()
+}
+
 /// The folder that a URL names, where it is one of this machine.
 fn folder(url: &str) -> Option<PathBuf> {
     if url.starts_with('/') {
@@ -142,12 +182,12 @@ fn folder(url: &str) -> Option<PathBuf> {
 
 /// Storage of a kind that this mhost has not, or whose keys do not go together. Paths are
 /// below the root.
-pub(super) fn endpoints(document: &Document, check: EndpointCheck) -> Vec<Finding> {
-    let repositories = document.repositories.iter();
+pub(in crate::config) fn endpoints(places: Places, check: EndpointCheck) -> Vec<Finding> {
+    let repositories = places.repositories.iter();
     let repositories = repositories
         .filter(|(_, one)| folder(&one.endpoint.url).is_none())
         .map(|(name, one)| ("repositories", name, &one.endpoint));
-    let remotes = document.remotes.iter();
+    let remotes = places.remotes.iter();
     let remotes = remotes.map(|(name, one)| ("remotes", name, &one.endpoint));
     repositories
         .chain(remotes)

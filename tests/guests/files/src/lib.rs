@@ -13,8 +13,26 @@ wit_bindgen::generate!({
     generate_all,
 });
 
-use exports::mhost::plugin::plugin::{Action, Context, Error, Failure, Guest, Manifest, Report};
+use exports::mhost::plugin::plugin::{
+    Action, Capability, Context, Error, Failure, Guest, Manifest, Need, Report,
+};
 use serde_json::Value;
+
+/// What the calls reach.
+const KINDS: [Capability; 3] = [
+    Capability::Directories,
+    Capability::Network,
+    Capability::Processes,
+];
+
+fn need(capability: Capability) -> Need {
+    Need {
+        capability,
+        reason: "To do the calls".into(),
+        required: false,
+        writes: true,
+    }
+}
 
 struct Calls;
 
@@ -28,7 +46,7 @@ impl Guest for Calls {
                 name: "calls".into(),
                 summary: "Does the calls".into(),
                 config_schema: "{\"type\":\"object\"}".into(),
-                needs: Vec::new(),
+                needs: KINDS.map(need).to_vec(),
             }],
         }
     }

@@ -14,7 +14,7 @@ mod powers;
 
 type Attack = fn(&Context, &Value) -> Result<Report, Failure>;
 
-const ATTACKS: [(&str, Attack); 35] = [
+const ATTACKS: [(&str, Attack); 37] = [
     ("nothing", compute::nothing),
     ("loop", compute::endless),
     ("memory", compute::memory),
@@ -42,6 +42,8 @@ const ATTACKS: [(&str, Attack); 35] = [
     ("remove", files::remove),
     ("touch", files::touch),
     ("make-directory", files::make_directory),
+    ("list", files::list),
+    ("open-directory", files::open_directory),
     ("state", data::state),
     ("state-huge", data::huge),
     ("buckets", data::buckets),
@@ -63,11 +65,20 @@ pub const NAMES: [&str; ATTACKS.len()] = {
     names
 };
 
+/// Does the attack `attack` of its configuration, and declares no need.
+pub const UNDECLARED: &str = "undeclared";
+/// The same, and declares that it only looks at everything.
+pub const LOOKS: &str = "looks";
+
 pub fn run(context: &Context, config: &Value) -> Result<Report, Failure> {
-    let attack = ATTACKS.iter().find(|(name, _)| *name == context.action);
+    let name = match context.action.as_str() {
+        UNDECLARED | LOOKS => text(config, "attack"),
+        name => name,
+    };
+    let attack = ATTACKS.iter().find(|(known, _)| *known == name);
     match attack {
         Some((_, attack)) => attack(context, config),
-        None => Err(failed(format!("no attack `{}`", context.action))),
+        None => Err(failed(format!("no attack `{name}`"))),
     }
 }
 

@@ -16,7 +16,7 @@ wit_bindgen::generate!({
 });
 
 use exports::mhost::plugin::plugin::{
-    Action, Context, Error, Failure, Guest, Manifest, Metric, Report,
+    Action, Capability, Context, Error, Failure, Guest, Manifest, Metric, Need, Report,
 };
 
 struct Hostile;
@@ -27,7 +27,14 @@ impl Guest for Hostile {
             name: "hostile".into(),
             version: "0.1.0".into(),
             summary: "Attacks the host".into(),
-            actions: attacks::NAMES.iter().map(|name| action(name)).collect(),
+            actions: attacks::NAMES
+                .iter()
+                .map(|name| action(name, ALL.map(|kind| need(kind, true)).to_vec()))
+                .chain([
+                    action(attacks::UNDECLARED, Vec::new()),
+                    action(attacks::LOOKS, ALL.map(|kind| need(kind, false)).to_vec()),
+                ])
+                .collect(),
         }
     }
 
@@ -38,12 +45,32 @@ impl Guest for Hostile {
     }
 }
 
-fn action(name: &str) -> Action {
+/// All kinds of power.
+const ALL: [Capability; 7] = [
+    Capability::Directories,
+    Capability::Databases,
+    Capability::Network,
+    Capability::Repositories,
+    Capability::Remotes,
+    Capability::Secrets,
+    Capability::Processes,
+];
+
+fn need(capability: Capability, writes: bool) -> Need {
+    Need {
+        capability,
+        reason: "To attack".into(),
+        required: false,
+        writes,
+    }
+}
+
+fn action(name: &str, needs: Vec<Need>) -> Action {
     Action {
         name: name.into(),
         summary: "An attack".into(),
         config_schema: "{\"type\":\"object\"}".into(),
-        needs: Vec::new(),
+        needs,
     }
 }
 

@@ -47,16 +47,18 @@ pub(crate) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<(
 impl Host for Call<'_> {
     async fn open(&mut self, name: String) -> Answer<Resource<Connection>> {
         let permit = self.shared.granter.database_open(&name)?;
+        let opened = self.shared.databases.open(&permit.name);
         let connection = Connection {
             name: permit.name.clone(),
-            database: self.shared.databases.open(&permit.name)?,
+            database: opened.inspect_err(|_| permit.tried())?,
         };
         Ok(self.table.push(connection)?)
     }
 }
 
 impl Call<'_> {
-    /// The database, and the proof that this verb is granted on it.
+    /// The database, and the proof that this verb is granted on it. The use is on the
+    /// receipt: whatever comes of the verb, the database was asked.
     fn database(
         &mut self,
         connection: &Resource<Connection>,
@@ -65,6 +67,7 @@ impl Call<'_> {
         let shared = Arc::clone(&self.shared);
         let connection = self.table.get_mut(connection)?;
         let permit = shared.granter.database(connection.name.as_str(), verb)?;
+        permit.used();
         Ok((shared, connection.database.as_mut(), permit))
     }
 
@@ -113,9 +116,8 @@ impl Call<'_> {
 
 impl HostConnection for Call<'_> {
     async fn info(&mut self, connection: Resource<Connection>) -> Answer<Info> {
-        let (_, database, permit) = self.database(&connection, DatabaseVerb::Read)?;
+        let (_, database, _) = self.database(&connection, DatabaseVerb::Read)?;
         let info = database.info()?;
-        permit.used();
         Ok(values::info(info))
     }
 
@@ -123,7 +125,8 @@ impl HostConnection for Call<'_> {
         let (shared, database, permit) = self.database(&connection, DatabaseVerb::Read)?;
         let mut tables = database.tables()?;
         tables.retain(|table| shared.granter.has_table(&permit, &table.name));
-        permit.used();
+        let names = tables.iter().map(|table| table.name.as_str());
+        shared.granter.shown(&permit, names);
         Ok(tables.into_iter().map(values::table).collect())
     }
 
@@ -142,29 +145,26 @@ impl HostConnection for Call<'_> {
     }
 
     async fn snapshot(&mut self, connection: Resource<Connection>, target: String) -> Answer<u64> {
-        let (shared, database, permit) = self.database(&connection, DatabaseVerb::Snapshot)?;
+        let (shared, database, _) = self.database(&connection, DatabaseVerb::Snapshot)?;
         let place = beneath::locate(&shared, &target, Access::ReadWrite, "snapshot")?;
         let pinned = place.pinned_new("snapshot")?;
         let bytes = snapshot(&shared, database, &pinned.path)?;
         shared.meter.changed(1);
-        permit.used();
         place.used();
         Ok(bytes)
     }
 
     async fn pack(&mut self, connection: Resource<Connection>) -> Answer<Packed> {
-        let (shared, database, permit) = self.database(&connection, DatabaseVerb::Pack)?;
+        let (shared, database, _) = self.database(&connection, DatabaseVerb::Pack)?;
         let packed = database.pack()?;
         shared.meter.read(packed.before);
         shared.meter.wrote(packed.after);
-        permit.used();
         Ok(values::packed(packed))
     }
 
     async fn verify(&mut self, connection: Resource<Connection>) -> Answer<Verdict> {
-        let (_, database, permit) = self.database(&connection, DatabaseVerb::Verify)?;
+        let (_, database, _) = self.database(&connection, DatabaseVerb::Verify)?;
         let verdict = database.verify()?;
-        permit.used();
         Ok(values::verdict(verdict))
     }
 
@@ -173,11 +173,10 @@ impl HostConnection for Call<'_> {
         connection: Resource<Connection>,
         source: String,
     ) -> Answer<String> {
-        let (shared, database, permit) = self.database(&connection, DatabaseVerb::Restore)?;
+        let (shared, database, _) = self.database(&connection, DatabaseVerb::Restore)?;
         let place = beneath::locate(&shared, &source, Access::ReadOnly, "restore")?;
         let pinned = place.pinned_by_name("restore")?;
         let old = database.restore(&pinned.path)?;
-        permit.used();
         place.used();
         Ok(old)
     }
@@ -192,7 +191,6 @@ impl HostConnection for Call<'_> {
             database.pack_keeping(values::keep_old(keep), &around(&shared, &permit.name))?;
         shared.meter.read(result.packed.before);
         shared.meter.wrote(result.packed.after);
-        permit.used();
         Ok(values::pack_result(result))
     }
 
@@ -208,7 +206,6 @@ impl HostConnection for Call<'_> {
         let recovered = recover(&shared, database, &permit.name, &pinned.path, options)?;
         shared.meter.read(recovered.before);
         shared.meter.changed(1);
-        permit.used();
         place.used();
         Ok(values::recovered(recovered))
     }

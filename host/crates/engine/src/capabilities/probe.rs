@@ -109,10 +109,9 @@ async fn reach(
     clock: &mut Clockwork,
 ) -> FaultResult<(TcpStream, SocketAddr)> {
     let origin = &permit.origin;
-    match dial(&shared.network, origin, family, clock.until()).await {
+    let dialing = dial(&shared.network, origin, family, clock.until());
+    match permit.reaching(shared, dialing).await {
         Ok(dialed) => {
-            permit.used_part(&origin.to_string());
-            shared.meter.reached(origin.to_string());
             clock.dialed(dialed.resolve, dialed.connect);
             Ok((dialed.stream, dialed.address))
         }

@@ -38,13 +38,15 @@ impl Host for Call<'_> {
             .shared
             .granter
             .remote(&name, Access::ReadOnly, "open", "")?;
-        let remote = self.shared.remotes.open(&permit.name)?;
+        let opened = self.shared.remotes.open(&permit.name);
+        let remote = opened.inspect_err(|_| permit.tried())?;
         Ok(self.table.push(Store { name, remote })?)
     }
 }
 
 impl Call<'_> {
-    /// The remote, and the proof that this may be done on it.
+    /// The remote, and the proof that this may be done on it. The use is on the receipt:
+    /// whatever comes of it, the remote was asked.
     fn remote(
         &self,
         store: &Resource<Store>,
@@ -56,6 +58,7 @@ impl Call<'_> {
         let granter = &self.shared.granter;
         let permit = granter.remote(&store.name, access, verb, path)?;
         check_path(path)?;
+        permit.used();
         Ok((store.remote.as_ref(), permit))
     }
 }
@@ -69,20 +72,18 @@ impl HostStore for Call<'_> {
         after: Option<String>,
         limit: u32,
     ) -> Answer<Vec<Entry>> {
-        let (remote, permit) = self.remote(&store, Access::ReadOnly, "list", &path)?;
+        let (remote, _) = self.remote(&store, Access::ReadOnly, "list", &path)?;
         if !(1..=PAGE).contains(&limit) {
             let text = format!("a listing takes a limit from 1 to {PAGE}, not {limit}");
             return Err(Fault::Invalid(text).into());
         }
         let entries = remote.list(&path, recursive, after.as_deref(), limit)?;
-        permit.used();
         Ok(entries.into_iter().map(entry).collect())
     }
 
     async fn stat(&mut self, store: Resource<Store>, path: String) -> Answer<Metadata> {
-        let (remote, permit) = self.remote(&store, Access::ReadOnly, "stat", &path)?;
+        let (remote, _) = self.remote(&store, Access::ReadOnly, "stat", &path)?;
         let found = remote.stat(&path)?;
-        permit.used();
         Ok(metadata(found))
     }
 
@@ -93,10 +94,9 @@ impl HostStore for Call<'_> {
         offset: u64,
         length: u32,
     ) -> Answer<Vec<u8>> {
-        let (remote, permit) = self.remote(&store, Access::ReadOnly, "read", &path)?;
+        let (remote, _) = self.remote(&store, Access::ReadOnly, "read", &path)?;
         let data = remote.read(&path, offset, length.min(PIECE))?;
         self.shared.meter.read(data.len() as u64);
-        permit.used();
         Ok(data)
     }
 
@@ -113,26 +113,23 @@ impl HostStore for Call<'_> {
         source: String,
         target: String,
     ) -> Answer<()> {
-        let (remote, permit) = self.remote(&store, Access::ReadWrite, "rename", &source)?;
+        let (remote, _) = self.remote(&store, Access::ReadWrite, "rename", &source)?;
         check_path(&target)?;
         remote.rename(&source, &target)?;
         self.shared.meter.changed(1);
-        permit.used();
         Ok(())
     }
 
     async fn delete(&mut self, store: Resource<Store>, path: String) -> Answer<()> {
-        let (remote, permit) = self.remote(&store, Access::ReadWrite, "delete", &path)?;
+        let (remote, _) = self.remote(&store, Access::ReadWrite, "delete", &path)?;
         remote.delete(&path)?;
         self.shared.meter.changed(1);
-        permit.used();
         Ok(())
     }
 
     async fn create_directory(&mut self, store: Resource<Store>, path: String) -> Answer<()> {
-        let (remote, permit) = self.remote(&store, Access::ReadWrite, "create-directory", &path)?;
+        let (remote, _) = self.remote(&store, Access::ReadWrite, "create-directory", &path)?;
         remote.create_directory(&path)?;
-        permit.used();
         Ok(())
     }
 

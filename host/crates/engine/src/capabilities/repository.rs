@@ -46,17 +46,19 @@ pub(crate) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<(
 impl Host for Call<'_> {
     async fn open(&mut self, name: String) -> Answer<Resource<Handle>> {
         let permit = self.shared.granter.repository_open(&name)?;
-        let password = secrets::read(&self.shared, permit.password.as_str())?;
-        let repository = self.shared.repositories.open(&permit.name, &password)?;
+        let password = self.shared.granter.password(&permit)?;
+        let password = secrets::read(&self.shared, &password)?;
+        let opened = self.shared.repositories.open(&permit.name, &password);
+        let repository = opened.inspect_err(|_| permit.tried())?;
         Ok(self.table.push(Handle { name, repository })?)
     }
 
     async fn create(&mut self, name: String) -> Answer<Resource<Handle>> {
         let granter = &self.shared.granter;
         let permit = granter.repository(&name, RepositoryVerb::Append, true)?;
-        let password = secrets::read(&self.shared, permit.password.as_str())?;
-        let repository = self.shared.repositories.create(&permit.name, &password)?;
+        let password = secrets::read(&self.shared, &granter.password(&permit)?)?;
         permit.used();
+        let repository = self.shared.repositories.create(&permit.name, &password)?;
         Ok(self.table.push(Handle { name, repository })?)
     }
 
@@ -171,7 +173,8 @@ impl Host for Call<'_> {
 }
 
 impl Call<'_> {
-    /// The repository, and the proof that this verb is granted on it.
+    /// The repository, and the proof that this verb is granted on it. The use is on the
+    /// receipt: whatever comes of the verb, the repository was asked.
     fn repository(
         &self,
         handle: &Resource<Handle>,
@@ -183,6 +186,7 @@ impl Call<'_> {
             .shared
             .granter
             .repository(&handle.name, verb, changes)?;
+        permit.used();
         Ok((handle.repository.as_ref(), permit))
     }
 
@@ -205,9 +209,8 @@ impl HostHandle for Call<'_> {
     }
 
     async fn snapshots(&mut self, handle: Resource<Handle>) -> Answer<Vec<Snapshot>> {
-        let (repository, permit) = self.repository(&handle, RepositoryVerb::Read, false)?;
+        let (repository, _) = self.repository(&handle, RepositoryVerb::Read, false)?;
         let snapshots = self.noted(repository, repository.snapshots())?;
-        permit.used();
         Ok(snapshots.into_iter().map(shapes::snapshot).collect())
     }
 
@@ -218,7 +221,7 @@ impl HostHandle for Call<'_> {
         options: BackupOptions,
     ) -> Answer<BackupSummary> {
         let shared = Arc::clone(&self.shared);
-        let (repository, permit) = self.repository(&handle, RepositoryVerb::Append, true)?;
+        let (repository, _) = self.repository(&handle, RepositoryVerb::Append, true)?;
         if sources.is_empty() {
             return Err(Fault::Invalid("a backup needs at least one source".into()).into());
         }
@@ -234,7 +237,6 @@ impl HostHandle for Call<'_> {
         let summary = repository.backup_watched(&sources, &options, now, &watcher)?;
         shared.meter.read(summary.bytes_processed);
         shared.meter.wrote(summary.bytes_added);
-        permit.used();
         Ok(shapes::backup_summary(summary))
     }
 
@@ -246,7 +248,7 @@ impl HostHandle for Call<'_> {
         options: RestoreOptions,
     ) -> Answer<RestoreSummary> {
         let shared = Arc::clone(&self.shared);
-        let (repository, permit) = self.repository(&handle, RepositoryVerb::Read, false)?;
+        let (repository, _) = self.repository(&handle, RepositoryVerb::Read, false)?;
         let place = beneath::locate(&shared, &target, Access::ReadWrite, "restore")?;
         let pinned = place.pinned("restore")?;
         shared.budget.room(0, place.directory("restore")?)?;
@@ -258,7 +260,6 @@ impl HostHandle for Call<'_> {
         let summary = self.noted(repository, done)?;
         shared.meter.wrote(summary.bytes);
         shared.meter.changed(summary.files);
-        permit.used();
         place.used();
         Ok(shapes::restore_summary(summary))
     }
@@ -270,10 +271,9 @@ impl HostHandle for Call<'_> {
         path: String,
         limit: u32,
     ) -> Answer<Vec<Node>> {
-        let (repository, permit) = self.repository(&handle, RepositoryVerb::Read, false)?;
+        let (repository, _) = self.repository(&handle, RepositoryVerb::Read, false)?;
         let nodes = repository.listing(&snapshot, &path, limit.min(NODES));
         let nodes = self.noted(repository, nodes)?;
-        permit.used();
         Ok(nodes.into_iter().map(shapes::node).collect())
     }
 
@@ -291,28 +291,26 @@ impl HostHandle for Call<'_> {
         } else {
             granter.repository_judge(&handle.name)?
         };
+        permit.used();
         let judged = handle
             .repository
             .forget(&shapes::keep(policy), apply, now)?;
-        permit.used();
         Ok(judged.into_iter().map(shapes::judged).collect())
     }
 
     async fn prune(&mut self, handle: Resource<Handle>) -> Answer<PruneSummary> {
-        let (repository, permit) = self.repository(&handle, RepositoryVerb::Prune, true)?;
+        let (repository, _) = self.repository(&handle, RepositoryVerb::Prune, true)?;
         let summary = repository.prune()?;
-        permit.used();
         Ok(shapes::prune_summary(summary))
     }
 
     async fn check(&mut self, handle: Resource<Handle>, percent: u32) -> Answer<Verdict> {
-        let (repository, permit) = self.repository(&handle, RepositoryVerb::Check, false)?;
+        let (repository, _) = self.repository(&handle, RepositoryVerb::Check, false)?;
         if percent > 100 {
             return Err(Fault::Invalid(format!("{percent} percent are more than all")).into());
         }
         let verdict = self.noted(repository, repository.check(percent))?;
         self.shared.meter.read(verdict.bytes_read);
-        permit.used();
         Ok(shapes::verdict(verdict))
     }
 
@@ -379,9 +377,9 @@ fn hold_database(shared: &Shared, name: &str) -> FaultResult<Held> {
         .tempdir()
         .map_err(failed)?;
     let read: PathBuf = folder.path().join("database");
+    permit.used();
     let mut open = shared.databases.open(&permit.name)?;
     database::snapshot(shared, open.as_mut(), &read)?;
-    permit.used();
     Ok(Held {
         source: port::Source {
             read,

@@ -4,6 +4,7 @@ use mhost_model::{Fault, FaultResult};
 use wasmtime::component::Linker;
 
 use crate::bindings::mhost::plugin::secrets::{self, Host};
+use crate::permits::{Permit, SecretUse};
 use crate::refusal::Answer;
 use crate::state::{Call, Calls, RunState, Shared, enter};
 
@@ -16,14 +17,14 @@ pub(crate) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<(
 
 impl Host for Call<'_> {
     async fn get(&mut self, name: String) -> Answer<String> {
-        Ok(read(&self.shared, &name)?)
+        let permit = self.shared.granter.secret(&name)?;
+        Ok(read(&self.shared, &permit)?)
     }
 }
 
-/// The value of a granted secret, also for the host's own use (a repository's
+/// The value of a permitted secret, also for the host's own use (a repository's
 /// password).
-pub(crate) fn read(shared: &Shared, name: &str) -> FaultResult<String> {
-    let permit = shared.granter.secret(name)?;
+pub(crate) fn read(shared: &Shared, permit: &Permit<SecretUse>) -> FaultResult<String> {
     let mut value = shared.secrets.read(&permit.source)?;
     if value.ends_with('\n') {
         value.pop();

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use mhost_model::grant::Grants;
 use mhost_model::limits::Limits;
+use mhost_model::plugin::Capability;
 use mhost_model::receipt::Receipt;
 use mhost_model::{Fault, FaultResult, SystemClock};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
@@ -31,7 +32,7 @@ use crate::describe::nothing::Nothing;
 use crate::directories::Directories;
 use crate::log::Log;
 use crate::meter::Meter;
-use crate::permits::Granter;
+use crate::permits::{Basis, Granter};
 use crate::state::Shared;
 
 /// What a run under test is given.
@@ -73,9 +74,16 @@ impl Run {
         );
         Arc::new(Shared {
             granter: Granter::new(
-                "test".to_owned(),
-                self.grants,
-                GrantedBy::Task,
+                Basis {
+                    task: "test".to_owned(),
+                    action: "test".to_owned(),
+                    grants: self.grants,
+                    granted_by: GrantedBy::Task,
+                    declared: Capability::ALL
+                        .map(|kind| (kind, true))
+                        .into_iter()
+                        .collect(),
+                },
                 self.dry_run,
                 nothing.clone(),
                 Arc::clone(&meter),

@@ -81,6 +81,20 @@ impl fmt::Display for DialError {
     }
 }
 
+impl DialError {
+    /// Whether somebody was sent something before it failed.
+    pub(crate) fn went_out(&self) -> bool {
+        match self {
+            Self::Connect(_) => true,
+            Self::TimedOut(phase) => *phase == CONNECTING,
+            Self::Resolve(_) | Self::Forbidden { .. } => false,
+        }
+    }
+}
+
+/// The phase that reaches out to the peer.
+const CONNECTING: &str = "connecting";
+
 /// Connects to the first address that answers, until `until`. The host is resolved
 /// once; what was written as an address, or is `localhost`, is taken as it stands.
 pub(crate) async fn dial(
@@ -96,7 +110,7 @@ pub(crate) async fn dial(
     };
     let resolve = begun.elapsed();
     let begun = Instant::now();
-    let mut failed = DialError::TimedOut("connecting");
+    let mut failed = DialError::TimedOut(CONNECTING);
     for (at, ip) in addresses.iter().enumerate() {
         let address = SocketAddr::new(*ip, origin.port);
         // What is left is shared, so that one silent address does not take it all.
@@ -113,7 +127,7 @@ pub(crate) async fn dial(
                 });
             }
             Ok(Err(error)) => failed = DialError::Connect(error),
-            Err(_) => failed = DialError::TimedOut("connecting"),
+            Err(_) => failed = DialError::TimedOut(CONNECTING),
         }
     }
     Err(failed)

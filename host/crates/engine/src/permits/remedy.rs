@@ -1,13 +1,14 @@
 //! What to add so that a denied thing is granted: a line of the task's grants or, where
 //! the grants were options of a command, an option.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use mhost_model::Name;
 use mhost_model::grant::Access;
 
 use super::verbs::{self, ProcessVerb};
-use crate::api::GrantedBy;
+use crate::api::{Given, GrantedBy};
 
 /// A grant that is missing, or too narrow.
 pub(super) enum Missing<'a> {
@@ -55,13 +56,13 @@ pub(super) enum Missing<'a> {
 }
 
 impl Missing<'_> {
-    pub(super) fn remedy(&self, granted_by: GrantedBy, task: &str) -> String {
+    pub(super) fn remedy(&self, granted_by: &GrantedBy, task: &str) -> String {
         match granted_by {
             GrantedBy::Task => {
                 let line = self.line();
                 format!("[tasks.{task}.grants] {}", verbs::clip(&line))
             }
-            GrantedBy::Options => verbs::clip(&self.option()).to_owned(),
+            GrantedBy::Options(given) => verbs::clip(&self.option(given)).to_owned(),
         }
     }
 
@@ -112,24 +113,39 @@ impl Missing<'_> {
     }
 
     /// As it stands on the command line.
-    fn option(&self) -> String {
+    fn option(&self, given: &Given) -> String {
         match self {
             Self::Directory { name, path, access } => {
                 let path = path.unwrap_or(Path::new("PATH")).display();
                 format!("--dir {name}={path}:{}", short(*access))
             }
             Self::Database { name, verbs } => {
-                format!("--db {name}=ENGINE:PATH:{}", verbs.join(","))
+                let place = place(&given.databases, name, "ENGINE:PATH");
+                format!("--db {name}={place}:{}", verbs.join(","))
             }
-            Self::Tables { name, .. } => format!("--db {name}=ENGINE:PATH:VERBS"),
-            Self::Repository { name, verbs } => format!("--repo {name}=URL:{}", verbs.join(",")),
-            Self::Remote { name, access } => format!("--remote {name}=URL:{}", short(*access)),
+            Self::Tables { name, .. } => {
+                let place = place(&given.databases, name.as_str(), "ENGINE:PATH");
+                format!("--db {name}={place}:VERBS")
+            }
+            Self::Repository { name, verbs } => {
+                let place = place(&given.repositories, name, "URL");
+                format!("--repo {name}={place}:{}", verbs.join(","))
+            }
+            Self::Remote { name, access } => {
+                let place = place(&given.remotes, name, "URL");
+                format!("--remote {name}={place}:{}", short(*access))
+            }
             Self::Origin { wanted, .. } => format!("--net {wanted}"),
             Self::Secret { name } => format!("--secret {name}=file:PATH"),
             Self::Process { name, verb } => verb.option(name),
             Self::Listed { list, wanted, .. } => format!("--{list} {wanted}"),
         }
     }
+}
+
+/// What was given for the name already, else what to write there.
+fn place<'a>(given: &'a BTreeMap<Name, String>, name: &str, form: &'a str) -> &'a str {
+    given.get(name).map_or(form, String::as_str)
 }
 
 fn short(access: Access) -> &'static str {
@@ -141,6 +157,8 @@ fn short(access: Access) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     fn names() -> Name {
@@ -245,8 +263,41 @@ mod tests {
             ),
         ] {
             let line = format!("[tasks.t.grants] {line}");
-            assert_eq!(missing.remedy(GrantedBy::Task, "t"), line);
-            assert_eq!(missing.remedy(GrantedBy::Options, "t"), option);
+            assert_eq!(missing.remedy(&GrantedBy::Task, "t"), line);
+            let nothing = GrantedBy::Options(Arc::default());
+            assert_eq!(missing.remedy(&nothing, "t"), option);
+        }
+    }
+
+    #[test]
+    fn what_was_given_is_repeated() {
+        let named = |text: &str| [(names(), text.to_owned())].into();
+        let given = Given {
+            databases: named("sqlite:/a b.db"),
+            repositories: named("/vault"),
+            remotes: named("file:/far"),
+        };
+        let given = GrantedBy::Options(Arc::new(given));
+        let (name, verbs) = ("log", vec!["read"]);
+        let access = Access::ReadWrite;
+        for (missing, option) in [
+            (
+                Missing::Database {
+                    name,
+                    verbs: verbs.clone(),
+                },
+                "--db log=sqlite:/a b.db:read",
+            ),
+            (
+                Missing::Repository { name, verbs },
+                "--repo log=/vault:read",
+            ),
+            (
+                Missing::Remote { name, access },
+                "--remote log=file:/far:rw",
+            ),
+        ] {
+            assert_eq!(missing.remedy(&given, "t"), option);
         }
     }
 }

@@ -53,6 +53,14 @@ impl ProcessVerb {
     }
 }
 
+/// Whether a verb changes the database.
+pub(super) fn changes_database(verb: DatabaseVerb) -> bool {
+    matches!(
+        verb,
+        DatabaseVerb::Write | DatabaseVerb::Pack | DatabaseVerb::Restore
+    )
+}
+
 /// As it stands in the configuration.
 pub fn database_verb(verb: DatabaseVerb) -> &'static str {
     match verb {

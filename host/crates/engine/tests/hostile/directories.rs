@@ -23,6 +23,9 @@ fn folders() -> TempDir {
     link(Path::new("../out/file"), "in/link");
     link(&root.path().join("out"), "in/absolute");
     link(Path::new("/etc"), "in/etc");
+    fs::create_dir(root.path().join("in/sub")).unwrap();
+    fs::write(root.path().join("in/sub/file"), "of in").unwrap();
+    link(Path::new("sub"), "in/inner");
     root
 }
 
@@ -38,6 +41,7 @@ fn nothing_outside_is_read() {
     let root = folders();
     let read = |path: &str| attack(&root, "read-file", json!({"path": path}), Access::ReadWrite);
     assert_eq!(read("/in/file").report().summary, "of in");
+    assert_eq!(read("/in/inner/file").report().summary, "of in");
     for path in [
         "/in/../out/file",
         "/in/folder/file",
@@ -45,16 +49,68 @@ fn nothing_outside_is_read() {
         "/in/link",
         "/in/absolute/file",
         "/in/etc/hostname",
-        "/etc/hostname",
-        "/in/folder/",
-        "/in/link/",
         "/in/../../../../../../etc/hostname",
-        "/out/file",
-        "/proc/self/environ",
     ] {
-        let went = read(path);
-        assert_eq!(went.error().kind, ErrorKind::Failure, "{path}");
+        refused_by_the_host(&read(path), path);
     }
+    // There is no such directory in the guest, so that its library need not ask the host.
+    for path in ["/etc/hostname", "/out/file", "/proc/self/environ"] {
+        assert_eq!(read(path).error().kind, ErrorKind::Failure, "{path}");
+    }
+}
+
+/// The host was asked, and said no: it is not that nothing is there.
+fn refused_by_the_host(went: &Went, path: &str) {
+    let error = went.error();
+    assert_eq!(error.kind, ErrorKind::Failure, "{path}");
+    let told = &error.message;
+    assert!(told.contains("PermissionDenied"), "{path}: {told}");
+}
+
+#[test]
+fn nothing_outside_is_listed_or_opened_behind_a_slash() {
+    let root = folders();
+    let go = |action, path: &str| attack(&root, action, json!({"path": path}), Access::ReadOnly);
+    for path in ["/in/inner", "/in/inner/", "/in/sub/"] {
+        assert_eq!(go("list", path).report().summary, "file");
+        assert_eq!(go("open-directory", path).report().summary, "a directory");
+    }
+    for path in [
+        "/in/folder",
+        "/in/folder/",
+        "/in/folder//",
+        "/in/folder/.",
+        "/in/absolute/",
+        "/in/etc/",
+        "/in/../out/",
+        "/in/inner/../../out/",
+        "/in/..",
+    ] {
+        refused_by_the_host(&go("list", path), path);
+        refused_by_the_host(&go("open-directory", path), path);
+    }
+}
+
+#[test]
+fn the_hosts_own_process_is_never_granted() {
+    for path in [
+        "/proc",
+        "/proc/self",
+        "/proc/thread-self",
+        "/proc/self/task",
+    ] {
+        let went = Attack::new("read-file", json!({"path": "/p/self/environ"}))
+            .dir("p", Path::new(path), Access::ReadOnly)
+            .go();
+        let told = &went.error().message;
+        assert_eq!(went.error().kind, ErrorKind::Setup, "{told}");
+        assert!(told.contains("mhost's own process"), "{told}");
+    }
+    // What is of the machine, and of other processes, may be granted.
+    let went = Attack::new("read-file", json!({"path": "/p/kernel/ostype"}))
+        .dir("p", Path::new("/proc/sys"), Access::ReadOnly)
+        .go();
+    assert_eq!(went.report().summary, "Linux\n");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)] // A test that cannot go on has failed.
 
 mod data;
+mod declared;
 mod directories;
 mod dry_run;
 mod failures;

@@ -20,7 +20,8 @@ fn database(config: Value, verbs: &[DatabaseVerb], tables: Option<&[&str]>) -> A
         .grants(|grants| drop(grants.databases.insert("site".parse().unwrap(), grant)))
 }
 
-fn denial(went: &Went) -> Denial {
+/// The denial that a run failed of, which stands on its receipt.
+pub fn denial(went: &Went) -> Denial {
     let error = went.error();
     assert_eq!(error.kind, ErrorKind::Denied, "{}", error.message);
     let Some(Fault::Denied(denial)) = &error.cause else {

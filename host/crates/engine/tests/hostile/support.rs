@@ -11,6 +11,7 @@ use mhost_engine::{
 use mhost_model::grant::{Access, DirGrant, Grants, SecretSource};
 use mhost_model::limits::Limits;
 use mhost_model::plan::Ended;
+use mhost_model::plugin::{Declared, Digest, Manifest};
 use mhost_model::run::{LogLine, Report, RunError};
 use mhost_model::{Fence, FixedClock, Span};
 use serde_json::{Map, Value};
@@ -142,6 +143,7 @@ impl Attack {
     }
 
     pub fn job(self) -> Job {
+        let declared = declared(&self.plugin, self.action);
         let fake = self.fake;
         let Value::Object(config) = self.config else {
             panic!("the configuration is an object");
@@ -150,6 +152,7 @@ impl Attack {
             context: context(self.action, config, self.dry_run),
             grants: self.grants,
             granted_by: GrantedBy::Task,
+            declared,
             limits: self.limits,
             databases: fake.clone(),
             repositories: fake.clone(),
@@ -167,6 +170,15 @@ impl Attack {
             grace: self.grace,
         }
     }
+}
+
+/// What the action's manifest says; each plugin is asked once.
+fn declared(plugin: &Arc<Plugin>, action: &str) -> Declared {
+    static MANIFESTS: Mutex<BTreeMap<Digest, Manifest>> = Mutex::new(BTreeMap::new());
+    let mut manifests = MANIFESTS.lock().unwrap();
+    let describe = || block_on(plugin.describe()).unwrap();
+    let manifest = manifests.entry(plugin.digest()).or_insert_with(describe);
+    Declared::of(&manifest.action(action).unwrap().needs)
 }
 
 fn context(action: &str, config: Map<String, Value>, dry_run: bool) -> Context {

@@ -117,12 +117,16 @@ fn a_fifo_blocks_nobody() {
 
 #[test]
 fn a_device_is_not_opened() {
-    for (path, access) in [
-        ("/dev/zero", Access::ReadOnly),
-        ("/dev/null", Access::ReadWrite),
+    for (action, name, access) in [
+        ("read-file", "zero", Access::ReadOnly),
+        ("read-file", "null", Access::ReadWrite),
+        ("write-file", "null", Access::ReadWrite),
+        ("append-file", "null", Access::ReadWrite),
+        ("truncate", "null", Access::ReadWrite),
     ] {
-        let name = path.rsplit('/').next().unwrap();
-        let went = Attack::new("read-file", json!({"path": format!("/dev/{name}")}))
+        let config = json!({"path": format!("/dev/{name}"), "bytes": 1});
+        let went = Attack::new(action, config)
+            .limits(|limits| limits.free_space = mhost_model::ByteSize(0))
             .dir("dev", std::path::Path::new("/dev"), access)
             .go();
         assert!(

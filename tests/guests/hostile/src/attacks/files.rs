@@ -65,6 +65,29 @@ pub fn list_many(_: &Context, config: &Value) -> Result<Report, Failure> {
     Ok(report("listed", &[("listings", open.len() as f64)]))
 }
 
+/// Lists a directory; the report's summary is the names.
+pub fn list(_: &Context, config: &Value) -> Result<Report, Failure> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(text(config, "path"))? {
+        names.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    Ok(report(names.join(","), &[]))
+}
+
+/// Opens a directory as such.
+pub fn open_directory(_: &Context, config: &Value) -> Result<Report, Failure> {
+    let found = File::open(text(config, "path"))?.metadata()?;
+    Ok(report(
+        if found.is_dir() {
+            "a directory"
+        } else {
+            "a file"
+        },
+        &[],
+    ))
+}
+
 pub fn link(_: &Context, config: &Value) -> Result<Report, Failure> {
     fs::hard_link(text(config, "path"), text(config, "to"))?;
     Ok(report("linked", &[]))

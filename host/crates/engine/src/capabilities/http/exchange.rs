@@ -9,7 +9,7 @@ use ::http::{Request, Response, Uri};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
-use mhost_model::grant::{Origin, Scheme};
+use mhost_model::grant::Scheme;
 use tokio::time::timeout_at;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
@@ -32,7 +32,7 @@ pub(super) async fn send(
     waits: Waits,
 ) -> Answer {
     let until = waits.until(waits.connect);
-    let stream = connect(&shared, &permit.origin, request.method().as_str(), until).await?;
+    let stream = connect(&shared, &permit, until).await?;
     let (sender, connection) = timeout_at(until.into(), http1::handshake(TokioIo::new(stream)))
         .await
         .map_err(|_| Error::ConnectionTimeout)??;
@@ -44,22 +44,21 @@ pub(super) async fn send(
         .await
         .map_err(|_| Error::ConnectionReadTimeout)??;
     tracing::debug!(%verb, origin = %permit.origin, status = %response.status(), "answered");
-    permit.used_part(&permit.origin.to_string());
-    shared.meter.reached(permit.origin.to_string());
     let response = response.map(|body| Received::new(body, waits, shared).boxed_unsync());
     Ok((response, rest(connection)))
 }
 
 async fn connect(
     shared: &Shared,
-    origin: &Origin,
-    verb: &str,
+    permit: &Permit<OriginUse>,
     until: Instant,
 ) -> Result<Box<dyn Stream>, Error> {
-    let dialed = dial(&shared.network, origin, Family::Any, until).await;
+    let origin = &permit.origin;
+    let dialed = permit.reaching(shared, dial(&shared.network, origin, Family::Any, until));
+    let dialed = dialed.await;
     let Dialed { stream, .. } = dialed.map_err(|error| {
         if let DialError::Forbidden { .. } = error {
-            led_astray(shared, origin, verb, &error.to_string());
+            led_astray(shared, origin, permit.verb_word(), &error.to_string());
         }
         undialed(error)
     })?;

@@ -41,26 +41,35 @@ pub(super) async fn probe(
         return Err(Fault::Invalid(text));
     }
     let about = origin.to_string();
+    permit.used_part(&about);
     let ip = resolve(shared, &origin, family, clock).await?;
     let begun = Instant::now();
     let echo = echo(ip, asked.size as usize);
-    let answered = clock.step(&about, "waiting for the echo", echo).await?;
+    let answered = clock.step(&about, "waiting for the echo", echo).await;
+    let unsent_by_us = matches!(&answered, Ok(Err(error)) if is_forbidden(error));
+    if !unsent_by_us {
+        shared.meter.reached(about);
+    }
+    let answered = answered?;
     answered.map_err(|error| unsent(&origin, &error))?;
     clock.first_byte(begun);
-    permit.used_part(&about);
-    shared.meter.reached(about);
     Ok(IcmpFound {
         address: ip.to_string(),
         phases: clock.phases(),
     })
 }
 
+/// Whether this machine kept the echo from being sent.
+fn is_forbidden(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::PermissionDenied
+}
+
 fn unsent(origin: &Origin, error: &io::Error) -> Fault {
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => Fault::Unsupported(format!(
+    match is_forbidden(error) {
+        true => Fault::Unsupported(format!(
             "{origin}: this machine lets mhost send no ICMP echo ({error}); put its group into the sysctl net.ipv4.ping_group_range, or give it CAP_NET_RAW"
         )),
-        _ => Fault::Failed(format!("{origin}: {error}")),
+        false => Fault::Failed(format!("{origin}: {error}")),
     }
 }
 

@@ -29,6 +29,7 @@ pub(super) async fn probe(
     let permit = shared
         .granter
         .origin(origin, "resolve", false, &origin.to_string())?;
+    permit.used_part(&origin.to_string());
     let begun = Instant::now();
     let answer = timeout_at(until.into(), records(shared, &origin.host, asked(kind))).await;
     let Ok(records) = answer else {
@@ -37,7 +38,6 @@ pub(super) async fn probe(
         )));
     };
     let records = records?;
-    permit.used_part(&origin.to_string());
     let timings = Timings {
         resolve: nanos(begun.elapsed()),
         connect: 0,

@@ -132,15 +132,15 @@ async fn over_udp(
 ) -> FaultResult<(Vec<u8>, SocketAddr)> {
     let origin = &permit.origin;
     let about = origin.to_string();
+    permit.used_part(&about);
     let ip = resolve(shared, origin, family, clock).await?;
     let address = SocketAddr::new(ip, origin.port);
+    shared.meter.reached(about.clone());
     let begun = Instant::now();
     let talk = datagrams(address, question);
     let answer = clock.step(&about, "waiting for the answer", talk).await?;
     let answer = answer.map_err(|error| Fault::Failed(format!("{origin}: {error}")))?;
     clock.first_byte(begun);
-    permit.used_part(&about);
-    shared.meter.reached(about);
     let cut = Message::from_octets(answer.as_slice()).is_ok_and(|message| message.header().tc());
     match cut {
         // What does not fit into a datagram is asked for again.

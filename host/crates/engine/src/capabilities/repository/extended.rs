@@ -63,11 +63,10 @@ impl Call<'_> {
         rules: BackupRules,
     ) -> Answer<Vec<Result<BackupResult, faults::Error>>> {
         let shared = Arc::clone(&self.shared);
-        let (mut drivers, mut permits) = (Vec::new(), Vec::new());
+        let mut drivers = Vec::new();
         for handle in repositories {
-            let (driver, permit) = self.repository(handle, RepositoryVerb::Append, true)?;
+            let (driver, _) = self.repository(handle, RepositoryVerb::Append, true)?;
             drivers.push(driver);
-            permits.push(permit);
         }
         if sources.is_empty() || drivers.is_empty() {
             let text = "a backup needs at least one source and one repository";
@@ -84,17 +83,13 @@ impl Call<'_> {
         let done = repositories.backup_all(&drivers, &sources, &options, now, &watcher)?;
         let read = done.iter().flatten().map(|summary| summary.bytes_processed);
         shared.meter.read(read.max().unwrap_or(0));
-        let answers = done
-            .into_iter()
-            .zip(permits)
-            .map(|(one, permit)| match one {
-                Ok(summary) => {
-                    shared.meter.wrote(summary.bytes_added);
-                    permit.used();
-                    Ok(shapes::backup_result(summary))
-                }
-                Err(fault) => Err(shared.masked(fault).into()),
-            });
+        let answers = done.into_iter().map(|one| match one {
+            Ok(summary) => {
+                shared.meter.wrote(summary.bytes_added);
+                Ok(shapes::backup_result(summary))
+            }
+            Err(fault) => Err(shared.masked(fault).into()),
+        });
         Ok(answers.collect())
     }
 
@@ -106,7 +101,7 @@ impl Call<'_> {
         rules: RestoreRules,
     ) -> Answer<RestoreResult> {
         let shared = Arc::clone(&self.shared);
-        let (repository, permit) = self.repository(handle, RepositoryVerb::Read, false)?;
+        let (repository, _) = self.repository(handle, RepositoryVerb::Read, false)?;
         let place = beneath::locate(&shared, target, Access::ReadWrite, "restore")?;
         let pinned = place.pinned("restore")?;
         shared.budget.room(0, place.directory("restore")?)?;
@@ -115,7 +110,6 @@ impl Call<'_> {
         let summary = self.noted(repository, done)?;
         shared.meter.wrote(summary.bytes);
         shared.meter.changed(summary.files);
-        permit.used();
         place.used();
         Ok(shapes::restore_result(summary))
     }
@@ -128,14 +122,13 @@ impl Call<'_> {
         rules: RestoreRules,
     ) -> Answer<Comparison> {
         let shared = Arc::clone(&self.shared);
-        let (repository, permit) = self.repository(handle, RepositoryVerb::Read, false)?;
+        let (repository, _) = self.repository(handle, RepositoryVerb::Read, false)?;
         let place = beneath::locate(&shared, target, Access::ReadOnly, "compare")?;
         let pinned = place.pinned("compare")?;
         let (options, watcher) = (shapes::restore_rules(rules), Watcher(Arc::clone(&shared)));
         let found = repository.compare(snapshot, &pinned.path, &options, &watcher);
         let found = self.noted(repository, found)?;
         shared.meter.read(found.bytes);
-        permit.used();
         place.used();
         Ok(shapes::comparison(found, target))
     }
@@ -146,12 +139,11 @@ impl Call<'_> {
         share: Share,
     ) -> Answer<Verdict> {
         let shared = Arc::clone(&self.shared);
-        let (repository, permit) = self.repository(handle, RepositoryVerb::Check, false)?;
+        let (repository, _) = self.repository(handle, RepositoryVerb::Check, false)?;
         let watcher = Watcher(Arc::clone(&shared));
         let verdict = repository.check_share(shapes::share(share), &watcher);
         let verdict = self.noted(repository, verdict)?;
         shared.meter.read(verdict.bytes_read);
-        permit.used();
         Ok(shapes::verdict(verdict))
     }
 
@@ -162,10 +154,9 @@ impl Call<'_> {
         after: &str,
         limit: u32,
     ) -> Answer<Difference> {
-        let (repository, permit) = self.repository(handle, RepositoryVerb::Read, false)?;
+        let (repository, _) = self.repository(handle, RepositoryVerb::Read, false)?;
         let found = repository.diff(before, after, limit.min(MOST));
         let found = self.noted(repository, found)?;
-        permit.used();
         Ok(shapes::difference(found))
     }
 
@@ -176,40 +167,37 @@ impl Call<'_> {
         snapshots: &[String],
         limit: u32,
     ) -> Answer<Vec<Found>> {
-        let (repository, permit) = self.repository(handle, RepositoryVerb::Read, false)?;
+        let (repository, _) = self.repository(handle, RepositoryVerb::Read, false)?;
         let found = repository.find(patterns, snapshots, limit.min(MOST));
         let found = self.noted(repository, found)?;
-        permit.used();
         Ok(found.into_iter().map(shapes::found).collect())
     }
 
     pub(super) fn all_keys(&mut self, handle: &Resource<Handle>) -> Answer<Vec<Key>> {
-        let (repository, permit) = self.repository(handle, RepositoryVerb::Keys, false)?;
+        let (repository, _) = self.repository(handle, RepositoryVerb::Keys, false)?;
         let keys = repository.keys()?;
-        permit.used();
         Ok(keys.into_iter().map(shapes::key).collect())
     }
 
     pub(super) fn new_key(&mut self, handle: &Resource<Handle>, secret: &str) -> Answer<String> {
-        let (repository, permit) = self.repository(handle, RepositoryVerb::Keys, true)?;
-        let password = secrets::read(&self.shared, secret)?;
+        let (repository, _) = self.repository(handle, RepositoryVerb::Keys, true)?;
+        let password = self.shared.granter.secret(secret)?;
+        let password = secrets::read(&self.shared, &password)?;
         let id = repository.add_key(&password, self.shared.clock.now())?;
-        permit.used();
         Ok(id)
     }
 
     pub(super) fn drop_key(&mut self, handle: &Resource<Handle>, key: &str) -> Answer<String> {
-        let (repository, permit) = self.repository(handle, RepositoryVerb::Keys, true)?;
+        let (repository, _) = self.repository(handle, RepositoryVerb::Keys, true)?;
         let id = repository.remove_key(key)?;
-        permit.used();
         Ok(id)
     }
 
     pub(super) fn all_locks(&mut self, handle: &Resource<Handle>) -> Answer<Vec<Lock>> {
         let handle = self.table.get(handle)?;
         let permit = self.shared.granter.repository_open(&handle.name)?;
-        let locks = handle.repository.locks()?;
         permit.used();
+        let locks = handle.repository.locks()?;
         Ok(locks.into_iter().map(shapes::lock).collect())
     }
 
@@ -222,9 +210,8 @@ impl Call<'_> {
             true => RepositoryVerb::Prune,
             false => RepositoryVerb::Append,
         };
-        let (repository, permit) = self.repository(handle, verb, true)?;
+        let (repository, _) = self.repository(handle, verb, true)?;
         let locks = repository.unlock(all)?;
-        permit.used();
         Ok(locks.into_iter().map(shapes::lock).collect())
     }
 

@@ -60,7 +60,7 @@ impl Call<'_> {
         target: Option<&str>,
         rules: RestoreRules,
     ) -> Answer<RestorePlan> {
-        let (repository, permit) = self.repository(handle, RepositoryVerb::Read, false)?;
+        let (repository, _) = self.repository(handle, RepositoryVerb::Read, false)?;
         let locate = |target| beneath::locate(&self.shared, target, Access::ReadOnly, "restore");
         let place = target.map(locate).transpose()?;
         let pinned = place.as_ref().map(|place| place.pinned("restore"));
@@ -69,7 +69,6 @@ impl Call<'_> {
         let options = shapes::restore_rules(rules);
         let plan = repository.plan_restore(snapshot, target, &options);
         let plan = self.noted(repository, plan)?;
-        permit.used();
         if let Some(place) = place {
             place.used();
         }
@@ -77,9 +76,8 @@ impl Call<'_> {
     }
 
     pub(super) fn foresee_prune(&self, handle: &Resource<Handle>) -> Answer<PruneSummary> {
-        let (repository, permit) = self.repository(handle, RepositoryVerb::Prune, false)?;
+        let (repository, _) = self.repository(handle, RepositoryVerb::Prune, false)?;
         let plan = self.noted(repository, repository.plan_prune())?;
-        permit.used();
         Ok(shapes::prune_summary(plan))
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use mhost_model::grant::{Access, DirGrant, Grants};
 use mhost_model::limits::Limits;
+use mhost_model::plugin::Capability;
 use mhost_model::ports::run::FenceCheck;
 use mhost_model::receipt::Receipt;
 use mhost_model::{ByteSize, Fault, FaultResult};
@@ -17,7 +18,7 @@ use crate::beneath::{Place, locate_in};
 use crate::budget::WriteBudget;
 use crate::directories::Directories;
 use crate::meter::Meter;
-use crate::permits::Granter;
+use crate::permits::{Basis, Granter};
 
 /// Says no once it was told to.
 #[derive(Default)]
@@ -82,9 +83,16 @@ impl Bench {
         let meter = Arc::new(Meter::default());
         let fence = Arc::new(Fence::default());
         let granter = Granter::new(
-            "test".to_owned(),
-            grants.clone(),
-            GrantedBy::Task,
+            Basis {
+                task: "test".to_owned(),
+                action: "test".to_owned(),
+                grants: grants.clone(),
+                granted_by: GrantedBy::Task,
+                declared: Capability::ALL
+                    .map(|kind| (kind, true))
+                    .into_iter()
+                    .collect(),
+            },
             dry_run,
             Arc::clone(&fence) as Arc<dyn FenceCheck>,
             Arc::clone(&meter),

@@ -1,7 +1,8 @@
 //! Which requests go out at all.
 
 use super::*;
-use crate::network::bench::{Peer, Run, receipt, serve};
+use crate::network::Network;
+use crate::network::bench::{Peer, Run, Told, receipt, serve};
 
 #[tokio::test]
 async fn a_granted_request_is_sent_and_counted() {
@@ -23,6 +24,31 @@ async fn a_granted_request_is_sent_and_counted() {
     assert!(receipt.hosts.contains(&origin));
     assert!(receipt.used["net"].verbs.contains("GET"));
     assert!(receipt.used["net"].parts.contains(&origin));
+}
+
+#[tokio::test]
+async fn a_peer_that_refuses_was_reached_out_to() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = format!("http://{}", closed.local_addr().unwrap());
+    drop(closed);
+    let shared = Run::granted(&[&origin]).shared();
+    assert_eq!(name(&get(&shared, &origin).await), "ConnectionRefused");
+    let refused = receipt(&shared);
+    assert!(refused.used["net"].parts.contains(&origin));
+    assert!(refused.hosts.contains(&origin));
+    // A name that leads where none may: tried, and nothing went out.
+    let mut run = Run::granted(&["http://inside.example"]);
+    run.network = Network::new(Told::new(&["127.0.0.1"]), Vec::new());
+    let shared = run.shared();
+    let forbidden = get(&shared, "http://inside.example").await;
+    assert_eq!(name(&forbidden), "DestinationIpProhibited");
+    let forbidden = receipt(&shared);
+    assert!(
+        forbidden.used["net"]
+            .parts
+            .contains("http://inside.example")
+    );
+    assert!(forbidden.hosts.is_empty());
 }
 
 #[tokio::test]
