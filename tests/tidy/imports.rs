@@ -6,8 +6,10 @@ use std::fs;
 use super::root;
 
 /// The crates below `host/crates`, and which of each other they may import.
-const CRATES: [(&str, &[&str]); 9] = [
+const CRATES: [(&str, &[&str]); 10] = [
     ("channels", &["model"]),
+    // What any store must show, for the tests of one.
+    ("conformance", &["model", "store"]),
     ("model", &[]),
     ("sched", &["model"]),
     ("store", &["model"]),

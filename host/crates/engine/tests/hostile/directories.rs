@@ -25,7 +25,7 @@ fn folders() -> TempDir {
     link(Path::new("/etc"), "in/etc");
     fs::create_dir(root.path().join("in/sub")).unwrap();
     fs::write(root.path().join("in/sub/file"), "of in").unwrap();
-    link(Path::new("sub"), "in/inner");
+    link(Path::new("sub"), "in/nested");
     root
 }
 
@@ -41,7 +41,7 @@ fn nothing_outside_is_read() {
     let root = folders();
     let read = |path: &str| attack(&root, "read-file", json!({"path": path}), Access::ReadWrite);
     assert_eq!(read("/in/file").report().summary, "of in");
-    assert_eq!(read("/in/inner/file").report().summary, "of in");
+    assert_eq!(read("/in/nested/file").report().summary, "of in");
     for path in [
         "/in/../out/file",
         "/in/folder/file",
@@ -71,7 +71,7 @@ fn refused_by_the_host(went: &Went, path: &str) {
 fn nothing_outside_is_listed_or_opened_behind_a_slash() {
     let root = folders();
     let go = |action, path: &str| attack(&root, action, json!({"path": path}), Access::ReadOnly);
-    for path in ["/in/inner", "/in/inner/", "/in/sub/"] {
+    for path in ["/in/nested", "/in/nested/", "/in/sub/"] {
         assert_eq!(go("list", path).report().summary, "file");
         assert_eq!(go("open-directory", path).report().summary, "a directory");
     }
@@ -83,7 +83,7 @@ fn nothing_outside_is_listed_or_opened_behind_a_slash() {
         "/in/absolute/",
         "/in/etc/",
         "/in/../out/",
-        "/in/inner/../../out/",
+        "/in/nested/../../out/",
         "/in/..",
     ] {
         refused_by_the_host(&go("list", path), path);

@@ -172,13 +172,15 @@ impl Attack {
     }
 }
 
-/// What the action's manifest says; each plugin is asked once.
+/// What the action's manifest says; each plugin is asked once. A plugin that cannot say it
+/// declares nothing.
 fn declared(plugin: &Arc<Plugin>, action: &str) -> Declared {
-    static MANIFESTS: Mutex<BTreeMap<Digest, Manifest>> = Mutex::new(BTreeMap::new());
+    static MANIFESTS: Mutex<BTreeMap<Digest, Option<Manifest>>> = Mutex::new(BTreeMap::new());
     let mut manifests = MANIFESTS.lock().unwrap();
-    let describe = || block_on(plugin.describe()).unwrap();
+    let describe = || block_on(plugin.describe()).ok();
     let manifest = manifests.entry(plugin.digest()).or_insert_with(describe);
-    Declared::of(&manifest.action(action).unwrap().needs)
+    let action = manifest.as_ref().and_then(|one| one.action(action));
+    action.map_or_else(Declared::default, |action| Declared::of(&action.needs))
 }
 
 fn context(action: &str, config: Map<String, Value>, dry_run: bool) -> Context {
