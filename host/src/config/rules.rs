@@ -5,6 +5,7 @@ mod after;
 mod grants;
 mod notify;
 pub(super) mod plugin;
+mod policy;
 pub(super) mod protected;
 mod schema;
 mod tasks;
@@ -80,6 +81,7 @@ pub(super) fn judge(
         let path = KeyPath::keys(&["tasks", name.as_str()]);
         let mut found = grants::judge(root, name, &task.spec);
         found.extend(tasks::judge(root, name, document));
+        found.extend(policy::judge(&task.spec.policy));
         found.extend(protected::covers_repository(
             &task.spec.grants,
             &document.repositories,

@@ -240,6 +240,24 @@ grants.net = ["https://example.org"]
 }
 
 #[test]
+fn a_policy_against_itself_is_a_warning() {
+    let policy = "policy.retry = { attempts = 3, backoff = \"2h\" }\n\
+                  policy.expect = { at_least = \"10m\", finish_within = \"5m\" }";
+    let warnings = with(policy).warnings;
+    let texts: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    let texts = texts.join("\n");
+    for expected in [
+        "no attempt waits longer than `max_backoff`, 1h",
+        "every run is too fast or too long: `finish_within` is 5m",
+    ] {
+        assert!(texts.contains(expected), "{texts}");
+    }
+    let sound =
+        "policy.retry = { attempts = 3, backoff = \"1h\" }\npolicy.expect = { at_least = \"1s\" }";
+    assert!(with(sound).warnings.is_empty());
+}
+
+#[test]
 fn plugins_are_named_once() {
     let text = "[tasks.a]\nplugin = \"x@1\"\naction = \"r\"\nschedule = \"manual\"\n".to_owned()
         + "[tasks.b]\nplugin = \"x@1\"\naction = \"r\"\nschedule = \"manual\"\nunknown = 1\n";
