@@ -69,8 +69,8 @@ fn a_pack_leaves_free_what_must_stay_so_and_tells_how_far_it_is() {
         assert_eq!(steps, ["checking", "copying", packing, checking]);
         // Of each step, at its end, so many bytes as it has read or written.
         for step in steps {
-            let of_it = told.iter().filter(|(doing, ..)| doing == step);
-            let (_, done, total) = of_it.last().unwrap();
+            let last = told.iter().rfind(|(doing, ..)| doing == step);
+            let (_, done, total) = last.unwrap();
             // SQLite has what it has just packed in its memory.
             let cached = step == "checking the packed state of";
             let least = if cached { 0 } else { size / 20 };

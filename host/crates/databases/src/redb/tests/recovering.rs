@@ -111,8 +111,11 @@ fn a_sound_file_is_recovered_as_it_is() {
     assert!(matches!(again, Err(Fault::Exists(_))));
 }
 
+/// The rows of each table, as bytes.
+type Tables = BTreeMap<String, Vec<(Vec<u8>, Vec<u8>)>>;
+
 /// A closed file with tables of all four combinations of widths, and two that cannot be copied; and their rows.
-fn of_many_kinds(path: &Path) -> BTreeMap<String, Vec<(Vec<u8>, Vec<u8>)>> {
+fn of_many_kinds(path: &Path) -> Tables {
     let db = Database::create(path).unwrap();
     let write = db.begin_write().unwrap();
     let mut expected = BTreeMap::new();
@@ -202,7 +205,7 @@ fn of_many_kinds(path: &Path) -> BTreeMap<String, Vec<(Vec<u8>, Vec<u8>)>> {
 }
 
 /// The rows of the tables whose types are known, as bytes.
-fn rows_of(path: &Path) -> BTreeMap<String, Vec<(Vec<u8>, Vec<u8>)>> {
+fn rows_of(path: &Path) -> Tables {
     let db = redb::ReadOnlyDatabase::open(path).unwrap();
     let read = db.begin_read().unwrap();
     let mut found = BTreeMap::new();
