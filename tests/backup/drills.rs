@@ -101,7 +101,7 @@ pub fn a_drill_and_its_dry_run_leave_nothing() {
     let output = bench.exec("drill", &refused);
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said).into_owned();
-    assert_eq!(output.status.code(), Some(4), "{said}");
+    assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains("the repository `main`"), "{said}");
     let report = bench.fine("drill", &[&given[..], &["--dry-run"]].concat());
     let figure = report["report"]["metrics"]["files_found"].as_f64();

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
+use mhost_conformance::{IntervalPlanner, Subject, at, name, spec};
 use mhost_model::FixedClock;
 use mhost_model::plan::Ended;
-use mhost_store::conformance::{IntervalPlanner, Subject, at, name, spec};
 use mhost_store::{OpenOptions, RedbStore};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -52,7 +52,7 @@ impl Bench {
             let batch = (0..idle).map(|task| mhost_store::Edit::PutTask {
                 name: name(&format!("idle{task}")),
                 spec: Box::new(spec(86_400)),
-                pin: mhost_store::conformance::digest(1),
+                pin: mhost_conformance::digest(1),
                 enabled: true,
             });
             s.store.edit(batch.collect()).await.unwrap();

@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use mhost_conformance::{IntervalPlanner, Subject, at, digest, name, spec};
 use mhost_model::FixedClock;
 use mhost_model::plan::Ended;
 use mhost_model::plugin::{Manifest, PluginRecord};
@@ -14,7 +15,6 @@ use mhost_model::receipt::Receipt;
 use mhost_model::resource::{DatabaseDef, Endpoint, Engine, PoolDef};
 use mhost_model::run::{ErrorKind, LogLevel, LogLine, Report, RunError};
 use mhost_model::schedule::{AfterOn, Schedule};
-use mhost_store::conformance::{IntervalPlanner, Subject, at, digest, name, spec};
 use mhost_store::{Edit, OpenOptions, RedbStore};
 
 #[tokio::main(flavor = "current_thread")]

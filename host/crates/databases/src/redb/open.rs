@@ -5,6 +5,7 @@ use std::ops::Deref;
 use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::time::Duration;
 
 use mhost_model::{Fault, FaultResult};
 use redb::StorageBackend;
@@ -68,18 +69,37 @@ pub(super) fn check_magic(file: &File, path: &Path) -> FaultResult<()> {
 
 /// Opens for reading, beside other readers; the file stays as it is.
 pub(super) fn open_shared(path: &Path, operation: &str) -> FaultResult<Open> {
-    let file = open_regular(path, false)?;
-    check_magic(&file, path)?;
-    let overlay = Overlay::shared(file).map_err(|error| file::fault(operation, path, &error))?;
-    open_backend(path, operation, overlay)
+    patiently(|| {
+        let file = open_regular(path, false)?;
+        check_magic(&file, path)?;
+        let overlay =
+            Overlay::shared(file).map_err(|error| file::fault(operation, path, &error))?;
+        open_backend(path, operation, overlay)
+    })
 }
 
 /// Opens for writing, alone.
 pub(super) fn open_writable(path: &Path) -> FaultResult<Open> {
-    let file = open_regular(path, true)?;
-    check_magic(&file, path)?;
-    let backend = FileBackend::new(file).map_err(|error| fault("open", path, error))?;
-    open_backend(path, "write to", backend)
+    patiently(|| {
+        let file = open_regular(path, true)?;
+        check_magic(&file, path)?;
+        let backend = FileBackend::new(file).map_err(|error| fault("open", path, error))?;
+        open_backend(path, "write to", backend)
+    })
+}
+
+/// A command that this process starts holds copies of its open files, and with them their locks,
+/// until it has become another program: for that instant a file that was just closed is busy.
+fn patiently(open: impl Fn() -> FaultResult<Open>) -> FaultResult<Open> {
+    const TRIES: u32 = 20;
+    const BETWEEN: Duration = Duration::from_millis(5);
+    for _ in 1..TRIES {
+        match open() {
+            Err(Fault::Busy(_)) => std::thread::sleep(BETWEEN),
+            opened => return opened,
+        }
+    }
+    open()
 }
 
 fn open_backend(path: &Path, operation: &str, backend: impl StorageBackend) -> FaultResult<Open> {
