@@ -90,6 +90,10 @@ pub(super) fn open_writable(path: &Path) -> FaultResult<Open> {
 
 /// A command that this process starts holds copies of its open files, and with them their locks,
 /// until it has become another program: for that instant a file that was just closed is busy.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "nobody tells when a lock is free"
+)]
 fn patiently(open: impl Fn() -> FaultResult<Open>) -> FaultResult<Open> {
     const TRIES: u32 = 20;
     const BETWEEN: Duration = Duration::from_millis(5);

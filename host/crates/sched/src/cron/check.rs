@@ -88,16 +88,16 @@ fn check(field: &Field, text: &str) -> Result<(), (String, Wrong)> {
     if let [item] = items[..] {
         return field.item(item).map_err(|wrong| (upper.clone(), wrong));
     }
-    // Items first: what is offered for the list is made of them.
     let every = |item: &&str| matches!(*item, "*" | "?");
     let (stars, named): (Vec<&str>, Vec<&str>) = items.iter().partition(|item| every(item));
     let named: Vec<_> = named.into_iter().filter(|item| !item.is_empty()).collect();
-    for item in &named {
-        field.item(item).map_err(|wrong| ((*item).into(), wrong))?;
-    }
     let list = |wrong| Err((upper.clone(), wrong));
     if !stars.is_empty() {
         return list(Wrong::form("is every value already", "*").say("write `{}` alone"));
+    }
+    // Before what is offered for the list, which is made of them.
+    for item in &named {
+        field.item(item).map_err(|wrong| ((*item).into(), wrong))?;
     }
     if named.len() < items.len() {
         let why = "has an empty place in its list";
