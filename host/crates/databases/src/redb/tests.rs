@@ -244,7 +244,7 @@ fn another_process_that_holds_the_file_makes_it_busy() {
 /// The bytes of a file that its application has not closed.
 fn unclosed(path: &Path) {
     holey(path);
-    let db = Database::open(path).unwrap();
+    let db = super::open::open_writable(path).unwrap();
     let write = db.begin_write().unwrap();
     write
         .open_table(TableDefinition::<&str, &[u8]>::new("t"))
@@ -293,7 +293,7 @@ fn savepoints_are_left_to_the_application() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("db");
     holey(&path);
-    let db = Database::open(&path).unwrap();
+    let db = super::open::open_writable(&path).unwrap();
     let write = db.begin_write().unwrap();
     write.persistent_savepoint().unwrap();
     write.commit().unwrap();

@@ -11,6 +11,7 @@ use redb::{
 
 use super::{check_rows, holey};
 use crate::redb::RedbDatabase;
+use crate::redb::open::open_shared;
 use crate::testing::names;
 
 /// A file whose application was killed after its second commit, and the places of that commit's pages.
@@ -206,7 +207,7 @@ fn of_many_kinds(path: &Path) -> Tables {
 
 /// The rows of the tables whose types are known, as bytes.
 fn rows_of(path: &Path) -> Tables {
-    let db = redb::ReadOnlyDatabase::open(path).unwrap();
+    let db = open_shared(path, "read").unwrap();
     let read = db.begin_read().unwrap();
     let mut found = BTreeMap::new();
     let names: Vec<String> = read
